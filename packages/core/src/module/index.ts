@@ -1,0 +1,3 @@
+// Modules and the host that runs them.
+export { createHost } from './module.ts';
+export type { Host, HostOptions, Module } from './module.ts';

@@ -1,0 +1,32 @@
+// Interfaces to the world. The platform package implements them; tests hand in fakes that pass the same contracts.
+export type { Database, Migration, OpenDatabase, SqlValue, Statement } from './database.ts';
+export type { FileInfo, Files, Processes, ProcessResult, Random } from './files.ts';
+export type {
+  Dialer,
+  DialOptions,
+  Frame,
+  Headers,
+  HttpClient,
+  HttpHandler,
+  HttpRequest,
+  HttpResponse,
+  HttpServers,
+  Listening,
+  ListenOptions,
+  PeerCertificate,
+  ResponseStream,
+  ServerRequest,
+  ServerResponse,
+  Socket,
+  TlsFiles,
+  UpgradeDecision,
+} from './http.ts';
+export type {
+  Authority,
+  CertificateAuthorities,
+  CertificateInfo,
+  IssueOptions,
+  Keys,
+  ReadRequest,
+  Subject,
+} from './keys.ts';

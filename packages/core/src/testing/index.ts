@@ -1,0 +1,2 @@
+// Test doubles of core: time that moves on command.
+export { FakeClock } from './fake-clock.ts';
