@@ -43,7 +43,10 @@ export function createHost({ clock, log, grace = seconds(5) }: HostOptions): Hos
         const drained = module.drain(grace).catch((error: unknown) => {
           left.push(`${module.name}: drain: ${explain(error)}`);
         });
-        await Promise.race([drained, clock.sleep(`${module.name} to drain`, grace, timer.signal).catch(() => undefined)]);
+        await Promise.race([
+          drained,
+          clock.sleep(`${module.name} to drain`, grace, timer.signal).catch(() => undefined),
+        ]);
         timer.abort();
       }
       for (const task of await scope.close(grace)) left.push(`${module.name}: ${task}`);

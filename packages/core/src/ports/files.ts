@@ -35,7 +35,11 @@ export interface ProcessResult {
 
 export interface Processes {
   /** Runs to the end; output is cut at 1 MiB each. Rejects only when the program cannot be started. */
-  run(command: string, args: readonly string[], options?: { input?: string; signal?: AbortSignal }): Promise<ProcessResult>;
+  run(
+    command: string,
+    args: readonly string[],
+    options?: { input?: string; signal?: AbortSignal },
+  ): Promise<ProcessResult>;
 }
 
 export interface Random {

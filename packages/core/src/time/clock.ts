@@ -23,10 +23,7 @@ export async function withTimeout<T>(
 ): Promise<T> {
   const stop = new AbortController();
   try {
-    return await Promise.race([
-      promise,
-      clock.sleep(name, limit, stop.signal).then(() => Promise.reject(onTimeout())),
-    ]);
+    return await Promise.race([promise, clock.sleep(name, limit, stop.signal).then(() => Promise.reject(onTimeout()))]);
   } finally {
     stop.abort();
   }

@@ -35,7 +35,7 @@ export function parseTime(text: string | undefined | null): Instant | undefined 
   return Number.isNaN(ms) ? undefined : (ms as Instant);
 }
 
-const unitMs: Record<string, number> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const unitMs: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Reads Go's duration text (`1h30m`, `10s`, `200ms`), as configuration files use it; undefined when it is none. */
 export function parseDuration(text: string): Duration | undefined {

@@ -60,7 +60,11 @@ export interface KubeApi {
     object: KubeObject,
     options?: CallOptions & { subresource?: { name: string; subresource: string } },
   ): Promise<KubeObject>;
-  update(of: GroupVersionResource, object: KubeObject, options?: CallOptions & { subresource?: string }): Promise<KubeObject>;
+  update(
+    of: GroupVersionResource,
+    object: KubeObject,
+    options?: CallOptions & { subresource?: string },
+  ): Promise<KubeObject>;
   patch(
     of: GroupVersionResource,
     target: Target,

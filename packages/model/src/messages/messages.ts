@@ -138,7 +138,12 @@ export type Upstream =
       readonly event: KubeObject;
       readonly change: 'insert' | 'update';
     })
-  | (Base & { readonly kind: 'event.patch'; readonly ref: ObjectRef; readonly event: KubeObject; readonly patch: string })
+  | (Base & {
+      readonly kind: 'event.patch';
+      readonly ref: ObjectRef;
+      readonly event: KubeObject;
+      readonly patch: string;
+    })
   /** Edges before v1.15 report status this way. */
   | (Base & {
       readonly kind: 'legacy.status';
