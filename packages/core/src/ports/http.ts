@@ -5,7 +5,8 @@ export type Headers = Readonly<Record<string, string>>;
 export interface HttpRequest {
   readonly method: string;
   readonly url: string;
-  readonly headers?: Headers;
+  /** An array is sent as one header line per value. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
 }
