@@ -1,0 +1,57 @@
+// Bundles the two programs: `dist/kedge.mjs` (command line, cloud, embedded API) and `dist/edgecore.mjs` (the edge,
+// one file, because loading many costs memory there). `--if-changed` skips the work when no source is newer.
+import { readdirSync, statSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const programs = [
+  { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.mjs' },
+  { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.mjs' },
+];
+
+function newestSource(folder: string): number {
+  let newest = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name === 'node_modules' || entry.name === 'build' || entry.name.endsWith('.test.ts')) continue;
+    const path = join(folder, entry.name);
+    newest = Math.max(newest, entry.isDirectory() ? newestSource(path) : statSync(path).mtimeMs);
+  }
+  return newest;
+}
+
+function upToDate(): boolean {
+  try {
+    const built = Math.min(...programs.map(({ out }) => statSync(join(root, out)).mtimeMs));
+    const sources = ['packages', 'apps', 'tools/build'].map((folder) => newestSource(join(root, folder)));
+    return built > Math.max(...sources, statSync(join(root, 'package-lock.json')).mtimeMs);
+  } catch {
+    return false;
+  }
+}
+
+if (!process.argv.includes('--if-changed') || !upToDate()) {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  for (const { entry, out } of programs) {
+    const result = await build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile: out,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm',
+      // CommonJS dependencies call require for Node's own modules.
+      banner: { js: "import { createRequire as kedgeRequire } from 'node:module'; const require = kedgeRequire(import.meta.url);" },
+      define: { KEDGE_VERSION: JSON.stringify(version) },
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'none',
+      logLevel: 'warning',
+      metafile: true,
+    });
+    await writeFile(join(root, `${out}.meta.json`), JSON.stringify(result.metafile));
+  }
+}

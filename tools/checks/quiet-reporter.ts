@@ -1,0 +1,36 @@
+// A test reporter for people and logs: failures in full, skipped tests with their reason, slow tests with their time,
+// and the totals at the end. Passing tests stay silent.
+import type { TestEvent } from 'node:test/reporters';
+
+const slowMs = 5_000;
+
+function describe(error: unknown): string {
+  let at = error as (Error & { cause?: unknown }) | undefined;
+  while (at?.cause instanceof Error) at = at.cause as Error;
+  return at?.stack ?? String(error);
+}
+
+export default async function* quiet(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const totals: string[] = [];
+  for await (const event of source) {
+    if (event.type === 'test:fail') {
+      const { name, file, line, details } = event.data;
+      const suite = (details.error as { failureType?: string }).failureType === 'subtestsFailed';
+      if (!suite) yield `FAIL ${name}\n  at ${file}:${line}\n${describe(details.error).replace(/^/gm, '  ')}\n`;
+    } else if (event.type === 'test:pass') {
+      const { name, skip, details } = event.data;
+      if (skip !== undefined) yield `skip ${name}${typeof skip === 'string' ? `: ${skip}` : ''}\n`;
+      else if (details.type !== 'suite' && details.duration_ms > slowMs)
+        yield `slow ${name} (${(details.duration_ms / 1_000).toFixed(1)} s)\n`;
+    } else if (event.type === 'test:stderr' || event.type === 'test:stdout') {
+      yield event.data.message;
+    } else if (
+      event.type === 'test:diagnostic' &&
+      /^(tests|pass|fail|cancelled|skipped|todo|duration_ms) /.test(event.data.message) &&
+      event.data.nesting === 0
+    ) {
+      totals.push(`# ${event.data.message}\n`);
+    }
+  }
+  yield totals.join('');
+}
