@@ -65,10 +65,18 @@ interface Base {
   readonly at: number;
 }
 
+interface Located extends Base {
+  /**
+   * How the peer spelled the object's address, set on everything that came over the wire. Versions differ (v1.22 says
+   * `default/node/x`, v1.23 `null/node/x`) and a reply has to repeat the question's spelling; undefined: spell it our way.
+   */
+  readonly address?: string | undefined;
+}
+
 /** Cloud to edge. */
 export type Downstream =
   /** Keep this object; also resent whole after every change and after a lost connection. */
-  | (Base & {
+  | (Located & {
       readonly kind: 'object.put';
       readonly ref: ObjectRef;
       readonly version: ResourceVersion;
@@ -79,7 +87,7 @@ export type Downstream =
       readonly change: 'insert' | 'update';
     })
   /** Forget this object if it is still the incarnation `uid`. */
-  | (Base & {
+  | (Located & {
       readonly kind: 'object.delete';
       readonly ref: ObjectRef;
       readonly uid: Uid;
@@ -88,13 +96,16 @@ export type Downstream =
       readonly owner: 'edgecontroller' | 'devicecontroller' | 'dynamiccontroller' | 'policycontroller';
     })
   /** Answer to a question of the edge. */
-  | (Base & {
+  | (Located & {
       readonly kind: 'reply';
       readonly to: MessageId;
-      /** The question's kind decides the wire form; undefined on the edge, which matches by `to` alone. */
-      readonly question: Question['kind'] | undefined;
+      /** The question's kind decides the wire form. On the edge it is a guess from that form: match by `to` alone. */
+      readonly question: Question['kind'] | 'legacy.status' | undefined;
       readonly ref: ObjectRef | undefined;
+      /** A success that carries no object (`"OK"` on the wire) has the value undefined. */
       readonly outcome: Outcome<unknown>;
+      /** What an upstream cloud puts beside a failure (a nearly empty object): kept for the record, never used. */
+      readonly remnant?: unknown;
       readonly version?: ResourceVersion | undefined;
       /** An upstream peer repeats this reply until it is acknowledged. */
       readonly wantsAck: boolean;
@@ -103,19 +114,19 @@ export type Downstream =
 
 /** What an edge asks and waits an answer for. */
 export type Question =
-  | (Base & { readonly kind: 'object.get'; readonly ref: ObjectRef })
-  | (Base & { readonly kind: 'object.create'; readonly ref: ObjectRef; readonly object: KubeObject })
-  | (Base & { readonly kind: 'object.update'; readonly ref: ObjectRef; readonly object: KubeObject })
+  | (Located & { readonly kind: 'object.get'; readonly ref: ObjectRef })
+  | (Located & { readonly kind: 'object.create'; readonly ref: ObjectRef; readonly object: KubeObject })
+  | (Located & { readonly kind: 'object.update'; readonly ref: ObjectRef; readonly object: KubeObject })
   /** Strategic merge patch of the status subresource; the document travels as text, unchanged. */
-  | (Base & { readonly kind: 'node.status'; readonly ref: ObjectRef; readonly patch: string })
-  | (Base & { readonly kind: 'pod.status'; readonly ref: ObjectRef; readonly patch: string })
-  | (Base & {
+  | (Located & { readonly kind: 'node.status'; readonly ref: ObjectRef; readonly patch: string })
+  | (Located & { readonly kind: 'pod.status'; readonly ref: ObjectRef; readonly patch: string })
+  | (Located & {
       readonly kind: 'pod.delete';
       readonly ref: ObjectRef;
       readonly uid: Uid | undefined;
       readonly gracePeriodSeconds: number;
     })
-  | (Base & {
+  | (Located & {
       readonly kind: 'token.request';
       readonly namespace: string;
       readonly serviceAccount: string;
@@ -132,27 +143,27 @@ export type Upstream =
   /** The edge could not take a push; the cloud sends it again later. */
   | (Base & { readonly kind: 'nack'; readonly to: MessageId; readonly of: AckRoute; readonly say: string })
   | Question
-  | (Base & {
+  | (Located & {
       readonly kind: 'event.put';
       readonly ref: ObjectRef;
       readonly event: KubeObject;
       readonly change: 'insert' | 'update';
     })
-  | (Base & {
+  | (Located & {
       readonly kind: 'event.patch';
       readonly ref: ObjectRef;
       readonly event: KubeObject;
       readonly patch: string;
     })
   /** Edges before v1.15 report status this way. */
-  | (Base & {
+  | (Located & {
       readonly kind: 'legacy.status';
       readonly of: 'node' | 'pod';
       readonly ref: ObjectRef;
       readonly reports: readonly { uid: string; name: string; status: unknown }[];
     })
-  /** Asked by DeviceTwin after every connect; upstream never answers. */
-  | (Base & { readonly kind: 'membership.get' })
+  /** Asked by DeviceTwin after every connect; upstream never answers. `event` is DeviceTwin's own text. */
+  | (Base & { readonly kind: 'membership.get'; readonly event?: string | undefined })
   | (Base & { readonly kind: 'unknown'; readonly raw: RawMessage });
 
 /** What an acknowledgement repeats of the message it is for; an upstream cloud matches by `to` only. */
