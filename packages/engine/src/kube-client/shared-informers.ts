@@ -1,0 +1,63 @@
+// One local copy per collection for a whole process: controllers and scheduler ask here instead of listing by themselves.
+import { createInformer, type Informer } from '@kedge/core/control';
+import type { Scope } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import { type GroupVersionResource, type KubeObject, objectKey } from '@kedge/model/k8s';
+import { informerSource, onlyMetadata, type Trim, withoutManagedFields } from './informer-source.ts';
+import type { KubeApi } from './kube-api.ts';
+
+export interface SharedInformers extends Module {
+  /** The copy of a whole collection; the same one for everybody who asks. Runs from the module's start on. */
+  of<T extends KubeObject = KubeObject>(collection: GroupVersionResource): Informer<T>;
+  /** A copy of names, owners and finalizers only; the full copy when there is one already. */
+  metadataOf(collection: GroupVersionResource): Informer<KubeObject>;
+}
+
+export interface SharedInformersOptions {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+}
+
+export function createSharedInformers({ api, clock, log, random }: SharedInformersOptions): SharedInformers {
+  const full = new Map<string, Informer<KubeObject>>();
+  const slim = new Map<string, Informer<KubeObject>>();
+  let scope: Scope | undefined;
+
+  function open(within: Map<string, Informer<KubeObject>>, collection: GroupVersionResource, trim: Trim) {
+    const name = nameOf(collection);
+    const known = within.get(name);
+    if (known) return known;
+    const informer = createInformer<KubeObject>({
+      name,
+      clock,
+      log,
+      source: informerSource(api, collection, {}, trim),
+      keyOf: objectKey,
+      versionOf: (object) => object.metadata.resourceVersion,
+      random: () => random.next(),
+    });
+    within.set(name, informer);
+    if (scope) informer.start(scope);
+    return informer;
+  }
+
+  return {
+    name: 'informers',
+    // Ready at once: whoever needs a copy waits for that copy.
+    async start(owner) {
+      scope = owner;
+      for (const informer of [...full.values(), ...slim.values()]) informer.start(owner);
+    },
+    of: <T extends KubeObject>(collection: GroupVersionResource) =>
+      open(full, collection, withoutManagedFields) as Informer<KubeObject> as Informer<T>,
+    metadataOf: (collection) => full.get(nameOf(collection)) ?? open(slim, collection, onlyMetadata),
+  };
+}
+
+const nameOf = ({ group, version, resource }: GroupVersionResource): string =>
+  group ? `${resource}.${version}.${group}` : resource;

@@ -1,0 +1,30 @@
+// Limits how many calls a client makes per second, with a burst allowance. Callers wait in the order they came.
+import { type Clock, milliseconds } from '@kedge/core/time';
+
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** Returns a function that resolves when the next call may be made. */
+export function createTokenBucket(
+  clock: Clock,
+  { perSecond, burst }: RateLimit,
+): (signal: AbortSignal) => Promise<void> {
+  let tokens = burst;
+  let refilledAt = clock.monotonic();
+  return async (signal) => {
+    const now = clock.monotonic();
+    tokens = Math.min(burst, tokens + ((now - refilledAt) / 1_000) * perSecond);
+    refilledAt = now;
+    // A negative balance is the queue: each caller takes its token at once and waits until the bucket has made up for it.
+    tokens -= 1;
+    if (tokens >= 0) return;
+    try {
+      await clock.sleep('turn for an API call', milliseconds(Math.ceil((-tokens / perSecond) * 1_000)), signal);
+    } catch (error) {
+      tokens += 1;
+      throw error;
+    }
+  };
+}
