@@ -103,6 +103,8 @@ export type UpgradeDecision =
       /** Extra headers of the 101 answer. */
       readonly headers?: Headers;
       readonly maxFrameBytes: number;
+      /** The subprotocol to answer with, one of those the client offered; none when absent. */
+      readonly protocol?: string;
       /** Called with the open socket before any frame can be missed. */
       readonly open: (socket: Socket) => void;
     }

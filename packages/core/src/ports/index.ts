@@ -30,3 +30,4 @@ export type {
   ReadRequest,
   Subject,
 } from './keys.ts';
+export { databaseErrors, filesErrors, httpErrors, keysErrors } from './port-errors.ts';

@@ -1,0 +1,124 @@
+// The file system behind the Files port. "There is none" is a value; everything else that goes wrong is a FILES_ error.
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type FileInfo, type Files, filesErrors } from '@kedge/core/ports';
+import { removeTree } from './remove-tree.ts';
+
+export function createFiles(): Files {
+  let temporaries = 0;
+  return {
+    readText: (path) => orAbsent('read', path, () => fs.readFile(path, 'utf8')),
+    readBytes: (path) => orAbsent<Uint8Array>('read', path, () => fs.readFile(path)),
+    writeAtomically(path, content, { mode = 0o644 } = {}) {
+      const beside = `${path}.tmp-${process.pid}-${(temporaries += 1)}`;
+      return attempt('write', path, () => replaceFile(path, beside, content, mode));
+    },
+    append: (path, content) => attempt('append to', path, () => fs.appendFile(path, content)),
+    async makeDirectory(path, { mode } = {}) {
+      await attempt('create', path, async () => {
+        await fs.mkdir(path, { recursive: true });
+        // The mode of mkdir is cut by the umask and is not for directories that exist.
+        if (mode !== undefined) await fs.chmod(path, mode);
+      });
+    },
+    list: (path) => orAbsent('list', path, () => fs.readdir(path)),
+    info: (path) => orAbsent('look at', path, async () => toInfo(await fs.lstat(path))),
+    remove: (path) => attempt('remove', path, () => removeTree(path)),
+    rename: (from, to) => attempt('rename', from, () => fs.rename(from, to)),
+    symlink: (target, path) => attempt('link', path, () => fs.symlink(target, path)),
+    readLink: (path) => orAbsent('read', path, () => fs.readlink(path)),
+    chmod: (path, mode) => attempt('change the mode of', path, () => fs.chmod(path, mode)),
+    chown: (path, uid, gid) => attempt('change the owner of', path, () => fs.lchown(path, uid, gid)),
+    async space(path) {
+      const { bsize, blocks, bavail, files, ffree } = await attempt('measure', path, () => fs.statfs(path));
+      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, totalInodes: files, freeInodes: ffree };
+    },
+  };
+}
+
+async function replaceFile(path: string, beside: string, content: string | Uint8Array, mode: number): Promise<void> {
+  try {
+    const file = await fs.open(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(beside, path);
+  } catch (error) {
+    await fs.rm(beside, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** A rename is only on disk once its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function toInfo(stats: Awaited<ReturnType<typeof fs.lstat>>): FileInfo {
+  return {
+    kind: kindOf(stats),
+    size: Number(stats.size),
+    mode: Number(stats.mode) & 0o7777,
+    modifiedMs: Number(stats.mtimeMs),
+    device: Number(stats.dev),
+  };
+}
+
+function kindOf(stats: Awaited<ReturnType<typeof fs.lstat>>): FileInfo['kind'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isSocket()) return 'socket';
+  if (stats.isBlockDevice()) return 'block';
+  if (stats.isCharacterDevice()) return 'character';
+  return 'other';
+}
+
+const absent = new Set(['ENOENT', 'ENOTDIR']);
+
+async function orAbsent<T>(doing: string, path: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (absent.has(errnoOf(error))) return undefined;
+    throw toFilesError(doing, path, error);
+  }
+}
+
+async function attempt<T>(doing: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFilesError(doing, path, error);
+  }
+}
+
+const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
+
+function toFilesError(doing: string, path: string, error: unknown): unknown {
+  switch (errnoOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return filesErrors.DISK_FULL({ doing, path }, error);
+    case 'EACCES':
+    case 'EPERM':
+      return filesErrors.NOT_PERMITTED({ doing, path }, error);
+    case 'EROFS':
+      return filesErrors.READ_ONLY({ doing, path }, error);
+    default:
+      return filesErrors.MOUNTED.is(error)
+        ? error
+        : filesErrors.FAILED({ doing, path, reason: error instanceof Error ? error.message : String(error) });
+  }
+}

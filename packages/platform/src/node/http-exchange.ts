@@ -1,0 +1,140 @@
+// One request and its answer, as handlers see them, and all that are in work on one server.
+import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import { codeOf } from '@kedge/core/errors';
+import type { Log } from '@kedge/core/log';
+import {
+  type HttpHandler,
+  httpErrors,
+  type ResponseStream,
+  type ServerRequest,
+  type ServerResponse,
+} from '@kedge/core/ports';
+import type { Duration } from '@kedge/core/time';
+import { plainHeaders, readWhole } from './http-body.ts';
+import { peerOf } from './peer-certificate.ts';
+
+export interface Exchanges {
+  readonly serve: (incoming: IncomingMessage, outgoing: NodeResponse) => void;
+  /** Tells every handler in work to end, and keeps connections from being used again. */
+  stop(): void;
+}
+
+export function createExchanges(deps: { handler: HttpHandler | undefined; log: Log; stall: Duration }): Exchanges {
+  const { handler, log, stall } = deps;
+  const inWork = new Map<NodeResponse, AbortController>();
+  let stopped = false;
+
+  async function serve(incoming: IncomingMessage, outgoing: NodeResponse): Promise<void> {
+    const stop = new AbortController();
+    inWork.set(outgoing, stop);
+    outgoing.once('close', () => {
+      inWork.delete(outgoing);
+      if (!outgoing.writableFinished) stop.abort(httpErrors.CLOSED({ what: 'the connection of the client' }));
+    });
+    // Reading too slowly is fine, not reading at all is not.
+    outgoing.setTimeout(stall, () => {
+      if (outgoing.writableLength > 0) outgoing.destroy();
+    });
+    if (stopped) outgoing.shouldKeepAlive = false;
+    try {
+      if (!handler) throw new Error('this server only takes WebSockets');
+      await handler(toServerRequest(incoming, stop.signal), toServerResponse(incoming, outgoing));
+    } catch (error) {
+      answerFailure(incoming, outgoing, error);
+      if (!stop.signal.aborted && !httpErrors.BODY_TOO_LARGE.is(error)) {
+        log.warn('request failed', { method: incoming.method, path: pathOf(incoming.url), err: error });
+      }
+    }
+  }
+
+  return {
+    serve: (incoming, outgoing) => void serve(incoming, outgoing),
+    stop() {
+      stopped = true;
+      for (const [outgoing, stop] of inWork) {
+        outgoing.shouldKeepAlive = false;
+        stop.abort(httpErrors.CLOSED({ what: 'the server' }));
+      }
+    },
+  };
+}
+
+/** What the handler could not answer. The peer learns the code, not the details. */
+function answerFailure(incoming: IncomingMessage, outgoing: NodeResponse, error: unknown): void {
+  if (outgoing.headersSent) return void outgoing.destroy();
+  const tooLarge = httpErrors.BODY_TOO_LARGE.is(error);
+  const say = tooLarge ? error.message : `internal error${codeOf(error) ? ` [${codeOf(error)}]` : ''}`;
+  // The rest of the request is not read: the connection cannot carry another one.
+  if (!incoming.complete) outgoing.shouldKeepAlive = false;
+  outgoing.writeHead(tooLarge ? 413 : 500, { 'content-type': 'text/plain; charset=utf-8' });
+  outgoing.end(`${say}\n`);
+}
+
+export function toServerRequest(incoming: IncomingMessage, signal: AbortSignal): ServerRequest {
+  const url = incoming.url ?? '/';
+  const path = pathOf(url);
+  return {
+    method: incoming.method ?? 'GET',
+    path,
+    query: new URLSearchParams(url.slice(path.length)),
+    headers: plainHeaders(incoming.headers),
+    remoteAddress: incoming.socket.remoteAddress ?? '',
+    peer: peerOf(incoming.socket),
+    signal,
+    body: (limit) =>
+      readWhole(incoming, limit, incoming.headers['content-length'], (error) =>
+        httpErrors.CONNECTION_LOST({ url, reason: error instanceof Error ? error.message : String(error) }, error),
+      ),
+  };
+}
+
+function pathOf(url = '/'): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function toServerResponse(incoming: IncomingMessage, outgoing: NodeResponse): ServerResponse {
+  return {
+    send(status, headers, body) {
+      if (!incoming.complete && hasBody(incoming)) outgoing.shouldKeepAlive = false;
+      outgoing.writeHead(
+        status,
+        body === undefined ? headers : { ...headers, 'content-length': Buffer.byteLength(body) },
+      );
+      outgoing.end(body);
+    },
+    stream(status, headers) {
+      outgoing.writeHead(status, headers);
+      // The peer waits for the head, also while there is nothing to write yet.
+      outgoing.flushHeaders();
+      return toStream(outgoing);
+    },
+  };
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+function toStream(outgoing: NodeResponse): ResponseStream {
+  return {
+    // After the peer has gone writes are dropped; the request's signal says so.
+    write: (chunk) => outgoing.destroyed || outgoing.write(chunk),
+    get bufferedBytes() {
+      return outgoing.writableLength;
+    },
+    drained() {
+      if (outgoing.destroyed || !outgoing.writableNeedDrain) return Promise.resolve();
+      return new Promise((resolve) => {
+        const settle = (): void => {
+          outgoing.off('drain', settle);
+          outgoing.off('close', settle);
+          resolve();
+        };
+        outgoing.on('drain', settle);
+        outgoing.on('close', settle);
+      });
+    },
+    end: () => void outgoing.end(),
+    destroy: () => void outgoing.destroy(),
+  };
+}

@@ -1,0 +1,134 @@
+// HTTP servers over node:http and node:https: requests to a handler, upgrades to WebSockets, and an end to both.
+// Clients that are slow to send or to read are cut off, so that they hold nothing for long.
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Socket as TcpSocket } from 'node:net';
+import type { Log } from '@kedge/core/log';
+import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
+import { type Duration, seconds } from '@kedge/core/time';
+import { createExchanges } from './http-exchange.ts';
+import { createUpgrades } from './http-upgrade.ts';
+
+export interface HttpServersOptions {
+  readonly log: Log;
+  readonly limits?: Partial<HttpServerLimits>;
+}
+
+export interface HttpServerLimits {
+  /** To finish the TLS handshake, and then again to send the head of a request. */
+  readonly head: Duration;
+  /** To send a whole request. */
+  readonly request: Duration;
+  /** Without progress while an answer waits to be read. */
+  readonly stall: Duration;
+  /** Between requests on one connection. */
+  readonly idle: Duration;
+  /** How long requests in work may take to end when the server stops. */
+  readonly stop: Duration;
+}
+
+const defaultLimits: HttpServerLimits = {
+  head: seconds(10),
+  request: seconds(120),
+  stall: seconds(60),
+  idle: seconds(90),
+  stop: seconds(1),
+};
+
+export function createHttpServers({ log, limits }: HttpServersOptions): HttpServers {
+  return { listen: (options) => listen(options, log, { ...defaultLimits, ...limits }) };
+}
+
+async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits): Promise<Listening> {
+  const server = createServer(options, limits);
+  const connections = new Set<TcpSocket>();
+  server.on('connection', (connection: TcpSocket) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
+  server.on('tlsClientError', (error: Error, socket: TcpSocket) => {
+    log.debug('TLS handshake failed', { address: socket.remoteAddress, port: options.port, reason: error.message });
+  });
+  const exchanges = createExchanges({ handler: options.handler, log, stall: limits.stall });
+  server.on('request', exchanges.serve);
+  const upgrades = options.upgrade ? createUpgrades({ decide: options.upgrade, log }) : undefined;
+  if (upgrades) server.on('upgrade', upgrades.serve);
+
+  const bound = await bind(server, options);
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+    upgrades?.stop();
+    exchanges.stop();
+    server.closeIdleConnections();
+    const last = setTimeout(() => connections.forEach((connection) => connection.destroy()), limits.stop);
+    await ended;
+    clearTimeout(last);
+  }
+  return {
+    ...bound,
+    renew: (tls) => renew(server, options, tls),
+    close: () => (closing ??= close()),
+  };
+}
+
+/** The one place that knows which protocols are spoken; HTTP/2 by ALPN would be chosen here. */
+function createServer({ tls }: ListenOptions, limits: HttpServerLimits): http.Server | https.Server {
+  const settings: http.ServerOptions = {
+    headersTimeout: limits.head,
+    requestTimeout: limits.request,
+    keepAliveTimeout: limits.idle,
+    connectionsCheckingInterval: Math.min(limits.head, seconds(5)),
+    maxHeaderSize: 32 * 1024,
+  };
+  if (!tls) return http.createServer(settings);
+  const clientAuth = tls.clientAuth ?? 'none';
+  return usingTls(() =>
+    https.createServer({
+      ...settings,
+      handshakeTimeout: limits.head,
+      ...secureContext(tls, tls.clientCa),
+      requestCert: clientAuth !== 'none',
+      rejectUnauthorized: clientAuth === 'require',
+    }),
+  );
+}
+
+const secureContext = ({ certificate, key }: TlsFiles, clientCa: string | undefined) => ({
+  cert: certificate,
+  key,
+  minVersion: 'TLSv1.2' as const,
+  ...(clientCa === undefined ? {} : { ca: clientCa }),
+});
+
+function renew(server: http.Server | https.Server, { tls }: ListenOptions, renewed: TlsFiles): void {
+  if (!tls || !('setSecureContext' in server)) return;
+  usingTls(() => server.setSecureContext(secureContext(renewed, tls.clientCa)));
+}
+
+function usingTls<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw httpErrors.BAD_TLS({ reason: error instanceof Error ? error.message : String(error) }, error);
+  }
+}
+
+function bind(server: http.Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? httpErrors.PORT_TAKEN({ address, port }, error)
+          : httpErrors.LISTEN_FAILED({ address, port, reason: error.message }, error),
+      );
+    });
+    server.listen({ host: address, port }, () => {
+      server.removeAllListeners('error');
+      // From here on: out of file descriptors in accept, mostly. The server goes on.
+      server.on('error', () => undefined);
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound ? { address: bound.address, port: bound.port } : { address, port });
+    });
+  });
+}

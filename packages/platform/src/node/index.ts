@@ -1,0 +1,10 @@
+// The ports over node: modules. Each lives in a file of its own, so that a bundle holds only those it names.
+export { createDialer } from './dialer.ts';
+export { createFiles } from './files.ts';
+export { createHttpClient } from './http-client.ts';
+export type { HttpClientOptions } from './http-client.ts';
+export { createHttpServers } from './http-server.ts';
+export type { HttpServerLimits, HttpServersOptions } from './http-server.ts';
+export { createProcesses } from './processes.ts';
+export { createRandom } from './random.ts';
+export { systemClock } from './system-clock.ts';
