@@ -1,0 +1,127 @@
+// `kedge up`: runs a site in the foreground, or starts it in the background and waits until it is ready.
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { explain } from '@kedge/core/errors';
+import { defaultPortBase, type SiteLayout, siteLayout, sitePorts } from '../site/layout.ts';
+import { liveProcesses, removePidFile, writePidFile } from '../site/pid-files.ts';
+import { defaultNodeName, runSite } from '../site/run-site.ts';
+import { installedRoot } from '../site/installed-root.ts';
+import { readScreen } from '../site/screen.ts';
+import { readSiteState, type SiteState, writeSiteState } from '../site/site-state.ts';
+import { CommandLineError } from './command-line-error.ts';
+import { examineHost } from './doctor.ts';
+
+export interface UpOptions {
+  readonly data: string;
+  readonly detach: boolean;
+  readonly node: string | undefined;
+  readonly portBase: number | undefined;
+}
+
+const dns1123 = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+export function readUpOptions(values: Readonly<Record<string, string | boolean | undefined>>): UpOptions {
+  const { node, 'port-base': base, data = './.kedge', detach } = values;
+  if (node !== undefined && !dns1123.test(String(node))) {
+    throw new CommandLineError(`--node ${node}: a node name is lower case letters, digits, "-" and "."`);
+  }
+  const portBase = base === undefined ? undefined : Number(base);
+  if (portBase !== undefined && !(Number.isInteger(portBase) && portBase >= 1_024 && portBase <= 64_000)) {
+    throw new CommandLineError(`--port-base ${base}: give a number from 1024 to 64000`);
+  }
+  return { data: String(data), detach: detach === true, node: node === undefined ? undefined : String(node), portBase };
+}
+
+export async function up(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
+  const options = readUpOptions(values);
+  const layout = siteLayout(options.data);
+  const missing = examineHost().filter(({ ok, needed }) => needed && !ok);
+  if (missing.length > 0) {
+    for (const { what, say } of missing) process.stderr.write(`kedge up: ${what}: ${say}\n`);
+    return 1;
+  }
+  if ((await liveProcesses(layout.run)).some(({ name }) => name === 'kedge')) {
+    process.stderr.write(
+      `kedge up: the site in ${layout.data} runs already; see "kedge status" or stop it with "kedge down"\n`,
+    );
+    return 1;
+  }
+  return options.detach ? runDetached(options, layout) : runInForeground(options, layout);
+}
+
+async function runInForeground(options: UpOptions, layout: SiteLayout): Promise<number> {
+  const before = await readSiteState(layout);
+  const node = options.node ?? before?.node ?? defaultNodeName();
+  const portBase = options.portBase ?? before?.portBase ?? defaultPortBase;
+  const sampleApplied = before?.sampleApplied ?? false;
+  if (before && before.node !== node) {
+    process.stderr.write(`kedge up: this site's node is called ${before.node}; use another --data for another node\n`);
+    return 1;
+  }
+  mkdirSync(layout.run, { recursive: true });
+  await writePidFile(layout.run, 'kedge', process.pid);
+
+  const stop = new AbortController();
+  const asked = new Promise<void>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(name, () => (stop.abort(new Error('stopped')), resolve()));
+  });
+  const say = (text: string): void => void process.stdout.write(`  ${text}\n`);
+  const tell = (phase: SiteState['phase'], text: string, applied: boolean): Promise<void> =>
+    writeSiteState(layout, { phase, say: text, node, portBase, sampleApplied: applied });
+
+  try {
+    process.stdout.write(`kedge: starting the site in ${layout.data}\n`);
+    await tell('starting', 'starting', sampleApplied);
+    const program = join(installedRoot(), 'bin', 'kedge');
+    const ports = sitePorts(portBase);
+    const site = await runSite({ layout, ports, node, program, applySample: !sampleApplied, report: say }, stop.signal);
+    await tell('ready', 'ready', true);
+    process.stdout.write(await readScreen(site.api, site.server, layout, node));
+    await asked;
+    process.stdout.write('\nkedge: stopping\n');
+    await tell('stopping', 'stopping', true);
+    const left = await site.stop();
+    await tell('stopped', left.length === 0 ? 'stopped' : `left behind: ${left.join(', ')}`, true);
+    for (const what of left) process.stderr.write(`kedge: could not take away ${what}\n`);
+    return left.length === 0 ? 0 : 1;
+  } catch (error) {
+    const stopped = stop.signal.aborted;
+    await tell(stopped ? 'stopped' : 'failed', stopped ? 'stopped while starting' : explain(error), sampleApplied);
+    if (!stopped) process.stderr.write(`kedge up: ${explain(error)}\n  logs are in ${layout.logs}\n`);
+    return stopped ? 0 : 1;
+  } finally {
+    await removePidFile(layout.run, 'kedge');
+  }
+}
+
+async function runDetached(options: UpOptions, layout: SiteLayout): Promise<number> {
+  mkdirSync(layout.logs, { recursive: true });
+  const log = openSync(join(layout.logs, 'kedge.log'), 'a');
+  const args = ['up', '--data', layout.data];
+  if (options.node !== undefined) args.push('--node', options.node);
+  if (options.portBase !== undefined) args.push('--port-base', String(options.portBase));
+  const began = Date.now();
+  const child = spawn(join(installedRoot(), 'bin', 'kedge'), args, { detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  let ended: string | undefined;
+  child.on('exit', (code, signal) => (ended = signal ?? `exit code ${code}`));
+  child.on('error', (error) => (ended = error.message));
+
+  process.stdout.write(`kedge: starting the site in ${layout.data} in the background ...\n`);
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const state = await readSiteState(layout);
+    const current = state && state.at >= began ? state : undefined;
+    if (current?.phase === 'ready') break;
+    if (ended !== undefined) {
+      const why = current?.phase === 'failed' ? current.say : ended;
+      process.stderr.write(`kedge up: the site did not come up: ${why}\n  logs are in ${layout.logs}\n`);
+      return 1;
+    }
+  }
+  child.unref();
+  process.stdout.write(`kedge: ready; KUBECONFIG=${layout.kubeconfig}\n`);
+  return existsSync(layout.kubeconfig) ? 0 : 1;
+}

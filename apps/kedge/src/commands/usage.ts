@@ -1,0 +1,35 @@
+// The help texts.
+
+const texts: Readonly<Record<string, string>> = {
+  up: `kedge up [--data DIR] [--detach] [--node NAME] [--port-base N]
+  Runs a whole edge site: the embedded Kubernetes API, cloudcore, edgecore on containerd, and a sample workload.
+  --data DIR      where all state, logs and the kubeconfig are kept (default ./.kedge)
+  --detach        return once the node is Ready and the sample pod is Running, and leave the site running
+  --node NAME     name of the edge node (default: the host's name)
+  --port-base N   first of the ports the site listens on (default 10000); gives every site on a machine its own
+`,
+  down: `kedge down [--data DIR]
+  Stops everything a site has started, containers included; its state stays for the next "kedge up".
+`,
+  status: `kedge status [--data DIR] [-o json]
+  What runs, whether the node is Ready, and the pods.
+`,
+  cloudcore: `kedge cloudcore --config FILE | --defaultconfig | --minconfig | --version
+  Runs cloudcore against the Kubernetes API that the configuration file names.
+`,
+  edgecore: `kedge edgecore --config FILE | --defaultconfig | --minconfig | --version
+  Runs edgecore on this machine.
+`,
+  apiserver: `kedge apiserver --config FILE
+  Runs the embedded Kubernetes API with its controllers and scheduler.
+`,
+  doctor: `kedge doctor
+  Says what this host lacks for running an edge node, and how to get it.
+`,
+  version: `kedge version
+`,
+};
+
+/** The help of one command, or of all. */
+export const usage = (command?: string): string =>
+  command && texts[command] ? `usage: ${texts[command]}` : `usage:\n\n${Object.values(texts).join('\n')}`;

@@ -1,0 +1,64 @@
+// The command line: picks a command by its name and loads only that one.
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { explain } from '@kedge/core/errors';
+import { CommandLineError } from './commands/command-line-error.ts';
+import { usage } from './commands/usage.ts';
+
+type Values = Record<string, string | boolean | undefined>;
+
+interface Command {
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  run(values: Values): Promise<number>;
+}
+
+const data = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+const daemon = { config: data, defaultconfig: flag, minconfig: flag, version: flag, help: flag } as const;
+
+const commands: Readonly<Record<string, Command>> = {
+  up: {
+    options: { data, detach: flag, node: data, 'port-base': data, help: flag },
+    run: async (values) => (await import('./commands/up.ts')).up(values),
+  },
+  down: { options: { data, help: flag }, run: async (values) => (await import('./commands/down.ts')).down(values) },
+  status: {
+    options: { data, output: { ...data, short: 'o' }, help: flag },
+    run: async (values) => (await import('./commands/status.ts')).status(values),
+  },
+  cloudcore: {
+    options: daemon,
+    run: async (values) => (await import('./commands/cloudcore.ts')).runCloudcore(values),
+  },
+  apiserver: {
+    options: { config: data, help: flag },
+    run: async (values) => (await import('./commands/apiserver.ts')).runApiServer(values),
+  },
+  doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },
+  version: { options: { help: flag }, run: async () => (await import('./commands/version.ts')).version() },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(usage());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') return commands.version!.run({});
+  const command = commands[name];
+  if (!command) throw new CommandLineError(`there is no command "${name}"; "kedge help" lists them`);
+  const { values } = parseArgs({ args: rest, options: command.options, strict: true, allowPositionals: false });
+  if (values.help) {
+    process.stdout.write(usage(name));
+    return 0;
+  }
+  return command.run(values as Values);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const badArguments =
+    error instanceof CommandLineError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`kedge: ${explain(error)}\n`);
+  process.exitCode = badArguments ? 2 : 1;
+}

@@ -1,0 +1,93 @@
+// One child process of a site: its output goes to a log file, its id to a pid file, and when it ends without having
+// been asked to, it is started again with back-off.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { backoffDelay } from '@kedge/core/flow';
+import { seconds } from '@kedge/core/time';
+import { processStartTime, removePidFile, stopProcess, writePidFile } from './pid-files.ts';
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly logDirectory: string;
+  readonly pidDirectory: string;
+  readonly onRestart: (name: string, why: string, delayMs: number) => void;
+}
+
+export interface Child {
+  readonly name: string;
+  /** How often it has ended by itself. */
+  readonly restarts: number;
+  readonly running: boolean;
+  /** The end of its log, for error messages. */
+  lastLines(count: number): string;
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A log larger than this is set aside at the next start; one old file is kept. */
+const logLimitBytes = 20 << 20;
+/** A child that ran this long is healthy again: its back-off starts anew. */
+const healthyAfterMs = 60_000;
+
+export function startChild(options: ChildOptions): Child {
+  const { name, command, args, logDirectory, pidDirectory, onRestart } = options;
+  const logFile = join(logDirectory, `${name}.log`);
+  let process_: ChildProcess | undefined;
+  let stopping = false;
+  let restarts = 0;
+  let attempt = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function launch(): void {
+    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > logLimitBytes) renameSync(logFile, `${logFile}.1`);
+    const log = openSync(logFile, 'a');
+    const began = performance.now();
+    // A group of its own: Ctrl-C in the terminal reaches the supervisor only, which then stops things in order.
+    const child = spawn(command, args, { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    process_ = child;
+    if (child.pid !== undefined) void writePidFile(pidDirectory, name, child.pid);
+    let ended = false;
+    const onEnd = (why: string): void => {
+      if (ended) return;
+      ended = true;
+      process_ = undefined;
+      if (stopping) return;
+      restarts += 1;
+      attempt = performance.now() - began > healthyAfterMs ? 0 : attempt + 1;
+      const delay = backoffDelay(attempt, { first: seconds(0.25), max: seconds(30) });
+      onRestart(name, why, delay);
+      timer = setTimeout(launch, delay);
+    };
+    child.on('error', (error) => onEnd(error.message));
+    child.on('exit', (code, signal) => onEnd(signal ? `killed by ${signal}` : `exit code ${code}`));
+  }
+
+  launch();
+  return {
+    name,
+    get restarts() {
+      return restarts;
+    },
+    get running() {
+      return process_ !== undefined;
+    },
+    lastLines(count) {
+      try {
+        return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+      } catch {
+        return '';
+      }
+    },
+    async stop(graceMs) {
+      stopping = true;
+      clearTimeout(timer);
+      const pid = process_?.pid;
+      const startTime = pid === undefined ? undefined : processStartTime(pid);
+      if (pid !== undefined && startTime !== undefined) await stopProcess({ name, pid, startTime }, graceMs);
+      await removePidFile(pidDirectory, name);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// The configuration files a site writes for its own daemons. They are ordinary ones: a user can copy and change them.
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { SiteLayout, SitePorts } from './layout.ts';
+
+export function cloudcoreConfig(layout: SiteLayout, ports: SitePorts): string {
+  return stringify({
+    apiVersion: 'cloudcore.config.kubeedge.io/v1alpha1',
+    kind: 'CloudCore',
+    kubeAPIConfig: { kubeConfig: layout.cloudcore.kubeconfig },
+    commonConfig: { monitorServer: { bindAddress: '127.0.0.1:0', enableProfiling: false } },
+    modules: {
+      cloudHub: {
+        advertiseAddress: ['127.0.0.1'],
+        dnsNames: ['localhost'],
+        websocket: { enable: true, address: '127.0.0.1', port: ports.hub },
+        https: { enable: true, address: '127.0.0.1', port: ports.hubHttps },
+        unixsocket: { enable: false },
+      },
+    },
+  });
+}
+
+export interface EdgeFacts {
+  readonly node: string;
+  readonly token: string;
+  readonly runtimeSocket: string;
+  readonly cgroupRoot: string;
+  readonly pauseImage: string;
+}
+
+export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: EdgeFacts): string {
+  const { directory } = layout.edge;
+  return stringify({
+    apiVersion: 'edgecore.config.kubeedge.io/v1alpha2',
+    kind: 'EdgeCore',
+    database: { dataSource: join(directory, 'edgecore.db') },
+    modules: {
+      edgeHub: {
+        heartbeat: 15,
+        httpServer: `https://127.0.0.1:${ports.hubHttps}`,
+        token: facts.token,
+        tlsCaFile: join(directory, 'ca', 'rootCA.crt'),
+        tlsCertFile: join(directory, 'certs', 'server.crt'),
+        tlsPrivateKeyFile: join(directory, 'certs', 'server.key'),
+        websocket: { enable: true, server: `127.0.0.1:${ports.hub}` },
+      },
+      edged: {
+        hostnameOverride: facts.node,
+        reportEvent: true,
+        rootDirectory: join(directory, 'kubelet'),
+        podSandboxImage: facts.pauseImage,
+        tailoredKubeletConfig: {
+          containerRuntimeEndpoint: `unix://${facts.runtimeSocket}`,
+          cgroupRoot: facts.cgroupRoot,
+          cgroupDriver: 'cgroupfs',
+        },
+      },
+      eventBus: { enable: false },
+      deviceTwin: { enable: false },
+    },
+  });
+}

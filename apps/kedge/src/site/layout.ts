@@ -1,0 +1,42 @@
+// Where a site keeps its things and on which ports it listens. Pure: nothing is created here.
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface SitePorts {
+  /** CloudHub WebSocket. */
+  readonly hub: number;
+  /** CloudHub HTTPS bootstrap. */
+  readonly hubHttps: number;
+  /** Embedded Kubernetes API. */
+  readonly api: number;
+}
+
+export interface SiteLayout {
+  readonly data: string;
+  readonly logs: string;
+  /** Process ids and the supervisor's state. */
+  readonly run: string;
+  readonly kubeconfig: string;
+  readonly api: { readonly directory: string; readonly config: string };
+  readonly cloudcore: { readonly config: string; readonly kubeconfig: string };
+  readonly edge: { readonly directory: string; readonly config: string };
+  readonly containerd: string;
+}
+
+export const defaultPortBase = 10_000;
+
+/** Every listening port of a site, from one base. At the default base the hub has upstream's ports. */
+export const sitePorts = (base: number): SitePorts => ({ hub: base, hubHttps: base + 2, api: base + 443 });
+
+export function siteLayout(directory: string): SiteLayout {
+  const data = isAbsolute(directory) ? directory : resolve(directory);
+  return {
+    data,
+    logs: join(data, 'logs'),
+    run: join(data, 'run'),
+    kubeconfig: join(data, 'kubeconfig'),
+    api: { directory: join(data, 'api'), config: join(data, 'api', 'apiserver.json') },
+    cloudcore: { config: join(data, 'cloudcore.yaml'), kubeconfig: join(data, 'api', 'cloudcore.kubeconfig') },
+    edge: { directory: join(data, 'edge'), config: join(data, 'edgecore.yaml') },
+    containerd: join(data, 'containerd'),
+  };
+}

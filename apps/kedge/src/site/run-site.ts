@@ -1,0 +1,241 @@
+// Brings a whole site up, step by step, keeps it up, and takes it down again in the reverse order. Every step first
+// looks at what is there: a second start carries on with the same state.
+import { hostname } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import type { KubeObject } from '@kedge/model/k8s';
+import {
+  containerdPid,
+  containerdSite,
+  importBaseImages,
+  pauseImage,
+  startContainerd,
+  stopContainerd,
+  writeContainerdConfig,
+} from '@kedge/platform/containerd';
+import { openKubeApi, type KubeAccess } from '../kube-access.ts';
+import { type Child, startChild } from './child.ts';
+import { cloudcoreConfig, edgecoreConfig } from './config-files.ts';
+import type { SiteLayout, SitePorts } from './layout.ts';
+import { liveProcesses, stopProcess } from './pid-files.ts';
+import { waitFor } from './wait-for.ts';
+import { applySampleWorkload, sampleImageSpec, sampleName } from './workload.ts';
+
+export interface SiteOptions {
+  readonly layout: SiteLayout;
+  readonly ports: SitePorts;
+  readonly node: string;
+  /** The program to run daemons with: `bin/kedge`. */
+  readonly program: string;
+  readonly applySample: boolean;
+  readonly report: (say: string) => void;
+}
+
+export interface RunningSite {
+  readonly api: KubeApi;
+  readonly server: string;
+  stop(): Promise<readonly string[]>;
+}
+
+const apiLimitMs = 30_000;
+const nodeLimitMs = 90_000;
+const podLimitMs = 120_000;
+const stopGraceMs = 15_000;
+
+export const defaultNodeName = (): string =>
+  hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '') || 'edge';
+
+/** Resolves once the node is Ready and the sample runs. Whatever was started is stopped again when it rejects. */
+export async function runSite(options: SiteOptions, signal: AbortSignal): Promise<RunningSite> {
+  const { layout, report } = options;
+  const children: Child[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
+  const runtime = containerdSite(layout.containerd);
+
+  const child = (name: string, args: readonly string[]): Child => {
+    const started = startChild({
+      name,
+      command: options.program,
+      args,
+      logDirectory: layout.logs,
+      pidDirectory: layout.run,
+      onRestart: (who, why, delayMs) => report(`${who} ended (${why}); starting it again in ${delayMs} ms`),
+    });
+    children.push(started);
+    return started;
+  };
+
+  async function stop(): Promise<readonly string[]> {
+    for (const close of closers.splice(0)) await close();
+    const left: string[] = [];
+    for (const one of children.splice(0).reverse()) {
+      // The edge first, so that it does not mend what is being taken down; then the pods; then the cloud.
+      await one.stop(stopGraceMs);
+      if (one.name === 'edgecore') left.push(...(await stopContainerd(runtime)));
+    }
+    left.push(...(await stopContainerd(runtime)));
+    return left;
+  }
+
+  try {
+    await prepareDirectories(layout);
+    await stopLeftovers(layout, report);
+    report('starting containerd');
+    await startRuntime(options, runtime);
+    closers.push(keepRuntimeUp(runtime, report));
+
+    report('starting the Kubernetes API');
+    await writeFile(layout.api.config, JSON.stringify(apiServerConfig(options), undefined, 2));
+    const apiServer = child('apiserver', ['apiserver', '--config', layout.api.config]);
+    const access = await waitForApi(layout, apiServer, signal);
+    closers.push(() => access.close());
+
+    report('starting cloudcore');
+    await writeFile(layout.cloudcore.config, cloudcoreConfig(layout, options.ports));
+    const cloudcore = child('cloudcore', ['cloudcore', '--config', layout.cloudcore.config]);
+    const token = await waitFor(() => readJoinToken(access.api), {
+      what: 'cloudcore issuing a join token',
+      limitMs: apiLimitMs,
+      signal,
+      hopeless: () => givenUp(cloudcore),
+    });
+
+    report(`starting edgecore as node ${options.node}`);
+    const facts = {
+      node: options.node,
+      token,
+      runtimeSocket: runtime.socket,
+      cgroupRoot: runtime.cgroupRoot,
+      pauseImage,
+    };
+    await writeFile(layout.edge.config, edgecoreConfig(layout, options.ports, facts), { mode: 0o600 });
+    const edgecore = child('edgecore', ['edgecore', '--config', layout.edge.config]);
+    await waitForNode(access.api, options.node, edgecore, signal);
+
+    if (options.applySample) {
+      report('starting the sample workload');
+      await applySampleWorkload(access.api, signal);
+      await waitForSample(access.api, signal);
+    }
+    return { api: access.api, server: access.server, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function prepareDirectories(layout: SiteLayout): Promise<void> {
+  await mkdir(layout.data, { recursive: true, mode: 0o755 });
+  for (const directory of [layout.logs, layout.run]) await mkdir(directory, { recursive: true });
+  for (const directory of [layout.api.directory, layout.edge.directory]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** Daemons of a supervisor that was killed: ours to stop, because nobody watches them any more. Pods run on. */
+async function stopLeftovers(layout: SiteLayout, report: (say: string) => void): Promise<void> {
+  for (const known of await liveProcesses(layout.run)) {
+    if (known.name === 'kedge') continue;
+    report(`stopping ${known.name} of an earlier run`);
+    await stopProcess(known, stopGraceMs);
+  }
+}
+
+type Runtime = ReturnType<typeof containerdSite>;
+
+async function startRuntime({ report }: SiteOptions, runtime: Runtime): Promise<void> {
+  await writeContainerdConfig(runtime);
+  await startContainerd(runtime);
+  report('loading images');
+  await importBaseImages(runtime, [await sampleImageSpec()]);
+}
+
+/** Starts containerd again when it ends by itself. Returns how to stop watching. */
+function keepRuntimeUp(runtime: Runtime, report: (say: string) => void): () => Promise<void> {
+  const stop = new AbortController();
+  const watching = (async () => {
+    while (!stop.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 1_000);
+        stop.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      });
+      if (stop.signal.aborted || (await containerdPid(runtime)) !== undefined) continue;
+      report('containerd ended; starting it again');
+      await startContainerd(runtime).catch((error: unknown) => report(String(error)));
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await watching;
+  };
+}
+
+const apiServerConfig = ({ layout, ports }: SiteOptions): Record<string, unknown> => ({
+  directory: layout.api.directory,
+  address: '127.0.0.1',
+  port: ports.api,
+  kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
+});
+
+/** A daemon that fails three times while a site starts will not come up by itself. */
+const givenUp = (child: Child): string | undefined =>
+  child.restarts >= 3 ? `${child.name} keeps ending; its last words were:\n${child.lastLines(5)}` : undefined;
+
+function waitForApi(layout: SiteLayout, child: Child, signal: AbortSignal): Promise<KubeAccess> {
+  const look = async (): Promise<KubeAccess | undefined> => {
+    const access = await openKubeApi(layout.kubeconfig, 'kedge-up');
+    const ready = await access.api.raw('/readyz').catch(() => undefined);
+    if (ready?.status === 200) return access;
+    await access.close();
+    return undefined;
+  };
+  const what = 'the Kubernetes API becoming ready';
+  return waitFor(look, { what, limitMs: apiLimitMs, everyMs: 50, signal, hopeless: () => givenUp(child) });
+}
+
+async function readJoinToken(api: KubeApi): Promise<string | undefined> {
+  const secret = await api.get(
+    { group: '', version: 'v1', resource: 'secrets' },
+    { namespace: 'kubeedge', name: 'tokensecret' },
+  );
+  const data = (secret['data'] as Record<string, string> | undefined)?.['tokendata'];
+  return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export const conditionOf = (object: KubeObject, type: string): Condition | undefined =>
+  (object['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type);
+
+async function waitForNode(api: KubeApi, node: string, edgecore: Child, signal: AbortSignal): Promise<void> {
+  let say = 'it has not registered yet';
+  const look = async (): Promise<true | undefined> => {
+    const object = await api.get({ group: '', version: 'v1', resource: 'nodes' }, { name: node });
+    const ready = conditionOf(object, 'Ready');
+    say = ready ? `${ready.reason ?? ''}: ${ready.message ?? ''}` : 'it reports no status yet';
+    return ready?.status === 'True' ? true : undefined;
+  };
+  const what = `node ${node} becoming Ready`;
+  try {
+    await waitFor(look, { what, limitMs: nodeLimitMs, everyMs: 200, signal, hopeless: () => givenUp(edgecore) });
+  } catch (error) {
+    throw new Error(`${what} (${say})`, { cause: error });
+  }
+}
+
+async function waitForSample(api: KubeApi, signal: AbortSignal): Promise<void> {
+  const look = async (): Promise<true | undefined> => {
+    const selection = { namespace: 'default', labelSelector: `app.kubernetes.io/name=${sampleName}` };
+    const { items } = await api.list({ group: '', version: 'v1', resource: 'pods' }, selection);
+    return items.some((pod) => (pod['status'] as { phase?: string }).phase === 'Running') ? true : undefined;
+  };
+  await waitFor(look, { what: `the sample pod "${sampleName}" running`, limitMs: podLimitMs, everyMs: 200, signal });
+}
