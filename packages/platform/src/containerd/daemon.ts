@@ -1,0 +1,159 @@
+// Starts and stops the containerd of a site, and loads images into it. The daemon is detached and logs to a file, so it
+// outlives the process that started it; pods outlive the daemon until `cleanContainerd` ends them.
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { defineErrors } from '@kedge/core/errors';
+import { seconds } from '@kedge/core/time';
+import { createCri } from '@kedge/wire/cri';
+import { openGrpcChannel } from '../grpc/index.ts';
+import { busyboxImageSpec, pauseImage, pauseImageSpec } from './busybox-images.ts';
+import { type ContainerdOptions, formatContainerdConfig, formatPodNetwork, pickPodSubnet } from './config.ts';
+import { type ImageSpec, writeImageArchive } from './image.ts';
+import { readProcess, signal, waitUntil } from './processes.ts';
+import type { ContainerdSite } from './site.ts';
+
+const run = promisify(execFile);
+const overlayMagic = 0x794c7630;
+
+export const containerdErrors = defineErrors('CONTAINERD', {
+  MISSING: {
+    retry: 'never',
+    say: (d: { program: string }) => `cannot start "${d.program}": install the packages containerd and runc`,
+  },
+  NOT_READY: {
+    retry: 'backoff',
+    say: (d: { logFile: string; last: string }) =>
+      `containerd did not become ready; its log is ${d.logFile} and ends with: ${d.last}`,
+  },
+  IMPORT_FAILED: { retry: 'backoff', say: (d: { output: string }) => `images could not be loaded: ${d.output}` },
+});
+
+/** Writes the configuration and the pod network. The subnet, once chosen, stays. */
+export async function writeContainerdConfig(
+  site: ContainerdSite,
+  options: Partial<ContainerdOptions> = {},
+): Promise<ContainerdOptions> {
+  for (const path of [site.root, site.state, site.cniDirectory, site.registryDirectory, dirname(site.socket)]) {
+    await mkdir(path, { recursive: true });
+  }
+  const networkFile = join(site.cniDirectory, '10-kedge.conflist');
+  const chosen: ContainerdOptions = {
+    sandboxImage: options.sandboxImage ?? pauseImage,
+    snapshotter: options.snapshotter ?? ((await statfs(site.root)).type === overlayMagic ? 'native' : 'overlayfs'),
+    cniPlugins: options.cniPlugins ?? '/usr/lib/cni',
+    podSubnet: options.podSubnet ?? (await subnetIn(networkFile)) ?? pickPodSubnet(site.id, hostAddresses()),
+  };
+  await writeFile(site.configFile, formatContainerdConfig(site, chosen));
+  await writeFile(networkFile, formatPodNetwork(site, chosen));
+  return chosen;
+}
+
+async function subnetIn(networkFile: string): Promise<string | undefined> {
+  const text = await readFile(networkFile, 'utf8').catch(() => '');
+  return /"subnet": "([\d./]+)"/.exec(text)?.[1];
+}
+
+const hostAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+
+/** The process id of the site's daemon; undefined when it does not run. */
+export async function containerdPid(site: ContainerdSite): Promise<number | undefined> {
+  const pid = Number(await readFile(site.pidFile, 'utf8').catch(() => ''));
+  // A process id is used again some day: make sure that this one is ours.
+  return pid > 0 && readProcess(pid)?.args.includes(site.configFile) ? pid : undefined;
+}
+
+/**
+ * Starts the daemon and resolves with its process id once it answers; a running one is left as it is. Needs
+ * `writeContainerdConfig` first.
+ */
+export async function startContainerd(site: ContainerdSite): Promise<number> {
+  const running = await containerdPid(site);
+  const pid = running ?? (await launch(site));
+  const isGone = (): boolean => readProcess(pid) === undefined;
+  if (!(await waitUntil(async () => isGone() || (await isReady(site)), 30_000)) || isGone()) {
+    const log = await readFile(site.logFile, 'utf8').catch(() => '');
+    throw containerdErrors.NOT_READY({ logFile: site.logFile, last: log.trimEnd().split('\n').at(-1) ?? '' });
+  }
+  return pid;
+}
+
+async function launch(site: ContainerdSite): Promise<number> {
+  const log = openSync(site.logFile, 'a');
+  try {
+    const child = spawn('containerd', ['--config', site.configFile], { detached: true, stdio: ['ignore', log, log] });
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.once('spawn', () => resolve(child.pid!));
+      child.once('error', (cause) => reject(containerdErrors.MISSING({ program: 'containerd' }, cause)));
+    });
+    child.unref();
+    await writeFile(site.pidFile, String(pid));
+    return pid;
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function isReady(site: ContainerdSite): Promise<boolean> {
+  const channel = openGrpcChannel({ socketPath: site.socket, timeout: seconds(5) });
+  try {
+    // The socket is open before the CRI service is behind it.
+    const { status } = await createCri(channel).status({});
+    return status?.conditions.every(({ status: isTrue }) => isTrue) === true;
+  } catch {
+    return false;
+  } finally {
+    channel.close();
+  }
+}
+
+/** Ends the daemon and nothing else: pods go on, and a daemon started later finds them. */
+export async function stopContainerdDaemon(site: ContainerdSite): Promise<void> {
+  const pid = await containerdPid(site);
+  if (pid !== undefined) {
+    signal(pid, 'SIGTERM');
+    if (!(await waitUntil(() => readProcess(pid) === undefined, 5_000))) signal(pid, 'SIGKILL');
+    await waitUntil(() => readProcess(pid) === undefined, 2_000);
+  }
+  await rm(site.pidFile, { force: true });
+}
+
+/** Loads an OCI archive, as `writeImageArchive` makes them, where pods find it. */
+export async function importImages(site: ContainerdSite, archive: string): Promise<void> {
+  const config = await readFile(site.configFile, 'utf8');
+  const snapshotter = /snapshotter = "(\w+)"/.exec(config)?.[1] ?? 'overlayfs';
+  const args = [
+    '--address',
+    site.socket,
+    '--namespace',
+    'k8s.io',
+    'images',
+    'import',
+    '--snapshotter',
+    snapshotter,
+    archive,
+  ];
+  try {
+    await run('ctr', args, { timeout: 120_000 });
+  } catch (cause) {
+    throw containerdErrors.IMPORT_FAILED(
+      { output: String((cause as { stderr?: string }).stderr ?? cause).trim() },
+      cause,
+    );
+  }
+}
+
+/** Builds and loads the pause image, the busybox image, and whatever else is given. */
+export async function importBaseImages(site: ContainerdSite, more: readonly ImageSpec[] = []): Promise<void> {
+  const archive = join(site.directory, 'images.tar');
+  await writeImageArchive(archive, [await pauseImageSpec(), await busyboxImageSpec(), ...more]);
+  try {
+    await importImages(site, archive);
+  } finally {
+    await rm(archive, { force: true });
+  }
+}

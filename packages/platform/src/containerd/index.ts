@@ -1,0 +1,28 @@
+// A private containerd: configuration, start, first images, and an end that leaves nothing behind. Everything follows
+// from one directory, so several sites live on one host.
+//
+//     const site = containerdSite('/var/lib/kedge/containerd');
+//     await writeContainerdConfig(site);
+//     await startContainerd(site);
+//     await importBaseImages(site, [await busyboxImageSpec({ reference: 'docker.io/library/hello:1' })]);
+//     ...
+//     await stopContainerd(site);      // pods end, the host is as before; images stay for the next start
+export { busyboxImage, busyboxImageSpec, pauseImage, pauseImageSpec } from './busybox-images.ts';
+export type { BusyboxOptions } from './busybox-images.ts';
+export { removeContainerd, stopContainerd } from './clean.ts';
+export type { ContainerdOptions } from './config.ts';
+export {
+  containerdErrors,
+  containerdPid,
+  importBaseImages,
+  importImages,
+  startContainerd,
+  stopContainerdDaemon,
+  writeContainerdConfig,
+} from './daemon.ts';
+export { writeImageArchive } from './image.ts';
+export type { ImageSpec } from './image.ts';
+export { containerdSite } from './site.ts';
+export type { ContainerdSite } from './site.ts';
+export { encodeTar } from './tar.ts';
+export type { TarEntry } from './tar.ts';
