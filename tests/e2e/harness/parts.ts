@@ -1,0 +1,183 @@
+// A site taken apart: the same daemons as `kedge up` runs, but each started, cut off and killed by the test.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  containerdSite,
+  importBaseImages,
+  pauseImage,
+  startContainerd,
+  stopContainerd,
+  writeContainerdConfig,
+} from '@kedge/platform/containerd';
+import { cloudcoreConfig, edgecoreConfig } from '../../../apps/kedge/src/site/config-files.ts';
+import { siteLayout, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
+import { sampleImageSpec } from '../../../apps/kedge/src/site/workload.ts';
+import { type Kubectl, kubectlFor } from './kubectl.ts';
+import { freePortBase } from './ports.ts';
+import { eventually, kedgeProgram } from './run.ts';
+
+export type Part = 'apiserver' | 'cloudcore' | 'edgecore';
+
+export interface Parts {
+  readonly node: string;
+  readonly kubectl: Kubectl;
+  readonly marks: readonly string[];
+  readonly edgeDatabase: string;
+  readonly runtimeSocket: string;
+  start(part: Part): Promise<void>;
+  /** Starts everything in order and waits for the Ready node. */
+  startAll(): Promise<void>;
+  /** Sends the signal and waits for the end. */
+  end(part: Part, signal: NodeJS.Signals): Promise<void>;
+  pid(part: Part): number;
+  /** As a reboot does: edgecore, containerd and every container gone, disks kept; then the runtime started again. */
+  reboot(): Promise<void>;
+  /** Removes the edge's database, as a replaced disk would; certificates stay. Only while edgecore is stopped. */
+  wipeEdgeDatabase(): Promise<void>;
+  waitReady(): Promise<void>;
+  logs(): string;
+  remove(): Promise<void>;
+}
+
+export async function createParts(name: string): Promise<Parts> {
+  const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
+  const layout = siteLayout(join(parent, 'site'));
+  const ports = sitePorts(await freePortBase());
+  const node = `edge-${name}`;
+  const runtime = containerdSite(layout.containerd);
+  const kubectl = kubectlFor(layout.kubeconfig, parent);
+  const children = new Map<Part, ChildProcess>();
+  let haveToken = false;
+
+  for (const directory of [layout.logs, layout.run, layout.api.directory, layout.edge.directory]) {
+    await mkdir(directory, { recursive: true });
+  }
+  const apiConfig = {
+    directory: layout.api.directory,
+    address: '127.0.0.1',
+    port: ports.api,
+    kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
+  };
+  await writeFile(layout.api.config, JSON.stringify(apiConfig));
+  await writeFile(layout.cloudcore.config, cloudcoreConfig(layout, ports));
+  await startRuntime();
+
+  async function startRuntime(): Promise<void> {
+    await writeContainerdConfig(runtime);
+    await startContainerd(runtime);
+    await importBaseImages(runtime, [await sampleImageSpec()]);
+  }
+
+  const configOf: Record<Part, string> = {
+    apiserver: layout.api.config,
+    cloudcore: layout.cloudcore.config,
+    edgecore: layout.edge.config,
+  };
+  const logOf = (part: Part): string => join(layout.logs, `${part}.log`);
+
+  async function start(part: Part): Promise<void> {
+    if (part === 'edgecore' && !haveToken) await writeEdgeConfig();
+    const log = openSync(logOf(part), 'a');
+    const child = spawn(kedgeProgram, [part, '--config', configOf[part]], { stdio: ['ignore', log, log] });
+    closeSync(log);
+    children.set(part, child);
+    if (part === 'apiserver') {
+      await eventually(
+        'the API to be ready',
+        async () => (await kubectl.try('get', '--raw', '/readyz')).code === 0,
+        20_000,
+      );
+    }
+  }
+
+  async function writeEdgeConfig(): Promise<void> {
+    const token = await eventually('a join token', async () => {
+      const { stdout } = await kubectl.try(
+        'get',
+        'secret',
+        '-n',
+        'kubeedge',
+        'tokensecret',
+        '-o',
+        'jsonpath={.data.tokendata}',
+      );
+      return stdout && Buffer.from(stdout, 'base64').toString('utf8');
+    });
+    const facts = { node, token, runtimeSocket: runtime.socket, cgroupRoot: runtime.cgroupRoot, pauseImage };
+    await writeFile(layout.edge.config, edgecoreConfig(layout, ports, facts));
+    haveToken = true;
+  }
+
+  async function end(part: Part, signal: NodeJS.Signals): Promise<void> {
+    const child = children.get(part);
+    children.delete(part);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    if (signal === 'SIGKILL') child.kill('SIGCONT');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  const waitReady = async (): Promise<void> => {
+    await eventually('the node to be Ready', async () => {
+      const { stdout } = await kubectl.try(
+        'get',
+        'node',
+        node,
+        '-o',
+        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
+      );
+      return stdout === 'True';
+    });
+  };
+
+  return {
+    node,
+    kubectl,
+    marks: [layout.data, runtime.cgroupRoot.slice(1), runtime.bridge],
+    edgeDatabase: join(layout.edge.directory, 'edgecore.db'),
+    runtimeSocket: runtime.socket,
+    start,
+    async startAll() {
+      await start('apiserver');
+      await start('cloudcore');
+      await start('edgecore');
+      await waitReady();
+    },
+    end,
+    pid: (part) => children.get(part)?.pid ?? 0,
+    async reboot() {
+      await end('edgecore', 'SIGKILL');
+      await stopContainerd(runtime);
+      await startRuntime();
+    },
+    async wipeEdgeDatabase() {
+      for (const suffix of ['', '-wal', '-shm'])
+        await rm(join(layout.edge.directory, `edgecore.db${suffix}`), { force: true });
+    },
+    waitReady,
+    logs() {
+      return (['apiserver', 'cloudcore', 'edgecore'] as const)
+        .map((part) => {
+          let text = '';
+          try {
+            text = readFileSync(logOf(part), 'utf8');
+          } catch {
+            // It was never started.
+          }
+          return `--- ${part}\n${text.split('\n').slice(-60).join('\n')}`;
+        })
+        .join('\n');
+    },
+    async remove() {
+      for (const part of ['edgecore', 'cloudcore', 'apiserver'] as const) await end(part, 'SIGTERM');
+      await stopContainerd(runtime);
+      await rm(parent, { recursive: true, force: true });
+    },
+  };
+}
