@@ -14,3 +14,32 @@ export type {
 } from './object.ts';
 export { fail, failure, httpCodes, isStatus, notFound, statusError, toStatus } from './status.ts';
 export type { Status, StatusCause, StatusDetails, StatusError, StatusReason } from './status.ts';
+export {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  invalidObject,
+  notFoundField,
+  requiredField,
+  sayFieldErrors,
+  tooLongField,
+  tooManyItems,
+  unsupportedField,
+  wrongType,
+} from './field-errors.ts';
+export type { FieldError } from './field-errors.ts';
+export {
+  asPrefix,
+  checkConfigMapKey,
+  checkDns1035Label,
+  checkDns1123Label,
+  checkDns1123Subdomain,
+  checkEnvVarName,
+  checkHttpHeaderName,
+  checkLabelValue,
+  checkPercent,
+  checkPortName,
+  checkPortNumber,
+  checkQualifiedName,
+  checkWildcardDns1123Subdomain,
+} from './names.ts';
