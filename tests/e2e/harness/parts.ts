@@ -24,6 +24,7 @@ export type Part = 'apiserver' | 'cloudcore' | 'edgecore';
 export interface Parts {
   readonly node: string;
   readonly kubectl: Kubectl;
+  readonly kubeconfig: string;
   readonly marks: readonly string[];
   readonly edgeDatabase: string;
   readonly runtimeSocket: string;
@@ -139,6 +140,7 @@ export async function createParts(name: string): Promise<Parts> {
   return {
     node,
     kubectl,
+    kubeconfig: layout.kubeconfig,
     marks: [layout.data, runtime.cgroupRoot.slice(1), runtime.bridge],
     edgeDatabase: join(layout.edge.directory, 'edgecore.db'),
     runtimeSocket: runtime.socket,
