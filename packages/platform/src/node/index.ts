@@ -5,6 +5,7 @@ export { createHttpClient } from './http-client.ts';
 export type { HttpClientOptions } from './http-client.ts';
 export { createHttpServers } from './http-server.ts';
 export type { HttpServerLimits, HttpServersOptions } from './http-server.ts';
+export { createKeys } from './keys.ts';
 export { createProcesses } from './processes.ts';
 export { createRandom } from './random.ts';
 export { systemClock } from './system-clock.ts';
