@@ -36,6 +36,8 @@ export interface Informer<T> {
   /** Resolves once the first list is in. */
   synced(signal: AbortSignal): Promise<void>;
   readonly isSynced: boolean;
+  /** How far the copy has come: every change up to this version is in it. Undefined before the first list. */
+  readonly version: string | undefined;
   start(scope: Scope): void;
 }
 
@@ -59,6 +61,7 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
     ...(options.random ? { jitter: 0.3, random: options.random } : {}),
   });
   let isSynced = false;
+  let version: string | undefined;
   let announce: () => void = () => undefined;
   const firstSync = new Promise<void>((resolve) => (announce = resolve));
 
@@ -81,6 +84,7 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
     const present = new Set(listed.items.map(keyOf));
     for (const key of [...copy.keys()]) if (!present.has(key)) drop(key);
     for (const object of listed.items) put(object);
+    version = listed.resourceVersion;
     if (!isSynced) {
       isSynced = true;
       announce();
@@ -95,7 +99,7 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
       if (change.type === 'expired') return undefined;
       if (change.type === 'deleted') drop(keyOf(change.object), change.object);
       else if (change.type !== 'bookmark') put(change.object);
-      at = change.resourceVersion;
+      at = version = change.resourceVersion;
       backoff.reset();
     }
     return at;
@@ -127,6 +131,9 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
     },
     get isSynced() {
       return isSynced;
+    },
+    get version() {
+      return version;
     },
     listen(listener) {
       for (const object of copy.values()) listener.onPut?.(object, undefined);

@@ -5,6 +5,8 @@
 //     const api = createKubeClient({ http, server: config.server, credentials: { by: 'connection' }, userAgent, clock, random });
 //     const pods = createInformer({ ..., source: informerSource(api, { group: '', version: 'v1', resource: 'pods' }) });
 export type { Credentials } from './api-calls.ts';
+export { collections } from './collections.ts';
+export type { Collection } from './collections.ts';
 export { createKubeClient } from './http-kube-api.ts';
 export type { KubeClientOptions } from './http-kube-api.ts';
 export { informerSource, onlyMetadata, withoutManagedFields } from './informer-source.ts';

@@ -6,12 +6,13 @@ import type { Module } from '@kedge/core/module';
 import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type GroupVersionResource, type KubeObject, objectKey } from '@kedge/model/k8s';
+import type { Collection } from './collections.ts';
 import { informerSource, onlyMetadata, type Trim, withoutManagedFields } from './informer-source.ts';
 import type { KubeApi } from './kube-api.ts';
 
 export interface SharedInformers extends Module {
   /** The copy of a whole collection; the same one for everybody who asks. Runs from the module's start on. */
-  of<T extends KubeObject = KubeObject>(collection: GroupVersionResource): Informer<T>;
+  of<T extends KubeObject>(collection: Collection<T>): Informer<T>;
   /** A copy of names, owners and finalizers only; the full copy when there is one already. */
   metadataOf(collection: GroupVersionResource): Informer<KubeObject>;
 }
@@ -53,8 +54,9 @@ export function createSharedInformers({ api, clock, log, random }: SharedInforme
       scope = owner;
       for (const informer of [...full.values(), ...slim.values()]) informer.start(owner);
     },
-    of: <T extends KubeObject>(collection: GroupVersionResource) =>
-      open(full, collection, withoutManagedFields) as Informer<KubeObject> as Informer<T>,
+    // The collection says what its objects are; the API is trusted to keep to it.
+    of: <T extends KubeObject>(collection: Collection<T>) =>
+      open(full, collection, withoutManagedFields) as unknown as Informer<T>,
     metadataOf: (collection) => full.get(nameOf(collection)) ?? open(slim, collection, onlyMetadata),
   };
 }

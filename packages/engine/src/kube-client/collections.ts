@@ -1,0 +1,76 @@
+// The collections our controllers work on, each with the type of its objects, so that a copy of one is typed by asking for it.
+import type { GroupVersionResource, KubeObject } from '@kedge/model/k8s';
+import type {
+  CertificateSigningRequest,
+  ConfigMap,
+  ControllerRevision,
+  CronJob,
+  DaemonSet,
+  Deployment,
+  Endpoints,
+  EndpointSlice,
+  Event,
+  Job,
+  Lease,
+  Namespace,
+  Node,
+  PersistentVolumeClaim,
+  Pod,
+  ReplicaSet,
+  Secret,
+  Service,
+  ServiceAccount,
+  StatefulSet,
+} from '@kedge/model/k8s-types';
+
+declare const objectBrand: unique symbol;
+
+/** A collection whose objects are `T`s. */
+export interface Collection<T extends KubeObject> extends GroupVersionResource {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly [objectBrand]?: T;
+}
+
+const collection =
+  <T extends KubeObject>() =>
+  (group: string, version: string, resource: string, kind: string): Collection<T> => ({
+    group,
+    version,
+    resource,
+    kind,
+    apiVersion: group ? `${group}/${version}` : version,
+  });
+
+export const collections = {
+  certificateSigningRequests: collection<CertificateSigningRequest>()(
+    'certificates.k8s.io',
+    'v1',
+    'certificatesigningrequests',
+    'CertificateSigningRequest',
+  ),
+  configMaps: collection<ConfigMap>()('', 'v1', 'configmaps', 'ConfigMap'),
+  controllerRevisions: collection<ControllerRevision>()('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
+  cronJobs: collection<CronJob>()('batch', 'v1', 'cronjobs', 'CronJob'),
+  daemonSets: collection<DaemonSet>()('apps', 'v1', 'daemonsets', 'DaemonSet'),
+  deployments: collection<Deployment>()('apps', 'v1', 'deployments', 'Deployment'),
+  endpoints: collection<Endpoints>()('', 'v1', 'endpoints', 'Endpoints'),
+  endpointSlices: collection<EndpointSlice>()('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'),
+  events: collection<Event>()('', 'v1', 'events', 'Event'),
+  jobs: collection<Job>()('batch', 'v1', 'jobs', 'Job'),
+  leases: collection<Lease>()('coordination.k8s.io', 'v1', 'leases', 'Lease'),
+  namespaces: collection<Namespace>()('', 'v1', 'namespaces', 'Namespace'),
+  nodes: collection<Node>()('', 'v1', 'nodes', 'Node'),
+  persistentVolumeClaims: collection<PersistentVolumeClaim>()(
+    '',
+    'v1',
+    'persistentvolumeclaims',
+    'PersistentVolumeClaim',
+  ),
+  pods: collection<Pod>()('', 'v1', 'pods', 'Pod'),
+  replicaSets: collection<ReplicaSet>()('apps', 'v1', 'replicasets', 'ReplicaSet'),
+  secrets: collection<Secret>()('', 'v1', 'secrets', 'Secret'),
+  serviceAccounts: collection<ServiceAccount>()('', 'v1', 'serviceaccounts', 'ServiceAccount'),
+  services: collection<Service>()('', 'v1', 'services', 'Service'),
+  statefulSets: collection<StatefulSet>()('apps', 'v1', 'statefulsets', 'StatefulSet'),
+} as const;
