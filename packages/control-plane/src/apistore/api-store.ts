@@ -1,0 +1,168 @@
+// Versioned objects over a Database, in the manner of etcd: one revision counter for everything, conditional writes,
+// lists at a revision, and watches from one. It knows nothing of Kubernetes beyond keys and JSON text.
+//
+// Reads see committed state only: work of a group commit runs and commits without anything else in between.
+import type { Database } from '@kedge/core/ports';
+import type { Clock, Duration } from '@kedge/core/time';
+import { RecentEvents } from './recent-events.ts';
+import { apiStoreErrors } from './store-errors.ts';
+import type { ListPageRequest, ObjectKey, Range, Stored, StoreEvent, WriteOutcome } from './stored.ts';
+import { openStatements } from './store-statements.ts';
+import { createWatcher, type Watcher } from './watcher.ts';
+
+export interface ApiStore {
+  /** The newest revision; lists and watches that ask for "now" get this one. */
+  readonly revision: number;
+  /** Revisions below this one answer APISTORE_COMPACTED. */
+  readonly compacted: number;
+  get(key: ObjectKey): Stored | undefined;
+  /** Objects in key order. Throws APISTORE_COMPACTED. */
+  page(request: ListPageRequest): readonly Stored[];
+  count(range: Range & { readonly after?: { readonly namespace: string; readonly name: string } | undefined }): number;
+  /**
+   * Replaces, creates (`expected` 0) or, without `body`, removes an object whose revision is `expected`. `body` is called with
+   * the new revision inside the commit; the answer comes once it is on disk.
+   */
+  write(key: ObjectKey, expected: number, body: ((revision: number) => string) | undefined): Promise<WriteOutcome>;
+  /** Events after `revision`. Throws APISTORE_COMPACTED here or at a later `next()`. */
+  watch(range: Range, revision: number): Watcher;
+  /** Forgets history older than the limits; run now and then. */
+  compact(): Promise<void>;
+  readonly recentBytes: number;
+}
+
+export interface ApiStoreDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  /** History older than this may go. */
+  readonly keepFor: Duration;
+  /** And history beyond this many writes goes, however young. */
+  readonly keepEvents: number;
+  /** Memory for recent events. */
+  readonly recentBytes: number;
+}
+
+export function createApiStore(deps: ApiStoreDeps): ApiStore {
+  const { database, clock } = deps;
+  const sql = openStatements(database);
+  let compacted = sql.compactedRevision.get()!.revision;
+  let newest = Math.max(compacted, sql.newestRevision.get()!.revision ?? 0);
+  let committed = newest;
+  const recent = new RecentEvents(deps.recentBytes, newest);
+  const wakeups = new Map<string, Set<() => void>>();
+
+  const publish = (event: StoreEvent): void => {
+    committed = event.revision;
+    recent.push(event);
+    for (const wake of wakeups.get(event.resource) ?? []) wake();
+  };
+
+  const checkKept = (revision: number): void => {
+    if (revision < compacted) throw apiStoreErrors.COMPACTED({ revision, oldest: compacted });
+  };
+
+  /** Runs inside a commit. */
+  function writeRow(
+    key: ObjectKey,
+    current: Stored | undefined,
+    body: ((revision: number) => string) | undefined,
+  ): StoreEvent {
+    const revision = newest + 1;
+    const after = body?.(revision);
+    const { resource, namespace, name } = key;
+    if (after === undefined) sql.remove.run(resource, namespace, name);
+    else if (current) sql.update.run(revision, after, resource, namespace, name);
+    else sql.insert.run(resource, namespace, name, revision, after);
+    sql.remember.run(revision, clock.now(), resource, namespace, name, current?.revision ?? 0, current?.body ?? null);
+    newest = revision;
+    return { revision, resource, namespace, name, before: current?.body, after };
+  }
+
+  /** Events from the history table: what each write replaced is there, what it made is found in its successor. */
+  function eventsFromHistory(range: Range, after: number, limit: number): readonly StoreEvent[] {
+    checkKept(after);
+    const rows = sql.historySince.all(range.resource, after, limit);
+    return rows.map((row) => {
+      const next = sql.historyNext.get(range.resource, row.namespace, row.name, row.revision);
+      const made = next ? next.before : sql.get.get(range.resource, row.namespace, row.name)?.body;
+      const { namespace, name, revision } = row;
+      return {
+        revision,
+        resource: range.resource,
+        namespace,
+        name,
+        before: row.before ?? undefined,
+        after: made ?? undefined,
+      };
+    });
+  }
+
+  return {
+    get revision() {
+      return committed;
+    },
+    get compacted() {
+      return compacted;
+    },
+    get recentBytes() {
+      return recent.bytes;
+    },
+    get: ({ resource, namespace, name }) => sql.get.get(resource, namespace, name),
+    page({ resource, namespace, after = { namespace: '', name: '' }, limit, revision }) {
+      checkKept(revision);
+      if (revision >= newest) {
+        return namespace === undefined
+          ? sql.pageAll.all(resource, after.namespace, after.name, limit)
+          : sql.pageOne.all(resource, namespace, after.name, limit);
+      }
+      return namespace === undefined
+        ? sql.pageAllAt.all(resource, after.namespace, after.name, revision, limit)
+        : sql.pageOneAt.all(resource, namespace, after.name, revision, limit);
+    },
+    count: ({ resource, namespace, after = { namespace: '', name: '' } }) =>
+      (namespace === undefined
+        ? sql.countAll.get(resource, after.namespace, after.name)
+        : sql.countOne.get(resource, namespace, after.name))!.count,
+    async write(key, expected, body) {
+      const outcome = await database.write(() => {
+        const current = sql.get.get(key.resource, key.namespace, key.name);
+        if ((current?.revision ?? 0) !== expected) return { current };
+        return { event: writeRow(key, current, body) };
+      });
+      if (!outcome.event) return { ok: false, current: outcome.current };
+      publish(outcome.event);
+      return { ok: true, revision: outcome.event.revision };
+    },
+    watch(range, revision) {
+      checkKept(revision);
+      return createWatcher({
+        range,
+        revision,
+        // Only published events count: a watcher must not be told it is past an event it has yet to get.
+        newest: () => committed,
+        recent: (after, limit) => recent.since(range.resource, after, limit),
+        history: (after, limit) => eventsFromHistory(range, after, limit),
+        listen(wake) {
+          const set = wakeups.get(range.resource) ?? new Set();
+          wakeups.set(range.resource, set.add(wake));
+          return () => {
+            set.delete(wake);
+            if (set.size === 0 && wakeups.get(range.resource) === set) wakeups.delete(range.resource);
+          };
+        },
+      });
+    },
+    async compact() {
+      // The newest row always stays: it holds the revision counter.
+      const byCount = newest - deps.keepEvents;
+      const byAge = (sql.oldestSince.get(clock.now() - deps.keepFor)?.revision ?? newest) - 1;
+      const upTo = Math.min(Math.max(byCount, byAge), newest - 1);
+      if (upTo <= compacted) return;
+      await database.write(() => {
+        sql.forget.run(upTo);
+        sql.setCompacted.run(upTo);
+      });
+      compacted = upTo;
+    },
+  };
+}

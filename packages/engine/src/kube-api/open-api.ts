@@ -1,0 +1,122 @@
+// OpenAPI documents, version 2 and 3, made from compact schemas when somebody asks. kubectl reads them to explain kinds,
+// to compute patches and to learn that the server validates fields.
+import type { ServerRequest } from '@kedge/core/ports';
+import { apiVersionOf, fail } from '@kedge/model/k8s';
+import type { Answer } from './answer.ts';
+import { type Catalog, groupsOf, type ServedVersion } from './catalog.ts';
+import { contentHash } from './content-hash.ts';
+import { readAccept } from './negotiate.ts';
+import { openApiPaths } from './open-api-paths.ts';
+
+/** A definition as published, with `$ref` to other definitions by bare name. */
+export type Definition = Readonly<Record<string, unknown>>;
+
+export interface Definitions {
+  /** Grows with every change. */
+  readonly generation: number;
+  /** The name of the definition of a kind. */
+  nameOf(apiVersion: string, kind: string): string | undefined;
+  get(name: string): Definition | undefined;
+}
+
+export interface OpenApi {
+  serve(path: string, request: ServerRequest, answer: Answer): Promise<boolean>;
+}
+
+export interface OpenApiDeps {
+  readonly catalog: Catalog;
+  readonly definitions: Definitions;
+  readonly title: string;
+  readonly version: string;
+}
+
+export function createOpenApi(deps: OpenApiDeps): OpenApi {
+  const { catalog, definitions } = deps;
+  const info = { title: deps.title, version: deps.version };
+  let index: { generation: string; text: string } | undefined;
+
+  const served = (): ServedVersion[] => [...groupsOf(catalog).values()].flat();
+  const pathOf = ({ group, version }: ServedVersion): string => (group ? `apis/${group}/${version}` : `api/${version}`);
+
+  /** The v3 document of one group and version. */
+  function documentV3(of: ServedVersion): string {
+    const paths = openApiPaths(of, definitions, 'v3');
+    const schemas = collect(of, definitions, '#/components/schemas/');
+    return JSON.stringify({ openapi: '3.0.0', info, paths, components: { schemas } });
+  }
+
+  function indexV3(): string {
+    const generation = `${catalog.generation}/${definitions.generation}`;
+    if (index?.generation !== generation) {
+      const paths = served().map((of) => {
+        const hash = contentHash(
+          `${deps.version} ${JSON.stringify(of)} ${of.group.includes('.') ? definitions.generation : 0}`,
+        );
+        return [pathOf(of), { serverRelativeURL: `/openapi/v3/${pathOf(of)}?hash=${hash}` }] as const;
+      });
+      index = { generation, text: JSON.stringify({ paths: Object.fromEntries(paths) }) };
+    }
+    return index.text;
+  }
+
+  function documentV2(): string {
+    const all = served();
+    const paths = Object.assign({}, ...all.map((of) => openApiPaths(of, definitions, 'v2'))) as object;
+    const schemas = Object.assign({}, ...all.map((of) => collect(of, definitions, '#/definitions/'))) as object;
+    return JSON.stringify({ swagger: '2.0', info, paths, definitions: schemas });
+  }
+
+  return {
+    async serve(path, request, answer) {
+      if (path === '/openapi/v3') return sendJson(request, answer, indexV3());
+      if (path === '/openapi/v2') return sendJson(request, answer, documentV2());
+      const of = served().find((candidate) => path === `/openapi/v3/${pathOf(candidate)}`);
+      return of !== undefined && sendJson(request, answer, documentV3(of));
+    },
+  };
+}
+
+async function sendJson(request: ServerRequest, answer: Answer, text: string): Promise<boolean> {
+  const takesJson = readAccept(request.headers['accept']).some(({ type }) =>
+    ['application/json', 'application/*', '*/*'].includes(type),
+  );
+  if (!takesJson) throw fail('NotAcceptable', 'only the following media types are accepted: application/json');
+  const etag = `"${contentHash(text)}"`;
+  if (request.headers['if-none-match'] === etag) await answer.json(304, '', { etag });
+  else await answer.json(200, text, { etag, vary: 'Accept' });
+  return true;
+}
+
+/** The definitions of the kinds of one version and all that they refer to. */
+function collect(of: ServedVersion, definitions: Definitions, prefix: string): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const pending: string[] = [];
+  const want = (name: string | undefined): void => {
+    if (name !== undefined) pending.push(name);
+  };
+  for (const resource of of.resources) {
+    want(definitions.nameOf(apiVersionOf(of.group, of.version), resource.kind));
+    for (const sub of Object.values(resource.subresources))
+      want(definitions.nameOf(apiVersionOf(sub.group, sub.version), sub.kind));
+  }
+  while (pending.length > 0) {
+    const name = pending.pop()!;
+    if (Object.hasOwn(found, name)) continue;
+    const definition = definitions.get(name);
+    if (definition) found[name] = pointRefs(definition, prefix, want);
+  }
+  return found;
+}
+
+function pointRefs(value: unknown, prefix: string, want: (name: string) => void): unknown {
+  if (Array.isArray(value)) return value.map((item) => pointRefs(item, prefix, want));
+  if (typeof value !== 'object' || value === null) return value;
+  const result: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    if (key === '$ref' && typeof field === 'string') {
+      want(field);
+      result[key] = prefix + field;
+    } else result[key] = pointRefs(field, prefix, want);
+  }
+  return result;
+}

@@ -1,0 +1,89 @@
+// Request bodies: bounded, decoded as JSON or YAML, checked to be an object of the kind the URL names.
+import { codeOf } from '@kedge/core/errors';
+import type { ServerRequest } from '@kedge/core/ports';
+import { fail, type KubeObject } from '@kedge/model/k8s';
+import { patchMediaTypes, type PatchType } from '../kube-client/index.ts';
+import { duplicateFields } from './json-duplicates.ts';
+
+/** As upstream: what etcd would take, doubled. */
+export const bodyLimit = 3 * 1024 * 1024;
+
+export interface ReadBody {
+  readonly object: KubeObject | undefined;
+  readonly duplicates: readonly string[];
+}
+
+const mediaType = (request: ServerRequest): string =>
+  (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+
+async function readText(request: ServerRequest): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await request.body(bodyLimit));
+  } catch (error) {
+    if (codeOf(error) === 'HTTP_BODY_TOO_LARGE') {
+      throw fail('RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimit}`);
+    }
+    if (error instanceof TypeError) throw fail('BadRequest', 'the request body is not UTF-8');
+    throw error;
+  }
+}
+
+/** An object body; `object` is undefined when the body is empty. */
+export async function readObject(request: ServerRequest, findDuplicates: boolean): Promise<ReadBody> {
+  const type = mediaType(request);
+  const text = await readText(request);
+  if (text.trim() === '') return { object: undefined, duplicates: [] };
+  if (type === '' || type === 'application/json' || type === 'text/plain' || type === 'application/octet-stream') {
+    return { object: asObject(parseJson(text)), duplicates: findDuplicates ? duplicateFields(text) : [] };
+  }
+  if (type === 'application/yaml') return { object: asObject(await parseYaml(text)), duplicates: [] };
+  throw fail(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (it is ${type})`,
+  );
+}
+
+const patchTypes = new Map<string, PatchType>(
+  Object.entries(patchMediaTypes).map(([type, media]) => [media, type as PatchType]),
+);
+
+export async function readPatch(request: ServerRequest): Promise<{ type: PatchType; text: string }> {
+  const type = patchTypes.get(mediaType(request));
+  if (!type) {
+    throw fail(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${[...patchTypes.keys()].join(', ')}`,
+    );
+  }
+  return { type, text: await readText(request) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw fail('BadRequest', `the request body is not valid JSON: ${(error as Error).message}`);
+  }
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text, { version: '1.1', uniqueKeys: true });
+  } catch (error) {
+    throw fail('BadRequest', `the request body is not valid YAML: ${(error as Error).message}`);
+  }
+}
+
+function asObject(value: unknown): KubeObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw fail('BadRequest', 'the request body must be one object');
+  }
+  const object = value as KubeObject;
+  const metadata: unknown = object.metadata ?? {};
+  if (typeof metadata !== 'object' || Array.isArray(metadata)) {
+    throw fail('BadRequest', 'the metadata of the request body must be an object');
+  }
+  object.metadata = metadata as KubeObject['metadata'];
+  return object;
+}

@@ -1,0 +1,158 @@
+// One watch on the wire: lines of JSON events until the client, the server or the clock ends it. Bookmarks tell an idle
+// client how far it is. A client that falls behind is read for from storage, and cut off when it stops reading.
+import { isAbort } from '@kedge/core/errors';
+import type { ResponseStream } from '@kedge/core/ports';
+import { type Clock, type Duration, minutes } from '@kedge/core/time';
+import { apiVersionOf, toStatus } from '@kedge/model/k8s';
+import { writePatiently } from './answer.ts';
+import type { ServedResource } from './catalog.ts';
+import type { Form } from './negotiate.ts';
+import type { Document, Listing, WatchSource } from './object-api.ts';
+import { columnDefinitions, type IncludeObject, metadataOnly, type TableLayout, tableRow } from './table.ts';
+
+export interface WatchForm {
+  readonly resource: ServedResource;
+  readonly form: Form;
+  readonly layout: TableLayout;
+  readonly include: IncludeObject;
+}
+
+export interface WatchRun {
+  readonly clock: Clock;
+  readonly stream: ResponseStream;
+  readonly form: WatchForm;
+  /** What exists already, sent first as ADDED. */
+  readonly initial: Listing | undefined;
+  /** Mark the end of `initial` with an annotated bookmark. */
+  readonly markInitialEnd: boolean;
+  /** Called once `initial` has been read. */
+  open(): Promise<WatchSource>;
+  readonly bookmarks: boolean;
+  readonly lasts: Duration;
+  readonly signal: AbortSignal;
+}
+
+const bookmarkEvery = minutes(1);
+
+/** Ends by itself; failures become an ERROR event, since the status line is long gone. */
+export async function runWatch(run: WatchRun): Promise<void> {
+  const { clock, stream } = run;
+  let source: WatchSource | undefined;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([run.signal, stop.signal]);
+  const encode = createEventEncoder(run.form, clock);
+  const write = (line: string): Promise<void> => writePatiently(clock, stream, line);
+  void clock.sleep('a watch to time out', run.lasts, signal).then(
+    () => stop.abort(),
+    () => undefined,
+  );
+  try {
+    if (run.initial) await sendInitial(run, run.initial, encode, write);
+    source = await run.open();
+    await follow(run, source, encode, write, signal);
+    stream.end();
+  } catch (error) {
+    if (isAbort(error, run.signal)) stream.destroy();
+    else if (stop.signal.aborted) stream.end();
+    else if (stream.bufferedBytes > 0) stream.destroy();
+    else {
+      stream.write(`{"type":"ERROR","object":${JSON.stringify(toStatus(error))}}\n`);
+      stream.end();
+    }
+  } finally {
+    stop.abort();
+    source?.close();
+  }
+}
+
+async function sendInitial(
+  run: WatchRun,
+  initial: Listing,
+  encode: EventEncoder,
+  write: (line: string) => Promise<void>,
+): Promise<void> {
+  for await (const page of initial.pages()) {
+    for (const document of page) await write(encode.change('ADDED', document));
+  }
+  if (run.markInitialEnd)
+    await write(encode.bookmark(initial.resourceVersion, { 'k8s.io/initial-events-end': 'true' }));
+}
+
+async function follow(
+  { clock, bookmarks }: WatchRun,
+  source: WatchSource,
+  encode: EventEncoder,
+  write: (line: string) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = '';
+  let lastTold = clock.monotonic();
+  while (!signal.aborted) {
+    const { changes, resourceVersion } = source.next();
+    let lines = '';
+    for (const { type, document } of changes) lines += encode.change(type, document);
+    if (lines) {
+      await write(lines);
+      told = resourceVersion;
+      lastTold = clock.monotonic();
+      continue;
+    }
+    if (bookmarks && clock.monotonic() - lastTold >= bookmarkEvery) {
+      if (resourceVersion !== told) await write(encode.bookmark(resourceVersion));
+      told = resourceVersion;
+      lastTold = clock.monotonic();
+    }
+    await waitFor(clock, source, bookmarks ? bookmarkEvery : undefined, signal);
+  }
+}
+
+async function waitFor(
+  clock: Clock,
+  source: WatchSource,
+  atMost: Duration | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (atMost === undefined) return source.wait(signal);
+  const enough = new AbortController();
+  const either = AbortSignal.any([signal, enough.signal]);
+  try {
+    await Promise.race([source.wait(either), clock.sleep('a bookmark to be due', atMost, either)]);
+  } finally {
+    enough.abort();
+  }
+}
+
+interface EventEncoder {
+  change(type: string, document: Document): string;
+  bookmark(resourceVersion: string, annotations?: Record<string, string>): string;
+}
+
+function createEventEncoder({ resource, form, layout, include }: WatchForm, clock: Clock): EventEncoder {
+  // Column definitions travel once; every later table has rows only.
+  let columnsSent = false;
+  const table = (metadata: Record<string, unknown>, rows: readonly unknown[]): string => {
+    const columns = columnsSent ? [] : columnDefinitions(layout);
+    columnsSent = true;
+    return JSON.stringify({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: columns, rows });
+  };
+  const body = (document: Document): string => {
+    if (form === 'object') return document.text;
+    if (form === 'metadata') return JSON.stringify(metadataOnly(document.object));
+    const { resourceVersion } = document.object.metadata;
+    return table({ resourceVersion }, [tableRow(layout, document.object, include, clock.now())]);
+  };
+  const marker = (resourceVersion: string, annotations?: Record<string, string>): string => {
+    const metadata = { resourceVersion, creationTimestamp: null, ...(annotations ? { annotations } : {}) };
+    if (form === 'table') return table(metadata, []);
+    if (form === 'metadata') return JSON.stringify(metadataOnly({ metadata }));
+    return JSON.stringify({
+      kind: resource.kind,
+      apiVersion: apiVersionOf(resource.group, resource.version),
+      metadata,
+    });
+  };
+  return {
+    change: (type, document) => `{"type":"${type}","object":${body(document)}}\n`,
+    bookmark: (version, annotations) => `{"type":"BOOKMARK","object":${marker(version, annotations)}}\n`,
+  };
+}
