@@ -1,11 +1,15 @@
 // The ports over node: modules. Each lives in a file of its own, so that a bundle holds only those it names.
 export { createDialer } from './dialer.ts';
 export { createFiles } from './files.ts';
+export { readHostFacts } from './host-facts.ts';
 export { createHttpClient } from './http-client.ts';
 export type { HttpClientOptions } from './http-client.ts';
 export { createHttpServers } from './http-server.ts';
 export type { HttpServerLimits, HttpServersOptions } from './http-server.ts';
 export { createKeys } from './keys.ts';
+export { openLogFile, writeToStandardError } from './log-writer.ts';
+export type { LogWriter } from './log-writer.ts';
 export { createProcesses } from './processes.ts';
 export { createRandom } from './random.ts';
+export { onTermination } from './signals.ts';
 export { systemClock } from './system-clock.ts';

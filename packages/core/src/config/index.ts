@@ -1,0 +1,2 @@
+// Layered configuration: reading, merging, checking, explaining.
+export type { HostFacts } from './host-facts.ts';
