@@ -10,6 +10,7 @@ export type {
   ObjectRef,
   Outcome,
   Question,
+  QuestionBody,
   RawMessage,
   Upstream,
 } from './messages.ts';

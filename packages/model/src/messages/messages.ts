@@ -136,6 +136,10 @@ export type Question =
   /** The certificate of the Kubernetes API's CA, PEM. */
   | (Base & { readonly kind: 'ca.get' });
 
+type WithoutEnvelope<M> = M extends unknown ? Omit<M, 'id' | 'at'> : never;
+/** A question before it is sent: whoever sends it gives it an id and a time. */
+export type QuestionBody = WithoutEnvelope<Question>;
+
 /** Edge to cloud. */
 export type Upstream =
   | (Base & { readonly kind: 'keepalive' })

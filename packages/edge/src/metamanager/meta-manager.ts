@@ -1,0 +1,77 @@
+// Everything the edge remembers, put together over one database: what it is to run, what the cloud still has to learn,
+// and how the cloud is asked. Needs no link to be useful.
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Database, Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import type { NodeName } from '@kedge/model/k8s';
+import type { Downstream, Handlers } from '@kedge/model/messages';
+import { type Asks, createAsks } from './asks.ts';
+import { createDesiredObjects, type DesiredObjects } from './desired-objects.ts';
+import { createObjectStore } from './object-store.ts';
+import { createObjects, type Objects } from './objects.ts';
+import { createOutbox, type Outbox, type OutboxSource } from './outbox.ts';
+import { createTokens, type Tokens } from './tokens.ts';
+
+export interface MetaManager extends Module {
+  readonly pods: DesiredObjects['pods'];
+  readonly objects: Objects;
+  readonly tokens: Pick<Tokens, 'request'>;
+  readonly outbox: Outbox & OutboxSource;
+  readonly asks: Asks;
+  /** For the link: a handler resolves when what it was handed is on disk. */
+  readonly handlers: Handlers<Downstream>;
+  /** What is here already, for a cloud that wants to know. */
+  inventory: DesiredObjects['inventory'];
+}
+
+export interface MetaManagerDeps {
+  /** Opened with `edgeMigrations`. */
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly node: NodeName;
+}
+
+export function createMetaManager({ db, clock, log: parent, random, node }: MetaManagerDeps): MetaManager {
+  const log = parent.child({ module: 'metamanager' });
+  const asks = createAsks({ clock, random });
+  const tokens = createTokens({ db, clock, asks });
+  const forgetStatus = db.statement("DELETE FROM outbox WHERE kind IN ('pod.status', 'pod.delete') AND subject = ?");
+  const desired = createDesiredObjects({
+    db,
+    store: createObjectStore(db),
+    log,
+    node,
+    forgetPod: (uid) => {
+      tokens.forgetPod(uid);
+      forgetStatus.run(uid);
+    },
+  });
+  const outbox = createOutbox({ db, log, objects: desired });
+
+  return {
+    name: 'metamanager',
+    pods: desired.pods,
+    objects: createObjects({ desired, asks }),
+    tokens,
+    outbox,
+    asks,
+    inventory: desired.inventory,
+    handlers: {
+      // Watches of the local API are answered by whoever opened them; their objects are not this node's.
+      'object.put': async ({ ref, object, owner }) =>
+        owner === 'dynamiccontroller' ? undefined : desired.put(ref, object),
+      'object.delete': async ({ ref, uid, owner }) =>
+        owner === 'dynamiccontroller' ? undefined : desired.delete(ref, uid),
+      reply: async (reply) => asks.settle(reply),
+      unknown: async ({ raw: { route } }) =>
+        log.debug('message of an unknown kind ignored', { operation: route.operation, resource: route.resource }),
+    },
+    async start(scope) {
+      log.debug('stored pods read', { count: desired.pods.list().length });
+      scope.defer('edge database', () => db.close());
+    },
+  };
+}
