@@ -12,7 +12,6 @@ import { podStatusPatch } from './pod-status-patch.ts';
 type Entry =
   | { readonly kind: 'pod.status'; readonly ref: ObjectRef; readonly uid: string; readonly status: PodStatus }
   | { readonly kind: 'pod.delete'; readonly ref: ObjectRef; readonly uid: string }
-  | { readonly kind: 'node.status'; readonly ref: ObjectRef; readonly patch: string }
   | {
       readonly kind: 'event';
       readonly ref: ObjectRef;
@@ -20,19 +19,18 @@ type Entry =
       readonly change: 'insert' | 'update';
     };
 
-/** What the producers see: resolved means on disk, not delivered. */
+/** What the producers see: a promise resolves when the report is on disk, not when it is delivered. */
 export interface Outbox {
   podStatus(report: { readonly ref: ObjectRef; readonly uid: string; readonly status: PodStatus }): Promise<void>;
   /** The containers are gone, the cloud may remove the pod. */
   podDelete(pod: { readonly ref: ObjectRef; readonly uid: string }): Promise<void>;
-  /** `patch` replaces an unsent earlier one, so it has to be complete: relative to what the cloud has confirmed. */
-  nodeStatus(report: { readonly ref: ObjectRef; readonly patch: string }): Promise<void>;
+  /**
+   * `patch` replaces an unsent earlier one, so it has to be complete: relative to what the cloud has confirmed. Not kept
+   * over a restart, after which it would be out of date anyway.
+   */
+  nodeStatus(report: { readonly ref: ObjectRef; readonly patch: string }): void;
   /** Kept up to a bound, the oldest are dropped first; the cloud does not confirm events. */
-  event(report: {
-    readonly ref: ObjectRef;
-    readonly event: KubeObject;
-    readonly change: 'insert' | 'update';
-  }): Promise<void>;
+  event(report: { readonly ref: ObjectRef; readonly event: KubeObject; readonly change: 'insert' | 'update' }): void;
 }
 
 /** One entry on its way. Entries of one key go one after the other. */
@@ -47,6 +45,7 @@ export interface OutboxItem {
         readonly event: KubeObject;
         readonly change: 'insert' | 'update';
       };
+  /** Which entry it was, so that a newer one of the same object stays. */
   readonly seq: number;
 }
 
@@ -82,52 +81,55 @@ export function createOutbox({ db, log, objects }: OutboxDeps): Outbox & OutboxS
   const newest = db.statement<{ seq: number | null }>('SELECT max(seq) AS seq FROM outbox');
   const eventSeqs = db.statement<{ seq: number }>("SELECT seq FROM outbox WHERE kind = 'event' ORDER BY seq DESC");
   const listeners = new Set<() => void>();
+  const nodeReports = new Map<string, OutboxItem>();
   let seq = newest.get()?.seq ?? 0;
+  const announce = (): void => {
+    for (const listener of listeners) listener();
+  };
 
   async function add(subject: string, entry: Entry): Promise<void> {
     await db.write(() => {
       put.run(entry.kind, subject, ++seq, JSON.stringify(entry));
       if (entry.kind === 'event') for (const old of eventSeqs.all().slice(maxEvents)) removeOne.run(old.seq);
     });
-    for (const listener of listeners) listener();
+    announce();
   }
 
-  const remove = (item: OutboxItem): Promise<unknown> => db.write(() => removeOne.run(item.seq));
+  async function remove(item: OutboxItem): Promise<void> {
+    if (nodeReports.get(item.key)?.seq === item.seq) nodeReports.delete(item.key);
+    else await db.write(() => removeOne.run(item.seq));
+  }
 
   /** Undefined when there is nothing left to say. */
-  function toItem(row: Row): OutboxItem | undefined {
-    const entry = JSON.parse(row.body) as Entry;
-    const item = { key: keyOf(row), seq: row.seq };
+  function toSend(entry: Entry): OutboxItem['send'] | undefined {
     const { ref } = entry;
-    switch (entry.kind) {
-      case 'pod.status': {
-        const patch = podStatusPatch(entry.uid, objects.pods.get(entry.uid)?.status, entry.status);
-        return patch === undefined
-          ? undefined
-          : { ...item, send: { as: 'question', body: { kind: entry.kind, ref, patch } } };
-      }
-      case 'pod.delete':
-        return {
-          ...item,
-          send: { as: 'question', body: { kind: entry.kind, ref, uid: entry.uid as Uid, gracePeriodSeconds: 0 } },
-        };
-      case 'node.status':
-        return { ...item, send: { as: 'question', body: { kind: entry.kind, ref, patch: entry.patch } } };
-      case 'event':
-        return { ...item, send: { as: 'tell', ref, event: entry.event, change: entry.change } };
+    if (entry.kind === 'event') return { as: 'tell', ref, event: entry.event, change: entry.change };
+    if (entry.kind === 'pod.delete') {
+      return { as: 'question', body: { kind: entry.kind, ref, uid: entry.uid as Uid, gracePeriodSeconds: 0 } };
     }
+    const patch = podStatusPatch(entry.uid, objects.pods.get(entry.uid)?.status, entry.status);
+    return patch === undefined ? undefined : { as: 'question', body: { kind: entry.kind, ref, patch } };
   }
 
   return {
     podStatus: ({ ref, uid, status }) => add(uid, { kind: 'pod.status', ref, uid, status }),
     podDelete: ({ ref, uid }) => add(uid, { kind: 'pod.delete', ref, uid }),
-    nodeStatus: ({ ref, patch }) => add(ref.name, { kind: 'node.status', ref, patch }),
-    event: ({ ref, event, change }) => add(`${ref.namespace}/${ref.name}`, { kind: 'event', ref, event, change }),
+    nodeStatus({ ref, patch }) {
+      const key = `node/${ref.name}`;
+      nodeReports.set(key, { key, seq: ++seq, send: { as: 'question', body: { kind: 'node.status', ref, patch } } });
+      announce();
+    },
+    event({ ref, event, change }) {
+      void add(`${ref.namespace}/${ref.name}`, { kind: 'event', ref, event, change }).catch((error: unknown) =>
+        log.warn('event not kept', { namespace: ref.namespace, name: ref.name, err: error }),
+      );
+    },
     take(isBusy) {
+      for (const item of nodeReports.values()) if (!isBusy(item.key)) return item;
       for (const row of inOrder.iterate()) {
         if (isBusy(keyOf(row))) continue;
-        const item = toItem(row);
-        if (item) return item;
+        const send = toSend(JSON.parse(row.body) as Entry);
+        if (send) return { key: keyOf(row), seq: row.seq, send };
         // Should this fail, the entry is found idle again next time.
         void db.write(() => removeOne.run(row.seq)).catch(() => undefined);
       }
