@@ -43,3 +43,8 @@ export {
   checkQualifiedName,
   checkWildcardDns1123Subdomain,
 } from './names.ts';
+export { findCondition, hasCondition, removeCondition, setCondition } from './conditions.ts';
+export type { ConditionLike, ConditionStatus } from './conditions.ts';
+export { controllerOf, controllerReference, isControlledBy, isOwnedBy } from './owners.ts';
+export { isPodActive, isPodReady, isPodTerminal, isSidecar, podLimits, podRequests, qosClass } from './pods.ts';
+export type { PodLike, QosClass, ResourceAmounts } from './pods.ts';

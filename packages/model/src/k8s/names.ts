@@ -1,8 +1,8 @@
 // Checks of names, labels and keys. Each returns the sentences Kubernetes would say; an empty list means valid.
 
-/** `must be ... (e.g. 'a', or 'b', regex used for validation is '...')` */
+/** With the two spaces that Kubernetes has: `must be ... (e.g. 'a',  or 'b', regex used for validation is '...')` */
 function regexError(message: string, pattern: string, ...examples: string[]): string {
-  const eg = examples.map((example) => `'${example}', `).join('or ');
+  const eg = examples.map((example) => `'${example}', `).join(' or ');
   return `${message} (e.g. ${eg}regex used for validation is '${pattern}')`;
 }
 
