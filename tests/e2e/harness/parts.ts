@@ -26,8 +26,10 @@ export interface Parts {
   readonly kubectl: Kubectl;
   readonly kubeconfig: string;
   readonly marks: readonly string[];
-  readonly edgeDatabase: string;
+  readonly hubPort: number;
   readonly runtimeSocket: string;
+  /** The edge dials this port of the machine instead of the hub's. Before edgecore's first start. */
+  routeEdgeThrough(port: number): void;
   start(part: Part): Promise<void>;
   /** Starts everything in order and waits for the Ready node. */
   startAll(): Promise<void>;
@@ -52,6 +54,7 @@ export async function createParts(name: string): Promise<Parts> {
   const kubectl = kubectlFor(layout.kubeconfig, parent);
   const children = new Map<Part, ChildProcess>();
   let haveToken = false;
+  let edgePorts = ports;
 
   for (const directory of [layout.logs, layout.run, layout.api.directory, layout.edge.directory]) {
     await mkdir(directory, { recursive: true });
@@ -108,7 +111,7 @@ export async function createParts(name: string): Promise<Parts> {
       return stdout && Buffer.from(stdout, 'base64').toString('utf8');
     });
     const facts = { node, token, runtimeSocket: runtime.socket, cgroupRoot: runtime.cgroupRoot, pauseImage };
-    await writeFile(layout.edge.config, edgecoreConfig(layout, ports, facts));
+    await writeFile(layout.edge.config, edgecoreConfig(layout, edgePorts, facts));
     haveToken = true;
   }
 
@@ -142,7 +145,10 @@ export async function createParts(name: string): Promise<Parts> {
     kubectl,
     kubeconfig: layout.kubeconfig,
     marks: [layout.data, runtime.cgroupRoot.slice(1), runtime.bridge],
-    edgeDatabase: join(layout.edge.directory, 'edgecore.db'),
+    hubPort: ports.hub,
+    routeEdgeThrough(port) {
+      edgePorts = { ...ports, hub: port };
+    },
     runtimeSocket: runtime.socket,
     start,
     async startAll() {

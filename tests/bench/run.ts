@@ -1,0 +1,21 @@
+// `npm run bench [-- api|edge|link ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
+// stands beside a baseline taken in the same run where there is one.
+import { cpus, totalmem } from 'node:os';
+import { readFileSync } from 'node:fs';
+
+const suites: Readonly<Record<string, () => Promise<void>>> = {
+  api: async () => (await import('./api.ts')).benchApi(),
+  edge: async () => (await import('./edge.ts')).benchEdge(),
+  link: async () => (await import('./link.ts')).benchLink(),
+};
+
+const asked = process.argv.slice(2);
+for (const name of asked)
+  if (!(name in suites)) throw new Error(`no suite "${name}"; there are: ${Object.keys(suites).join(', ')}`);
+
+const kernel = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
+console.log(
+  `Machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
+    `Linux ${kernel}, Node.js ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}\n`,
+);
+for (const name of asked.length > 0 ? asked : Object.keys(suites)) await suites[name]!();
