@@ -10,7 +10,7 @@ import { toDatabaseError } from './sqlite-error.ts';
 const inMemory = ':memory:';
 
 /** How long another process may take to let go of the file, for instance one that is just being restarted. */
-const lockWaitMs = 1_000;
+const lockWaitMs = 250;
 
 /**
  * Opens or creates the file, checks it, and brings its schema up to date. The file stays locked for every other

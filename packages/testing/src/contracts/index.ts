@@ -1,3 +1,8 @@
 // One suite per interface with several implementations: the fake and the real one pass the same.
+export { describeDatabase } from './database.ts';
+export { withCode } from './expect-error.ts';
+export { describeFiles } from './files.ts';
+export { describeKeys } from './keys.ts';
 export { describeKubeApi } from './kube-api.ts';
 export type { KubeApiUnderTest } from './kube-api.ts';
+export { temporaryDirectory } from './temporary-directory.ts';
