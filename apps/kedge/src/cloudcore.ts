@@ -1,0 +1,138 @@
+// cloudcore: which parts it has and who knows whom. Runs on any Kubernetes API; nothing here is about the embedded one.
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import {
+  type CloudHubConfig,
+  createBootstrapApi,
+  createCloudHub,
+  createLedger,
+  createOutboxes,
+  mayRead,
+} from '@kedge/cloud/cloudhub';
+import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
+import { createCrdInstaller } from '@kedge/cloud/crds';
+import { createCsrApprover } from '@kedge/cloud/csrapprover';
+import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
+import { createSyncController } from '@kedge/cloud/synccontroller';
+import { type CloudIdentityConfig, createCloudIdentity } from '@kedge/engine/identity-cloud';
+import { createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
+import type { NodeName } from '@kedge/model/k8s';
+import type { CertificateSigningRequest, Node, Pod } from '@kedge/model/k8s-types';
+import { clusterObjectSyncs, objectSyncs } from '@kedge/model/kubeedge';
+
+export interface CloudCorePlatform {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly files: Pick<Files, 'readText'>;
+  readonly keys: Keys;
+  readonly authorities: CertificateAuthorities;
+  readonly servers: HttpServers;
+  readonly kube: KubeApi;
+  /** PEM of the Kubernetes API's CA, for edges that ask for it. */
+  readonly kubeCa: string | undefined;
+}
+
+export interface CloudCoreConfig {
+  readonly identity: CloudIdentityConfig;
+  readonly hub: CloudHubConfig;
+  readonly https: { readonly address: string; readonly port: number };
+}
+
+const core = (resource: string) => ({ group: '', version: 'v1', resource });
+const requestsOfCertificates = { group: 'certificates.k8s.io', version: 'v1', resource: 'certificatesigningrequests' };
+
+/** In the order in which they start. */
+export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreConfig): Promise<Module[]> {
+  const { clock, log, random, kube, keys, authorities, servers, files } = on;
+  const informers = createSharedInformers({ api: kube, clock, log, random });
+  const pods = informers.of<Pod>(core('pods'));
+  const nodes = informers.of<Node>(core('nodes'));
+  const configMaps = informers.of(core('configmaps'));
+  const secrets = informers.of(core('secrets'));
+  const requests = informers.of<CertificateSigningRequest>(requestsOfCertificates);
+
+  const ledger = createLedger({
+    clock,
+    log,
+    kube,
+    syncs: informers.of(objectSyncs),
+    clusterSyncs: informers.of(clusterObjectSyncs),
+  });
+  const outboxes = createOutboxes({ clock, log, random, deliveries: ledger });
+  const locations = new Locations();
+  const belongings = {
+    pod: (namespace: string, name: string) => placeOf(pods.get(`${namespace}/${name}`)),
+    uses: (node: NodeName, type: string, namespace: string, name: string) =>
+      locations.uses(node, type, namespace, name),
+  };
+
+  const identity = createCloudIdentity(
+    { clock, log, kube, files, keys, authorities, onRenewed: (tls) => [bootstrap, hub].forEach((at) => at.renew(tls)) },
+    config.identity,
+  );
+  const edge = createEdgeController({
+    clock,
+    log,
+    kube,
+    pods,
+    nodes,
+    configMaps,
+    secrets,
+    authorities,
+    locations,
+    sink: outboxes,
+    mayRead: (node, ref, object) => mayRead(node, ref, object, belongings),
+    ownAddress: config.hub.ownAddress,
+    kubeCa: on.kubeCa,
+    onNodeGone: (node) => hub.dismiss(node),
+  });
+  const sync = createSyncController({
+    clock,
+    log,
+    records: ledger,
+    sink: outboxes,
+    connected: () => hub.connected,
+    nodes,
+    pods,
+    copies: { Pod: pods, Node: nodes, ConfigMap: configMaps, Secret: secrets },
+  });
+  const events: LinkEvents = {
+    connected(node, { mayBeEmpty, wantsNode }) {
+      if (wantsNode) edge.wantsNode(node);
+      sync.connected(node, mayBeEmpty);
+    },
+    disconnected: () => undefined,
+    alive: edge.renewLease,
+  };
+  const hub: CloudHub = createCloudHub(
+    {
+      clock,
+      log,
+      random,
+      kube,
+      servers,
+      tls: () => ({ ...identity.serving, clientCa: identity.caPem }),
+      outboxes,
+      ledger,
+      handlers: edge.handlers,
+      belongings,
+      events,
+    },
+    config.hub,
+  );
+  const bootstrap = createBootstrapApi({ log, kube, servers, identity }, config.https);
+  const approver = createCsrApprover({ clock, log, kube, requests, authorities });
+  const crds = createCrdInstaller({ clock, log, kube });
+  // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
+  return [crds, informers, identity, ledger, edge, sync, approver, hub, bootstrap];
+}
+
+const placeOf = (pod: Pod | undefined) =>
+  pod && {
+    node: pod.spec?.nodeName,
+    uid: pod.metadata.uid ?? '',
+    serviceAccount: pod.spec?.serviceAccountName ?? 'default',
+  };

@@ -1,0 +1,11 @@
+// What can go wrong on the cloud's end of a link.
+import { defineErrors } from '@kedge/core/errors';
+
+export const cloudHubErrors = defineErrors('CLOUDHUB', {
+  SILENT: {
+    retry: 'backoff',
+    say: (d: { node: string; seconds: number }) => `node "${d.node}" sent no keepalive for ${d.seconds} s`,
+  },
+  REPLACED: { retry: 'never', say: (d: { node: string }) => `node "${d.node}" opened a newer link` },
+  NODE_DELETED: { retry: 'never', say: (d: { node: string }) => `Node "${d.node}" was deleted` },
+});

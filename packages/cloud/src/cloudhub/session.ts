@@ -1,0 +1,193 @@
+// One node's connection: reads what the edge says, pushes what waits for it, and ends when the edge falls silent or says
+// something that cannot be read. Nothing here outlives the connection; the outbox does.
+import { explain, type KedgeError } from '@kedge/core/errors';
+import { KeyedMutex } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Random, Socket } from '@kedge/core/ports';
+import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
+import { createAckedLane } from '@kedge/engine/channel';
+import { fail, type NodeName, toStatus } from '@kedge/model/k8s';
+import { type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
+import { wantsAck } from '@kedge/wire/hub';
+import { authorize, type Belongings } from './authorize.ts';
+import { cloudHubErrors } from './cloud-hub-errors.ts';
+import { type Answer, type EdgeHandlers, handle, type Handled } from './handlers.ts';
+import type { LinkCodec } from './link-codec.ts';
+import type { NodeOutbox } from './node-outbox.ts';
+import type { Put } from './push.ts';
+
+/** Requests of one node worked on at a time; reading pauses beyond that. */
+const requestsAtATime = 64;
+/** Answers whose acknowledgement is waited for, to put on record what the edge keeps. */
+const rememberedAnswers = 1_000;
+
+export interface SessionDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly socket: Socket;
+  readonly codec: LinkCodec;
+  readonly node: NodeName;
+  readonly outbox: NodeOutbox;
+  readonly handlers: EdgeHandlers;
+  /** Undefined: authorization is turned off. */
+  readonly belongings: Belongings | undefined;
+  /** An answer that the edge keeps was acknowledged. */
+  readonly recordKept: (put: Put) => void;
+  readonly onKeepalive: () => void;
+  /** The edge registers its Node: its process is new, and its store may be too. */
+  readonly onRegistration: () => void;
+  readonly silenceLimit: Duration;
+}
+
+export interface Session {
+  readonly node: NodeName;
+  /** Settles when the connection is over; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Has the outbox looked at again. */
+  wake(): void;
+  end(why: KedgeError): void;
+}
+
+export function createSession(deps: SessionDeps): Session {
+  const { clock, random, socket, codec, node, outbox, handlers, belongings } = deps;
+  const log = deps.log.child({ node });
+  const stop = new AbortController();
+  const oneAtATime = new KeyedMutex();
+  const working = new Set<Promise<void>>();
+  const kept = new Map<MessageId, Put>();
+  let lastKeepalive = clock.monotonic();
+
+  const send = (message: Downstream): Promise<void> => socket.send(codec.encode(message));
+  const lane = createAckedLane<Downstream>({
+    clock,
+    log,
+    source: { take: outbox.take, settle: (item) => outbox.settle(item as Parameters<NodeOutbox['settle']>[0]) },
+    send,
+    window: codec.window,
+  });
+
+  function receive(message: Upstream, signal: AbortSignal): void {
+    switch (message.kind) {
+      case 'keepalive':
+        lastKeepalive = clock.monotonic();
+        deps.onKeepalive();
+        return;
+      case 'ack':
+        if (!lane.acknowledged(message.to)) acknowledgedAnswer(message.to);
+        return;
+      case 'nack':
+        log.warn('edge could not take an object', { resource: message.of.resource, reason: message.say });
+        lane.refused(message.to);
+        return;
+      default: {
+        const task: Promise<void> = oneAtATime
+          .run(addressOf(message), () => serve(message, signal))
+          .catch((error: unknown) => stop.abort(error))
+          .finally(() => working.delete(task));
+        working.add(task);
+      }
+    }
+  }
+
+  function acknowledgedAnswer(to: MessageId): void {
+    const put = kept.get(to);
+    if (!put) return;
+    kept.delete(to);
+    deps.recordKept(put);
+  }
+
+  async function serve(message: Handled, signal: AbortSignal): Promise<void> {
+    const answer = await answerTo(message, signal);
+    if (!answer || signal.aborted || !isQuestion(message)) return;
+    const id = messageId(random.uuid());
+    const ref = 'ref' in message ? message.ref : undefined;
+    if (answer.kept) remember(id, answer.kept);
+    await send({
+      kind: 'reply',
+      id,
+      at: clock.now(),
+      to: message.id,
+      question: message.kind,
+      address: 'address' in message ? message.address : undefined,
+      ref,
+      outcome: answer.outcome,
+      version: answer.version,
+      wantsAck: wantsAck(ref?.type),
+    });
+    if (message.kind === 'object.create' && message.ref.type === 'node') deps.onRegistration();
+  }
+
+  async function answerTo(message: Handled, signal: AbortSignal): Promise<Answer | undefined> {
+    const verdict = belongings ? authorize(node, message, belongings) : { allow: true as const };
+    try {
+      if (!verdict.allow) throw fail('Forbidden', `node "${node}" may not do this: ${verdict.say}`);
+      return await handle(handlers, node, message, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const status = toStatus(error);
+      const fields = { kind: message.kind, resource: addressOf(message), reason: status.reason, err: error };
+      if (status.reason === 'Forbidden') log.warn('request of a node refused', fields);
+      else log.debug('request of a node failed', fields);
+      return { outcome: { ok: false, status } };
+    }
+  }
+
+  function remember(id: MessageId, put: Put): void {
+    if (kept.size >= rememberedAnswers) kept.delete(kept.keys().next().value!);
+    kept.set(id, put);
+  }
+
+  async function readFrames(signal: AbortSignal): Promise<void> {
+    for await (const frame of socket.frames()) {
+      if (signal.aborted) return;
+      for (const message of codec.decode(frame)) receive(message, signal);
+      while (working.size >= requestsAtATime && !signal.aborted) await Promise.race(working);
+    }
+  }
+
+  async function watchKeepalives(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const left = milliseconds(lastKeepalive + deps.silenceLimit - clock.monotonic());
+      if (left <= 0) throw cloudHubErrors.SILENT({ node, seconds: deps.silenceLimit / seconds(1) });
+      await clock.sleep('keepalive of the edge', left, signal);
+    }
+  }
+
+  return {
+    node,
+    wake: () => lane.wake(),
+    end: (why) => stop.abort(why),
+    async run(outer) {
+      const signal = AbortSignal.any([outer, stop.signal]);
+      const hangUp = (): void => socket.close(1000, 'session ends');
+      signal.addEventListener('abort', hangUp, { once: true });
+      const parts = [readFrames(signal), lane.run(signal), watchKeepalives(signal)];
+      try {
+        await Promise.race(parts);
+        log.info('edge disconnected', signal.aborted ? { reason: explain(signal.reason) } : {});
+      } catch (error) {
+        log.warn('link to edge ended', { err: stop.signal.aborted ? stop.signal.reason : error });
+      } finally {
+        signal.removeEventListener('abort', hangUp);
+        stop.abort(new Error('session is over'));
+        socket.close(1000, 'session ends');
+        await Promise.allSettled([...parts, ...working]);
+      }
+    },
+  };
+}
+
+type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'membership.get' | 'unknown' }>;
+
+const isQuestion = (message: Handled): message is Asking =>
+  message.kind !== 'event.put' &&
+  message.kind !== 'event.patch' &&
+  message.kind !== 'membership.get' &&
+  message.kind !== 'unknown';
+
+/** Requests about one object are served in order; those about different ones side by side. */
+function addressOf(message: Handled): string {
+  if ('ref' in message) return `${message.ref.type}/${message.ref.namespace ?? ''}/${message.ref.name}`;
+  return message.kind === 'token.request' ? `token/${message.namespace}/${message.serviceAccount}` : message.kind;
+}

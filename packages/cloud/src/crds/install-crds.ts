@@ -1,0 +1,60 @@
+// Installs our CustomResourceDefinitions at start and waits until the API serves them. What is there already stays: an
+// administrator, or a newer version, may have put more into it.
+
+import { type Clock, seconds, withTimeout } from '@kedge/core/time';
+
+import { defineErrors } from '@kedge/core/errors';
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { isStatus, type KubeObject } from '@kedge/model/k8s';
+import { reliableSyncDefinitions } from './reliablesyncs.ts';
+
+export const crdErrors = defineErrors('CRDS', {
+  NOT_ESTABLISHED: {
+    retry: 'backoff',
+    say: (d: { name: string; seconds: number }) =>
+      `the Kubernetes API does not serve ${d.name} ${d.seconds} s after it was installed; look at its conditions`,
+  },
+});
+
+const crds = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
+const patience = seconds(60);
+
+export interface CrdInstallerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly kube: KubeApi;
+}
+
+export function createCrdInstaller({ clock, log, kube }: CrdInstallerDeps): Module {
+  async function install(definition: KubeObject, signal: AbortSignal): Promise<void> {
+    const name = definition.metadata.name ?? '';
+    try {
+      await kube.create(crds, undefined, definition, { signal });
+      log.info('installed a resource definition', { name });
+    } catch (error) {
+      if (!isStatus(error, 'AlreadyExists')) throw error;
+    }
+    for (;;) {
+      if (isEstablished(await kube.get(crds, { name }, { signal }))) return;
+      await clock.sleep(`${name} to be served`, seconds(0.2), signal);
+    }
+  }
+
+  return {
+    name: 'crds',
+    async start({ signal }) {
+      for (const definition of reliableSyncDefinitions) {
+        const { name } = definition.metadata;
+        const late = () => crdErrors.NOT_ESTABLISHED({ name, seconds: patience / seconds(1) });
+        await withTimeout(clock, `${name} to be served`, patience, install(definition, signal), late);
+      }
+    },
+  };
+}
+
+function isEstablished(definition: KubeObject): boolean {
+  const { conditions = [] } = (definition['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
+  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+}

@@ -1,0 +1,15 @@
+// Where objects for nodes go: the hub's outboxes, as far as this module needs them.
+import type { NodeName, Uid } from '@kedge/model/k8s';
+import type { Downstream, ObjectRef } from '@kedge/model/messages';
+
+type Unsent<M> = M extends unknown ? Omit<M, 'id' | 'at'> : never;
+export type Put = Unsent<Extract<Downstream, { kind: 'object.put' }>>;
+export type Delete = Unsent<Extract<Downstream, { kind: 'object.delete' }>>;
+
+export interface ObjectSink {
+  /** Kept until the node has acknowledged it; ignored when the node has that version. `again`: sent even then. */
+  put(node: NodeName, put: Put, options?: { again?: boolean }): void;
+  delete(node: NodeName, gone: Delete): void;
+  /** The object changed in a way the node knows of or need not know of. */
+  unchanged(node: NodeName, ref: ObjectRef, uid: Uid, from: string, to: string): void;
+}

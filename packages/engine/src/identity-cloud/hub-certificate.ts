@@ -1,0 +1,31 @@
+// Whether a stored serving certificate is still good for the addresses edges dial.
+import type { Keys, PeerCertificate, TlsFiles } from '@kedge/core/ports';
+import { days, type Instant } from '@kedge/core/time';
+import { secret } from '@kedge/core/log';
+
+export const hubLifetime = days(3_650);
+const renewWithin = days(30);
+
+/** False for anything unreadable: a new one is made then. */
+export function covers(
+  keys: Keys,
+  { certificate, key }: TlsFiles,
+  wanted: { readonly advertiseAddress: readonly string[]; readonly dnsNames: readonly string[] },
+  now: Instant,
+): boolean {
+  try {
+    const info = keys.readCertificate(certificate);
+    return (
+      info.notAfter > now + renewWithin &&
+      wanted.advertiseAddress.every((address) => info.addresses.includes(address)) &&
+      wanted.dnsNames.every((name) => info.dnsNames.includes(name)) &&
+      keys.matches(certificate, secret(key))
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Edges of v1.15 and older have one name for all of them. */
+export const isLegacyEdge = ({ commonName, organizations }: PeerCertificate): boolean =>
+  commonName === 'kubeedge.io' && organizations[0] === 'KubeEdge';
