@@ -20,6 +20,10 @@ export const httpErrors = defineErrors('HTTP', {
     say: (d: { url: string; reason: string }) =>
       `${d.url} shows a certificate that is not trusted (${d.reason}); check the address, the CA file and both clocks`,
   },
+  CERTIFICATE_REFUSED: {
+    retry: 'backoff',
+    say: (d: { url: string; reason: string }) => `${d.url} does not accept our client certificate (${d.reason})`,
+  },
   UPGRADE_REFUSED: {
     retry: 'backoff',
     say: (d: { url: string; status: number; say: string }) =>

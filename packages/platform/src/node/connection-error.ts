@@ -19,10 +19,14 @@ const reasons: Readonly<Record<string, string>> = {
 const untrusted =
   /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_CA|PATH_LENGTH|INVALID_PURPOSE|HOSTNAME_MISMATCH)/;
 
+/** TLS alerts with which a server turns our certificate, or the lack of one, down. */
+const refused = /^ERR_SSL_.*ALERT_.*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/;
+
 export function connectionError(url: string, error: NodeJS.ErrnoException, connected: boolean): Error {
   if (codeOf(error) !== undefined) return error;
   const code = error.code ?? '';
   if (untrusted.test(code)) return httpErrors.UNTRUSTED_SERVER({ url, reason: error.message }, error);
+  if (refused.test(code)) return httpErrors.CERTIFICATE_REFUSED({ url, reason: error.message }, error);
   if (code === 'ERR_OSSL_PEM_NO_START_LINE' || /^ERR_OSSL_(?:PEM|X509|ASN1)/.test(code)) {
     return httpErrors.BAD_TLS({ reason: error.message }, error);
   }

@@ -63,7 +63,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       agent: secure ? secureAgent : plainAgent,
       ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
     };
-    const send = () => exchange((secure ? https : http).request(url, settings), asked, limits);
+    const send = () => exchange(open(secure ? https : http, url, settings), asked, limits);
     try {
       return toResponse(asked, await send());
     } catch (error) {
@@ -93,6 +93,19 @@ function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw httpErrors.BAD_URL({ url: text });
   return url;
+}
+
+/** Throws when the certificate or the key cannot be read. */
+function open(
+  { request }: { request: typeof https.request },
+  url: URL,
+  settings: https.RequestOptions,
+): http.ClientRequest {
+  try {
+    return request(url, settings);
+  } catch (error) {
+    throw connectionError(url.href, error as NodeJS.ErrnoException, false);
+  }
 }
 
 /** A reused connection that was gone when the request was written to it. */

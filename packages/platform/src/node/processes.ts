@@ -1,5 +1,7 @@
 // Child processes that are run to their end.
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { abortError } from '@kedge/core/flow';
 import { filesErrors, type Processes } from '@kedge/core/ports';
 
 const outputLimit = 1024 * 1024;
@@ -7,22 +9,25 @@ const outputLimit = 1024 * 1024;
 export function createProcesses(): Processes {
   return {
     run(command, args, options = {}) {
+      const { signal, input = '' } = options;
       return new Promise((resolve, reject) => {
-        const child = spawn(command, args, options.signal ? { signal: options.signal } : {});
+        if (signal?.aborted) return reject(abortError(signal));
+        const child = spawn(command, args, signal ? { signal, killSignal: 'SIGKILL' } : {});
         const stdout = gather();
         const stderr = gather();
         child.stdout.on('data', stdout.add);
         child.stderr.on('data', stderr.add);
         child.once('error', (error) => {
-          reject(options.signal?.aborted ? error : filesErrors.CANNOT_RUN({ command, reason: error.message }));
+          if (!signal?.aborted) reject(filesErrors.CANNOT_RUN({ command, reason: error.message }, error));
         });
-        child.once('close', (code, signal) => {
-          const status = code ?? 128 + (signal === 'SIGKILL' ? 9 : 15);
-          resolve({ code: status, stdout: stdout.text(), stderr: stderr.text() });
+        // Also after an abort: whoever asked may count on the program being gone.
+        child.once('close', (code, killedBy) => {
+          if (signal?.aborted) return reject(abortError(signal));
+          resolve({ code: code ?? 128 + constants.signals[killedBy!], stdout: stdout.text(), stderr: stderr.text() });
         });
         // A program that ends without reading its input is not our failure.
         child.stdin.on('error', () => undefined);
-        child.stdin.end(options.input ?? '');
+        child.stdin.end(input);
       });
     },
   };

@@ -17,22 +17,18 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(abortError(signal!));
       };
-      const step = (): void => {
+      // A timer may fire a little early, and it has an upper bound: look at the time again when it fires.
+      const wait = (left: number): void => {
+        timer = setTimeout(onTimer, Math.min(longestTimer, Math.max(0, Math.ceil(left))));
+      };
+      const onTimer = (): void => {
         const left = due - performance.now();
-        if (left > longestTimer) {
-          timer = setTimeout(step, longestTimer);
-        } else {
-          timer = setTimeout(
-            () => {
-              signal?.removeEventListener('abort', onAbort);
-              resolve();
-            },
-            Math.max(0, left),
-          );
-        }
+        if (left > 0) return wait(left);
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      step();
+      wait(howLong);
     });
   },
 };

@@ -13,12 +13,17 @@ const bufferResume = bufferLimit / 2;
 const perFrame = 128;
 const costOf = (frame: Frame): number => frame.data.length + perFrame;
 
+interface Ending {
+  readonly code: number;
+  readonly reason: string;
+}
+
 /** Must be called before the connection can deliver anything, that is in the tick in which it was made. */
 export function toSocket(ws: WebSocket, remoteAddress: () => string, side: 'client' | 'server'): Socket {
   const waiting: Frame[] = [];
   let waitingBytes = 0;
   let wake: (() => void) | undefined;
-  let ended: { code: number; reason: string } | undefined;
+  let ended: Ending | undefined;
   const traffic = { sent: 0, received: 0 };
   const headOut = side === 'client' ? 4 : 0;
   const headIn = 4 - headOut;
@@ -39,11 +44,11 @@ export function toSocket(ws: WebSocket, remoteAddress: () => string, side: 'clie
     traffic.sent += frameBytes(data.length, headOut);
   });
   ws.on('pong', received);
-  // What went wrong shows in the close code; an 'error' event that nobody hears would end the process.
-  ws.on('error', () => undefined);
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+  let failure: (Error & { code?: string }) | undefined;
+  ws.on('error', (error) => (failure = error));
+  const closed = new Promise<Ending>((resolve) => {
     ws.once('close', (code, reason) => {
-      ended = { code, reason: reason.toString('utf8') };
+      ended = code === abnormal && failure ? endingOf(failure) : { code, reason: reason.toString('utf8') };
       resolve(ended);
       wake?.();
     });
@@ -86,6 +91,15 @@ export function toSocket(ws: WebSocket, remoteAddress: () => string, side: 'clie
     terminate: () => ws.terminate(),
   };
 }
+
+/** The code `ws` reports when no closing handshake took place. */
+const abnormal = 1006;
+
+/** A peer that broke the protocol is told so by `ws`; our own side learns the same. */
+const endingOf = ({ code, message }: Error & { code?: string }): Ending => ({
+  code: code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 1009 : code?.startsWith('WS_ERR_') ? 1002 : abnormal,
+  reason: message,
+});
 
 /** RFC 6455 section 5.2: two bytes, a longer length where needed, and the mask. */
 const frameBytes = (payload: number, mask: number): number =>

@@ -2,7 +2,11 @@
 export { describeDatabase } from './database.ts';
 export { withCode } from './expect-error.ts';
 export { describeFiles } from './files.ts';
+export type { HttpUnderTest } from './http-fixture.ts';
+export { describeHttpTls } from './http-tls.ts';
+export { describeHttp } from './http.ts';
 export { describeKeys } from './keys.ts';
 export { describeKubeApi } from './kube-api.ts';
 export type { KubeApiUnderTest } from './kube-api.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
+export { describeWebSocket } from './web-socket.ts';

@@ -1,0 +1,163 @@
+// What node:http peers do at the edges of the contract: stale connections, unix sockets, clients that dawdle.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import * as http from 'node:http';
+import * as net from 'node:net';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLog } from '@kedge/core/log';
+import type { HttpHandler } from '@kedge/core/ports';
+import { milliseconds } from '@kedge/core/time';
+import { createHttpClient, createHttpServers, type HttpServerLimits } from '@kedge/platform/node';
+import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
+
+async function rawServer(t: TestContext, onConnection: (socket: net.Socket, count: number) => void): Promise<string> {
+  let count = 0;
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    onConnection(socket, (count += 1));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}/`;
+}
+
+async function serve(t: TestContext, handler: HttpHandler, limits: Partial<HttpServerLimits>): Promise<net.Socket> {
+  const listening = await createHttpServers({ log: silentLog, limits }).listen({
+    address: '127.0.0.1',
+    port: 0,
+    handler,
+  });
+  t.after(() => listening.close());
+  const socket = net.connect(listening.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** Answers the first request of a connection, and hangs up on the second. */
+const oncePerConnection = (socket: net.Socket): void => {
+  let first = true;
+  socket.on('data', () => {
+    if (first) socket.write(answer);
+    else socket.destroy();
+    first = false;
+  });
+};
+
+test('a read on a connection that the server has just dropped is tried again on a new one', async (t) => {
+  let connections = 0;
+  const url = await rawServer(t, (socket) => {
+    connections += 1;
+    oncePerConnection(socket);
+  });
+  const client = createHttpClient();
+  t.after(() => client.close());
+  for (let n = 0; n < 3; n += 1) assert.equal(await (await client.request({ method: 'GET', url })).text(), 'ok');
+  assert.equal(connections, 3);
+});
+
+test('a write on such a connection is not repeated behind the back of the caller', async (t) => {
+  const url = await rawServer(t, oncePerConnection);
+  const client = createHttpClient();
+  t.after(() => client.close());
+  await (await client.request({ method: 'POST', url })).text();
+  await assert.rejects(client.request({ method: 'POST', url }), withCode('HTTP_CONNECTION_LOST'));
+});
+
+test('a connection whose answer was read is used again', async (t) => {
+  let connections = 0;
+  const url = await rawServer(t, (socket) => {
+    connections += 1;
+    socket.on('data', () => socket.write(answer));
+  });
+  const client = createHttpClient();
+  t.after(() => client.close());
+  for (let n = 0; n < 3; n += 1) await (await client.request({ method: 'GET', url })).text();
+  assert.equal(connections, 1);
+});
+
+test('an answer that breaks off is said to be broken', async (t) => {
+  const url = await rawServer(t, (socket) => {
+    socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'));
+  });
+  const client = createHttpClient();
+  t.after(() => client.close());
+  await assert.rejects((await client.request({ method: 'GET', url })).text(), withCode('HTTP_CONNECTION_LOST'));
+});
+
+test('an answer that is not HTTP is a typed error', async (t) => {
+  const url = await rawServer(t, (socket) => void socket.end('SSH-2.0-OpenSSH_9\r\n'));
+  const client = createHttpClient();
+  t.after(() => client.close());
+  await assert.rejects(client.request({ method: 'GET', url }), withCode('HTTP_CONNECTION_LOST'));
+});
+
+test('a client can talk to a unix socket', async (t) => {
+  const socketPath = join(await temporaryDirectory(t), 'x.sock');
+  const server = http.createServer((request, response) => void response.end(`${request.headers.host}${request.url}`));
+  server.listen(socketPath);
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const client = createHttpClient({ socketPath });
+  t.after(() => client.close());
+  assert.equal(await (await client.request({ method: 'GET', url: 'http://runtime/a?b' })).text(), 'runtime/a?b');
+});
+
+test('a client that does not finish its request head is cut off', async (t) => {
+  const handler: HttpHandler = async (_, response) => response.send(200, {});
+  const socket = await serve(t, handler, { head: milliseconds(20) });
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
+  const [chunk] = await once(socket, 'data');
+  assert.match(String(chunk), /^HTTP\/1.1 408 /);
+  await once(socket, 'close');
+});
+
+test('a client that does not read its answer is cut off', async (t) => {
+  const gone = Promise.withResolvers<void>();
+  const handler: HttpHandler = async (request, response) => {
+    request.signal.addEventListener('abort', () => gone.resolve(), { once: true });
+    response.send(200, {}, new Uint8Array(64 * 1024 * 1024));
+  };
+  const socket = await serve(t, handler, { stall: milliseconds(50) });
+  socket.pause();
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await gone.promise;
+});
+
+test('a client that waits for something to be written is not cut off', async (t) => {
+  const handler: HttpHandler = async (_, response) => {
+    const stream = response.stream(200, {});
+    setTimeout(() => {
+      stream.write('at last');
+      stream.end();
+    }, 60);
+  };
+  const socket = await serve(t, handler, { stall: milliseconds(20) });
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  let seen = '';
+  for await (const chunk of socket) seen += String(chunk);
+  assert.match(seen, /at last/);
+});
+
+test('a handler that does not end is cut off when the server stops', async () => {
+  const servers = createHttpServers({ log: silentLog, limits: { stop: milliseconds(20) } });
+  const listening = await servers.listen({
+    address: '127.0.0.1',
+    port: 0,
+    handler: () => new Promise(() => undefined),
+  });
+  const client = createHttpClient();
+  const hanging = client.request({ method: 'GET', url: `http://127.0.0.1:${listening.port}/` });
+  hanging.catch(() => undefined);
+  const socket = net.connect(listening.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  await listening.close();
+  await assert.rejects(hanging, withCode('HTTP_CONNECTION_LOST'));
+  await client.close();
+});
