@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codeOf } from '@kedge/core/errors';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   decodeEnvelope,
   downstreamFromWire,
