@@ -1,5 +1,5 @@
 // Turns a table of definitions that refer to each other by name into schemas that hold each other, so that walkers need
-// no lookup. The result may be cyclic (JSONSchemaProps is), which is why it is never printed; publish from the table.
+// no lookup. Each is titled with its short name. The result may be cyclic (JSONSchemaProps is), which is why it is never printed; publish from the table.
 import type { DefinitionTable, Schema, StoredSchema } from './schema.ts';
 
 type Mutable = { -readonly [K in keyof Schema]: Schema[K] };
@@ -15,7 +15,7 @@ export function linkDefinitions(table: DefinitionTable): ReadonlyMap<string, Sch
     if (!stored) throw new Error(`schema refers to the definition ${name}, which does not exist`);
     const schema: Mutable = {};
     linked.set(name, schema);
-    return Object.assign(schema, link(stored));
+    return Object.assign(schema, link(stored), { title: goName(name) });
   }
 
   function link(stored: StoredSchema): Schema {
@@ -38,6 +38,9 @@ export function linkDefinitions(table: DefinitionTable): ReadonlyMap<string, Sch
   Object.keys(table).forEach(definition);
   return linked;
 }
+
+/** `v1.PodSpec` for `io.k8s.api.core.v1.PodSpec`: the name that decoding errors use. */
+const goName = (name: string): string => name.split('.').slice(-2).join('.');
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));

@@ -1,0 +1,109 @@
+// Checks a value against a schema and reports every problem as a field error in Kubernetes' words. Unknown fields are no
+// problem here: pruning removes them.
+import { duplicateField, invalidField, requiredField, wrongType } from '../k8s/index.ts';
+import type { FieldError } from '../k8s/index.ts';
+import { isObject, jsonEqual } from '../k8s-patch/index.ts';
+import type { Schema } from './schema.ts';
+import { checkLimits, inBody } from './value-limits.ts';
+
+/** Beyond this many errors the rest is not worth computing, let alone sending. */
+const maxErrors = 100;
+const maxDepth = 200;
+
+/** The field errors of `value`; `path` is '' for a whole object. */
+export function validateValue(value: unknown, schema: Schema, path = ''): FieldError[] {
+  return check(value, schema, path, 0).slice(0, maxErrors);
+}
+
+function check(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+  if (depth > maxDepth) return [invalidField(path, '...', 'is nested too deeply')];
+  if (value === null && schema.nullable) return [];
+  const typeError = checkType(value, schema, path);
+  if (typeError) return [typeError];
+  return [
+    ...checkLimits(value, schema, path),
+    ...checkParts(value, schema, path, depth),
+    ...checkCombinations(value, schema, path, depth),
+  ];
+}
+
+function checkType(value: unknown, schema: Schema, path: string): FieldError | undefined {
+  const actual = typeOf(value);
+  if (schema['x-kubernetes-int-or-string']) {
+    return actual === 'integer' || actual === 'string' ? undefined : typeError(path, 'integer,string', actual);
+  }
+  if (schema.type === undefined || schema.type === actual) return undefined;
+  if (schema.type === 'number' && actual === 'integer') return undefined;
+  return typeError(path, schema.type, actual);
+}
+
+const typeError = (path: string, wanted: string, actual: string): FieldError =>
+  wrongType(path, actual, inBody(path, `must be of type ${wanted}: ${JSON.stringify(actual)}`));
+
+function typeOf(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+function checkParts(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+  if (Array.isArray(value)) {
+    return [
+      ...value.flatMap((item, at) => (schema.items ? check(item, schema.items, `${path}[${at}]`, depth + 1) : [])),
+      ...checkDuplicates(value, schema, path),
+    ];
+  }
+  if (!isObject(value)) return [];
+  const missing = (schema.required ?? []).filter((name) => !Object.hasOwn(value, name) || value[name] === undefined);
+  return [
+    ...missing.map((name) => requiredField(childPath(path, name))),
+    ...Object.entries(value).flatMap(([name, field]) => checkField(name, field, schema, path, depth)),
+  ];
+}
+
+function checkField(name: string, value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+  const known = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+  if (known) return check(value, known, childPath(path, name), depth + 1);
+  const extra = schema.additionalProperties;
+  return typeof extra === 'object' ? check(value, extra, childPath(path, name), depth + 1) : [];
+}
+
+export const childPath = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+function checkDuplicates(list: readonly unknown[], schema: Schema, path: string): FieldError[] {
+  const identity = identityOf(schema);
+  if (!identity) return [];
+  const seen: unknown[] = [];
+  return list.flatMap((item, at) => {
+    const id = identity(item);
+    if (seen.some((other) => jsonEqual(other, id))) return [duplicateField(`${path}[${at}]`, id)];
+    seen.push(id);
+    return [];
+  });
+}
+
+function identityOf(schema: Schema): ((item: unknown) => unknown) | undefined {
+  if (schema['x-kubernetes-list-type'] === 'set') return (item) => item;
+  if (schema['x-kubernetes-list-type'] !== 'map') return undefined;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  return (item) =>
+    Object.fromEntries(
+      keys.map((key) => [key, (isObject(item) ? item[key] : undefined) ?? schema.items?.properties?.[key]?.default]),
+    );
+}
+
+function checkCombinations(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+  const holds = (option: Schema): boolean => check(value, option, path, depth + 1).length === 0;
+  const say = (problem: string): FieldError => invalidField(path, value, `${JSON.stringify(path)} ${problem}`);
+  const { allOf = [], anyOf = [], oneOf = [], not } = schema;
+  const errors = allOf.flatMap((part) => check(value, part, path, depth + 1));
+  if (anyOf.length > 0 && !anyOf.some(holds)) errors.push(say('must validate at least one schema (anyOf)'));
+  if (oneOf.length > 0) {
+    const valid = oneOf.filter(holds).length;
+    const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
+    if (valid !== 1) errors.push(say(`must validate one and only one schema (oneOf). ${found}`));
+  }
+  if (not && holds(not)) errors.push(say('must not validate the schema (not)'));
+  return errors;
+}
