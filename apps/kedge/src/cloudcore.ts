@@ -17,9 +17,9 @@ import { createCsrApprover } from '@kedge/cloud/csrapprover';
 import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
 import { createSyncController } from '@kedge/cloud/synccontroller';
 import { type CloudIdentityConfig, createCloudIdentity } from '@kedge/engine/identity-cloud';
-import { createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
-import type { NodeName } from '@kedge/model/k8s';
-import type { CertificateSigningRequest, Node, Pod } from '@kedge/model/k8s-types';
+import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
+import { apiVersionOf, type GroupVersionResource, type NodeName } from '@kedge/model/k8s';
+import type { Pod } from '@kedge/model/k8s-types';
 import { clusterObjectSyncs, objectSyncs } from '@kedge/model/kubeedge';
 
 export interface CloudCorePlatform {
@@ -41,25 +41,22 @@ export interface CloudCoreConfig {
   readonly https: { readonly address: string; readonly port: number };
 }
 
-const core = (resource: string) => ({ group: '', version: 'v1', resource });
-const requestsOfCertificates = { group: 'certificates.k8s.io', version: 'v1', resource: 'certificatesigningrequests' };
-
 /** In the order in which they start. */
 export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreConfig): Promise<Module[]> {
   const { clock, log, random, kube, keys, authorities, servers, files } = on;
   const informers = createSharedInformers({ api: kube, clock, log, random });
-  const pods = informers.of<Pod>(core('pods'));
-  const nodes = informers.of<Node>(core('nodes'));
-  const configMaps = informers.of(core('configmaps'));
-  const secrets = informers.of(core('secrets'));
-  const requests = informers.of<CertificateSigningRequest>(requestsOfCertificates);
+  const pods = informers.of(collections.pods);
+  const nodes = informers.of(collections.nodes);
+  const configMaps = informers.of(collections.configMaps);
+  const secrets = informers.of(collections.secrets);
+  const requests = informers.of(collections.certificateSigningRequests);
 
   const ledger = createLedger({
     clock,
     log,
     kube,
-    syncs: informers.of(objectSyncs),
-    clusterSyncs: informers.of(clusterObjectSyncs),
+    syncs: informers.of(collectionOf(objectSyncs, 'ObjectSync')),
+    clusterSyncs: informers.of(collectionOf(clusterObjectSyncs, 'ClusterObjectSync')),
   });
   const outboxes = createOutboxes({ clock, log, random, deliveries: ledger });
   const locations = new Locations();
@@ -129,6 +126,12 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreCo
   // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
   return [crds, informers, identity, ledger, edge, sync, approver, hub, bootstrap];
 }
+
+const collectionOf = (of: GroupVersionResource, kind: string) => ({
+  ...of,
+  kind,
+  apiVersion: apiVersionOf(of.group, of.version),
+});
 
 const placeOf = (pod: Pod | undefined) =>
   pod && {

@@ -103,8 +103,8 @@ export function createEdgeController(deps: EdgeControllerDeps): EdgeController {
       await Promise.all([pods, nodes, configMaps, secrets].map((copy) => copy.synced(scope.signal)));
       const stops = [
         pods.listen({ onPut: (pod) => locations.put(pod), onDelete: (pod) => locations.remove(pod) }),
-        nodeSync.listen(),
         podSync.listen(),
+        nodeSync.listen(),
         ...(['configmap', 'secret'] as const).map((type) =>
           syncReferenced({
             type,
