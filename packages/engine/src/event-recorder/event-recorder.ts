@@ -21,17 +21,21 @@ export interface EventRecorder {
   warning(about: EventSubject, reason: string, message: string): void;
 }
 
-export interface EventRecorderOptions {
+export interface EventSink extends Module {
+  /** The recorder of one component, as it is shown in the events' source: `deployment-controller`. */
+  from(component: string): EventRecorder;
+}
+
+export interface EventSinkOptions {
   readonly api: Pick<KubeApi, 'create' | 'patch'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Shown as the event's source: `deployment-controller`, `default-scheduler`. */
-  readonly component: string;
-  /** The node the component speaks for, if any. */
+  /** The node this process speaks for, if any. */
   readonly host?: string;
 }
 
 interface Entry extends Occurrence {
+  readonly component: string;
   readonly subject: ObjectReference;
   readonly at: Instant;
 }
@@ -40,19 +44,25 @@ const queueLimit = 1_000;
 const messageLimit = 1_024;
 const maxTries = 5;
 
-/** A recorder and the module that sends what it records; what is recorded before the start is sent after it. */
-export function createEventRecorder(options: EventRecorderOptions): EventRecorder & Module {
-  const { api, clock, log, component } = options;
+/** The module that sends events, and the recorders that feed it; what is recorded before the start is sent after it. */
+export function createEventSink({ api, clock, log, host }: EventSinkOptions): EventSink {
   const queue = new BoundedQueue<Entry>('events', queueLimit);
   const ledger = new EventLedger();
   let named = 0;
 
-  const record = (about: EventSubject, type: Occurrence['type'], reason: string, message: string): void => {
-    if (queue.size >= queueLimit) return log.debug('event dropped, too many are waiting', { reason });
-    const text = message.length > messageLimit ? `${message.slice(0, messageLimit - 3)}...` : message;
-    const subject = referenceTo(about);
-    queue.push({ about: identityOf(subject), type, reason, message: text, subject, at: clock.now() });
-  };
+  function recorder(component: string): EventRecorder {
+    const record = (subject: EventSubject, type: Occurrence['type'], reason: string, message: string): void => {
+      if (queue.size >= queueLimit) return log.debug('event dropped, too many are waiting', { component, reason });
+      const text = message.length > messageLimit ? `${message.slice(0, messageLimit - 3)}...` : message;
+      const reference = referenceTo(subject);
+      const about = `${component} ${identityOf(reference)}`;
+      queue.push({ component, about, type, reason, message: text, subject: reference, at: clock.now() });
+    };
+    return {
+      normal: (about, reason, message) => record(about, 'Normal', reason, message),
+      warning: (about, reason, message) => record(about, 'Warning', reason, message),
+    };
+  }
 
   async function send(entry: Entry, signal: AbortSignal): Promise<void> {
     const verdict = ledger.judge(entry, entry.at);
@@ -69,7 +79,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         ledger.forget(entry);
       }
     }
-    const event = newEvent(entry, uniqueName(entry), options);
+    const event = newEvent(entry, uniqueName(entry), host);
     await api.create(collections.events, event.metadata.namespace, event, { signal });
     ledger.written(entry, event.metadata.name!, entry.at);
   }
@@ -88,18 +98,18 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         if (signal.aborted) return;
         // An answer is final; silence may pass.
         if (error instanceof Error && isStatus(error) && !isStatus(error, 'Timeout')) {
-          return log.debug('event refused', { component, reason: entry.reason, err: error });
+          return log.debug('event refused', { component: entry.component, reason: entry.reason, err: error });
         }
-        if (attempt >= maxTries) return log.debug('event given up', { component, reason: entry.reason, err: error });
+        if (attempt >= maxTries)
+          return log.debug('event given up', { component: entry.component, reason: entry.reason, err: error });
         await clock.sleep('event to be sent again', seconds(2 * attempt), signal).catch(() => undefined);
       }
     }
   }
 
   return {
-    name: `${component} events`,
-    normal: (about, reason, message) => record(about, 'Normal', reason, message),
-    warning: (about, reason, message) => record(about, 'Warning', reason, message),
+    name: 'events',
+    from: recorder,
     async start(scope) {
       scope.spawn('events', async (signal) => {
         void whenAborted(signal).then(() => queue.close());
@@ -119,8 +129,8 @@ function referenceTo({ apiVersion, kind, metadata, fieldPath }: EventSubject): O
 const identityOf = ({ kind, namespace = '', name, uid, fieldPath = '' }: ObjectReference): string =>
   [kind, namespace, name, uid, fieldPath].join('/');
 
-function newEvent(entry: Entry, name: string, { component, host }: EventRecorderOptions): Event {
-  const { subject, type, reason, message, at } = entry;
+function newEvent(entry: Entry, name: string, host: string | undefined): Event {
+  const { component, subject, type, reason, message, at } = entry;
   const time = toTime(at);
   return {
     apiVersion: 'v1',

@@ -7,6 +7,8 @@
 export type { Credentials } from './api-calls.ts';
 export { collections } from './collections.ts';
 export type { Collection } from './collections.ts';
+export { discoverResources } from './discovery.ts';
+export type { Discovered, DiscoveredResource } from './discovery.ts';
 export { createKubeClient } from './http-kube-api.ts';
 export type { KubeClientOptions } from './http-kube-api.ts';
 export { informerSource, onlyMetadata, withoutManagedFields } from './informer-source.ts';

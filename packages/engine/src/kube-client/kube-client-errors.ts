@@ -20,6 +20,10 @@ export const kubeClientErrors = defineErrors('KUBE', {
     retry: 'backoff',
     say: (d: { path: string; limit: number }) => `the list ${d.path} did not end after ${d.limit} pages`,
   },
+  DISCOVERY_FAILED: {
+    retry: 'backoff',
+    say: (d: { path: string; status: number }) => `the API server answered HTTP ${d.status} to discovery of ${d.path}`,
+  },
   BAD_KUBECONFIG: {
     retry: 'never',
     say: (d: { field: string; problem: string }) => `kubeconfig: ${d.field} ${d.problem}`,

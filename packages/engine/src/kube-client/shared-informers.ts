@@ -8,11 +8,14 @@ import type { Clock } from '@kedge/core/time';
 import { type GroupVersionResource, type KubeObject, objectKey } from '@kedge/model/k8s';
 import type { Collection } from './collections.ts';
 import { informerSource, onlyMetadata, type Trim, withoutManagedFields } from './informer-source.ts';
-import type { KubeApi } from './kube-api.ts';
+import type { KubeApi, Selection } from './kube-api.ts';
 
 export interface SharedInformers extends Module {
-  /** The copy of a whole collection; the same one for everybody who asks. Runs from the module's start on. */
-  of<T extends KubeObject>(collection: Collection<T>): Informer<T>;
+  /**
+   * The copy of a collection, or of the part of it that is selected; the same one for everybody who asks for the same.
+   * Runs from the module's start on.
+   */
+  of<T extends KubeObject>(collection: Collection<T>, selection?: Selection): Informer<T>;
   /** A copy of names, owners and finalizers only; the full copy when there is one already. */
   metadataOf(collection: GroupVersionResource): Informer<KubeObject>;
 }
@@ -29,15 +32,20 @@ export function createSharedInformers({ api, clock, log, random }: SharedInforme
   const slim = new Map<string, Informer<KubeObject>>();
   let scope: Scope | undefined;
 
-  function open(within: Map<string, Informer<KubeObject>>, collection: GroupVersionResource, trim: Trim) {
-    const name = nameOf(collection);
+  function open(
+    within: Map<string, Informer<KubeObject>>,
+    collection: GroupVersionResource,
+    selection: Selection,
+    trim: Trim,
+  ) {
+    const name = nameOf(collection, selection);
     const known = within.get(name);
     if (known) return known;
     const informer = createInformer<KubeObject>({
       name,
       clock,
       log,
-      source: informerSource(api, collection, {}, trim),
+      source: informerSource(api, collection, selection, trim),
       keyOf: objectKey,
       versionOf: (object) => object.metadata.resourceVersion,
       random: () => random.next(),
@@ -55,11 +63,15 @@ export function createSharedInformers({ api, clock, log, random }: SharedInforme
       for (const informer of [...full.values(), ...slim.values()]) informer.start(owner);
     },
     // The collection says what its objects are; the API is trusted to keep to it.
-    of: <T extends KubeObject>(collection: Collection<T>) =>
-      open(full, collection, withoutManagedFields) as unknown as Informer<T>,
-    metadataOf: (collection) => full.get(nameOf(collection)) ?? open(slim, collection, onlyMetadata),
+    of: <T extends KubeObject>(collection: Collection<T>, selection: Selection = {}) =>
+      open(full, collection, selection, withoutManagedFields) as unknown as Informer<T>,
+    metadataOf: (collection) => full.get(nameOf(collection, {})) ?? open(slim, collection, {}, onlyMetadata),
   };
 }
 
-const nameOf = ({ group, version, resource }: GroupVersionResource): string =>
-  group ? `${resource}.${version}.${group}` : resource;
+function nameOf({ group, version, resource }: GroupVersionResource, selection: Selection): string {
+  const { namespace, labelSelector, fieldSelector } = selection;
+  const parts = [namespace, labelSelector, fieldSelector].filter((part) => part);
+  const collection = group ? `${resource}.${version}.${group}` : resource;
+  return parts.length > 0 ? `${collection} (${parts.join(' ')})` : collection;
+}

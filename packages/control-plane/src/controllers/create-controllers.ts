@@ -1,0 +1,51 @@
+// Puts the controllers of a cluster together over one set of local copies.
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import type { EventSink } from '@kedge/engine/event-recorder';
+import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
+import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createNamespaceController } from './namespace/namespace-controller.ts';
+import { createReplicaSetController } from './replicaset/replica-set-controller.ts';
+import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
+import { createClusterView } from './runtime/cluster-view.ts';
+import type { ControllerDeps } from './runtime/controller.ts';
+import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
+
+export interface ControllersOptions {
+  readonly api: KubeApi;
+  /** Shared with the scheduler; started before the controllers. */
+  readonly informers: SharedInformers;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  /** PEM of the CA that signed the API server's certificate. */
+  readonly rootCa: string;
+}
+
+export function createControllers(options: ControllersOptions): Module {
+  const { api, informers, events, clock, log, random, rootCa } = options;
+  const deps: ControllerDeps = {
+    api,
+    clock,
+    random,
+    log: log.child({ module: 'controllers' }),
+    cluster: createClusterView(informers),
+    events: events.from,
+  };
+  const controllers = [
+    createNamespaceController(deps),
+    createServiceAccountController(deps),
+    createRootCaPublisher({ ...deps, rootCa }),
+    createReplicaSetController(deps),
+    createDeploymentController(deps),
+  ];
+  return {
+    name: 'controllers',
+    async start(scope) {
+      await Promise.all(controllers.map((controller) => controller.start(scope)));
+    },
+  };
+}

@@ -1,0 +1,166 @@
+// Keeps as many pods as a ReplicaSet asks for: adopts orphans that match, lets go of pods that stopped to, creates and
+// deletes the difference, and reports what is there.
+import { again, done, type Next } from '@kedge/core/control';
+import { explain } from '@kedge/core/errors';
+import type { Module } from '@kedge/core/module';
+import { seconds } from '@kedge/core/time';
+import { collections } from '@kedge/engine/kube-client';
+import { isStatus, objectKey } from '@kedge/model/k8s';
+import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
+import type { Pod, ReplicaSet } from '@kedge/model/k8s-types';
+import { carryOutClaims, planClaims } from '../ownership/claim.ts';
+import { controllerKey, controllerOf, controllerRef } from '../ownership/controller-ref.ts';
+import { podFromTemplate } from '../pods/pod-from-template.ts';
+import { isActive } from '../pods/pod-state.ts';
+import { type ControllerDeps, createController } from '../runtime/controller.ts';
+import { OwnWrites } from '../runtime/own-writes.ts';
+import { slowStart } from '../runtime/slow-start.ts';
+import { writeStatus } from '../runtime/status-patch.ts';
+import { planReplicas } from './plan-replicas.ts';
+import { type ReplicaFailure, replicaSetStatus } from './replica-set-status.ts';
+
+export function createReplicaSetController(deps: ControllerDeps): Module {
+  const { api, cluster, clock } = deps;
+  const events = deps.events('replicaset-controller');
+  const sets = cluster.of(collections.replicaSets);
+  const setsByNamespace = cluster.byNamespace(collections.replicaSets);
+  const own = new OwnWrites<Pod>(cluster.pods);
+
+  /** Keys of the ReplicaSets a pod matters to. */
+  function setsFor(pod: Pod): string[] {
+    if (controllerOf(pod)) {
+      const key = controllerKey(pod, collections.replicaSets);
+      return key ? [key] : [];
+    }
+    const candidates = [...setsByNamespace.get(pod.metadata.namespace ?? '')];
+    return candidates.filter((set) => matchesLabels(selectorOf(set), pod.metadata.labels)).map(objectKey);
+  }
+
+  async function ownPods(key: string, set: ReplicaSet, signal: AbortSignal): Promise<Pod[]> {
+    const seen = own.view(key, cluster.podsByNamespace.get(set.metadata.namespace ?? ''));
+    const plan = planClaims(set, selectorOf(set), seen.filter(isActive));
+    const isOwnerAlive = async () => {
+      const { namespace, name = '' } = set.metadata;
+      const fresh = await api.get(collections.replicaSets, { namespace, name }, { signal });
+      return fresh.metadata.uid === set.metadata.uid && fresh.metadata.deletionTimestamp === undefined;
+    };
+    const reference = controllerRef(collections.replicaSets, set);
+    return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan }, signal);
+  }
+
+  /** Other sets of the same owner count too, so that a rollout does not leave one node with everything. */
+  function neighboursOf(set: ReplicaSet): (pod: Pod) => number {
+    const ownerUid = controllerOf(set)?.uid;
+    const siblings = ownerUid
+      ? [...setsByNamespace.get(set.metadata.namespace ?? '')].filter((other) => controllerOf(other)?.uid === ownerUid)
+      : [set];
+    const perNode = new Map<string, number>();
+    for (const sibling of siblings) {
+      for (const pod of cluster.podsByController.get(sibling.metadata.uid ?? '')) {
+        const node = pod.spec?.nodeName;
+        if (node && isActive(pod)) perNode.set(node, (perNode.get(node) ?? 0) + 1);
+      }
+    }
+    return (pod) => perNode.get(pod.spec?.nodeName ?? '') ?? 0;
+  }
+
+  async function createPod(key: string, set: ReplicaSet, signal: AbortSignal): Promise<void> {
+    const names = { generateName: `${set.metadata.name}-` };
+    const pod = podFromTemplate(set.spec?.template, names, controllerRef(collections.replicaSets, set));
+    try {
+      const created = (await api.create(collections.pods, set.metadata.namespace, pod, { signal })) as Pod;
+      own.created(key, created);
+      events.normal(set, 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
+    } catch (error) {
+      if (!isNamespaceLeaving(error)) events.warning(set, 'FailedCreate', `Error creating: ${explain(error)}`);
+      throw error;
+    }
+  }
+
+  async function deletePod(key: string, set: ReplicaSet, pod: Pod, signal: AbortSignal): Promise<void> {
+    const { namespace, name = '', uid = '' } = pod.metadata;
+    try {
+      await api.delete(collections.pods, { namespace, name }, { uid, signal });
+    } catch (error) {
+      // Gone, or replaced by another of the same name: either way ours is no more.
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) {
+        events.warning(set, 'FailedDelete', `Error deleting: ${explain(error)}`);
+        throw error;
+      }
+    }
+    own.deleted(key, pod);
+    events.normal(set, 'SuccessfulDelete', `Deleted pod: ${name}`);
+  }
+
+  /** Creates or deletes what is missing or too much; a failure is returned, because the status has to tell it. */
+  async function scale(key: string, set: ReplicaSet, pods: readonly Pod[], signal: AbortSignal) {
+    const plan = planReplicas(set, pods, { now: clock.now(), neighbours: neighboursOf(set) });
+    if (plan.do === 'create') {
+      const { error } = await slowStart(plan.count, () => createPod(key, set, signal));
+      return failureOf('FailedCreate', error);
+    }
+    if (plan.do === 'delete') {
+      const results = await Promise.allSettled(plan.pods.map((pod) => deletePod(key, set, pod, signal)));
+      return failureOf('FailedDelete', results.find((result) => result.status === 'rejected')?.reason);
+    }
+    return undefined;
+  }
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Next> {
+    const set = sets.get(key);
+    if (!set) {
+      own.forget(key);
+      return done;
+    }
+    const pods = await ownPods(key, set, signal);
+    const failed = await scale(key, set, pods, signal);
+    const present = failed ? pods : currentPods(key, set, pods);
+    const status = replicaSetStatus(set, present, clock.now(), failed?.condition);
+    await writeStatus(api, collections.replicaSets, set, status, { keepZeros: ['replicas'], signal });
+    if (failed && !isNamespaceLeaving(failed.error)) throw failed.error;
+    const isRipening = (status.readyReplicas ?? 0) > (status.availableReplicas ?? 0);
+    return isRipening ? again(seconds(set.spec?.minReadySeconds ?? 0), 'pods become available') : done;
+  }
+
+  /** The pods after our own writes, without another round of claims. */
+  function currentPods(key: string, set: ReplicaSet, claimed: readonly Pod[]): Pod[] {
+    const adopted = new Set(claimed.map(({ metadata }) => metadata.uid));
+    const seen = own.view(key, cluster.podsByNamespace.get(set.metadata.namespace ?? ''));
+    return seen.filter(
+      (pod) => isActive(pod) && (adopted.has(pod.metadata.uid) || controllerOf(pod)?.uid === set.metadata.uid),
+    );
+  }
+
+  return createController(deps, {
+    name: 'replicaset',
+    reads: [sets, cluster.pods],
+    watch: (queue) => {
+      const wake = (pod: Pod) => setsFor(pod).forEach((key) => queue.enqueue(key));
+      return [
+        sets.listen({
+          onPut: (set) => queue.enqueue(objectKey(set)),
+          onDelete: (set) => queue.enqueue(objectKey(set)),
+        }),
+        cluster.pods.listen({
+          onPut(pod, before) {
+            // Labels or owner may have changed: whoever had the pod before has to look as well.
+            if (before) wake(before);
+            wake(pod);
+          },
+          onDelete: wake,
+        }),
+      ];
+    },
+    reconcile,
+  });
+}
+
+const selectorOf = ({ spec }: ReplicaSet) => labelSelectorOf(spec?.selector);
+
+const isNamespaceLeaving = (error: unknown): boolean =>
+  isStatus(error, 'Forbidden') &&
+  (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+
+function failureOf(reason: ReplicaFailure['reason'], error: unknown) {
+  return error === undefined ? undefined : { error, condition: { reason, message: explain(error) } };
+}
