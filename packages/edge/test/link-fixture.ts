@@ -86,6 +86,7 @@ export async function startEdge(options: { node?: string; db?: Database } = {}):
     handlers: meta.handlers,
     asks: meta.asks,
     outbox: meta.outbox,
+    store: meta.store,
     link,
     config: { ...edgeHubDefaults, server: 'cloud:10000', node },
   });

@@ -6,13 +6,21 @@ import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Dialer, Random, Socket } from '@kedge/core/ports';
-import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, minutes, seconds } from '@kedge/core/time';
 import { createSendPace, type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from '@kedge/engine/channel';
 import type { NodeName } from '@kedge/model/k8s';
 import type { Downstream, Handlers } from '@kedge/model/messages';
-import { hubPeerErrors, maxHubFrameBytes } from '@kedge/wire/hub';
+import {
+  createDenseEdgeCodec,
+  type EdgeCodec,
+  emptyStoreHeader,
+  hubPeerErrors,
+  linkHeader,
+  maxHubFrameBytes,
+  plainEdgeCodec,
+} from '@kedge/wire/hub';
 import { edgeHubErrors } from './edge-hub-errors.ts';
-import type { Asks, Identity, Outbox, OutboxItem } from './ports.ts';
+import type { Asks, Identity, Outbox, OutboxItem, Store } from './ports.ts';
 import { runSession } from './session.ts';
 
 export interface EdgeHubConfig {
@@ -36,6 +44,7 @@ export interface EdgeHubDeps<Item extends OutboxItem> {
   readonly handlers: Handlers<Downstream>;
   readonly asks: Asks;
   readonly outbox: Outbox<Item>;
+  readonly store: Store;
   /** Set by the hub, watched by everybody else. */
   readonly link: LinkStatus & { set(isOnline: boolean): void };
   readonly config: EdgeHubConfig;
@@ -49,12 +58,14 @@ export const edgeHubDefaults = {
   messageBurst: 60,
 } as const;
 
+const fillingTakes = minutes(2);
+
 export interface EdgeHub extends Module {
   readonly state: LinkState<Socket>;
 }
 
 export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>): EdgeHub {
-  const { clock, random, dialer, identity, link, config } = deps;
+  const { clock, random, dialer, identity, link, store, config } = deps;
   const log = deps.log.child({ module: 'edgehub' });
   const { messagesPerSecond: perSecond, messageBurst: burst } = config;
   const pace = createSendPace(clock, { perSecond, burst });
@@ -75,41 +86,65 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
     log[isNew ? 'warn' : 'debug']('link changed', fields);
   }
 
-  async function dial(signal: AbortSignal): Promise<Socket> {
+  async function dial(signal: AbortSignal): Promise<{ socket: Socket; codec: EdgeCodec }> {
     const { ca, certificate, key } = identity.current();
-    const { socket } = await dialer.dial({
+    const { socket, headers } = await dialer.dial({
       url: `wss://${config.server}/${config.projectId}/${config.node}/events`,
-      headers: { node_id: config.node, project_id: config.projectId, ConnectionUse: 'msg' },
+      headers: {
+        node_id: config.node,
+        project_id: config.projectId,
+        ConnectionUse: 'msg',
+        [linkHeader.name]: linkHeader.value,
+        ...(store.isEmpty ? { [emptyStoreHeader.name]: emptyStoreHeader.value } : {}),
+      },
       tls: { ca, certificate, key: key.reveal() },
       maxFrameBytes: maxHubFrameBytes,
       timeoutMs: config.handshakeTimeout,
       signal,
     });
-    return socket;
+    const isDense = headers[linkHeader.name] === linkHeader.value;
+    return { socket, codec: isDense ? createDenseEdgeCodec(() => clock.now()) : plainEdgeCodec };
+  }
+
+  /** Bytes since it was last asked, for the counters. */
+  function createCount(socket: Socket): () => void {
+    let { sent, received } = { sent: 0, received: 0 };
+    return () => {
+      traffic.add(socket.traffic.sent - sent, { way: 'sent' });
+      traffic.add(socket.traffic.received - received, { way: 'received' });
+      ({ sent, received } = socket.traffic);
+    };
+  }
+
+  /** The cloud sends everything again when told that the store is empty; a link that held for so long has carried it. */
+  async function noteFilled(signal: AbortSignal): Promise<void> {
+    await clock.sleep('store to be filled', fillingTakes, signal);
+    await store.filled();
   }
 
   /** Dials once and stays with the connection to its end; resolves with why it ended. */
   async function connect(signal: AbortSignal): Promise<Error> {
-    const renewed = new AbortController();
-    const stopListening = identity.listen(() => renewed.abort(edgeHubErrors.RENEWED(undefined)));
-    const ending = AbortSignal.any([signal, renewed.signal]);
+    const stop = new AbortController();
+    const stopListening = identity.listen(() => stop.abort(edgeHubErrors.RENEWED(undefined)));
+    const ending = AbortSignal.any([signal, stop.signal]);
     try {
-      const socket = await dial(ending);
+      const { socket, codec } = await dial(ending);
       enter({ on: 'opened', session: socket, now: clock.now() });
       warnedOf = undefined;
-      const why = await runSession(
-        socket,
-        { ...deps, log, pace, node: config.node, heartbeat: config.heartbeat },
-        ending,
-      );
+      const count = createCount(socket);
+      if (codec.isDense && store.isEmpty) {
+        noteFilled(ending).catch((error: unknown) => ending.aborted || log.warn('store not marked', { err: error }));
+      }
+      const { node, heartbeat } = config;
+      const why = await runSession(socket, { ...deps, log, pace, node, heartbeat, codec, onBeat: count }, ending);
       hangUp(socket, why);
-      traffic.add(socket.traffic.sent, { way: 'sent' });
-      traffic.add(socket.traffic.received, { way: 'received' });
+      count();
       return why;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     } finally {
       stopListening();
+      stop.abort();
     }
   }
 

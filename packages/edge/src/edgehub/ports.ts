@@ -15,6 +15,12 @@ export interface Asks {
   attach(send: (question: Question) => Promise<void>): () => void;
 }
 
+/** Whether the store may hold less than the cloud believes. */
+export interface Store {
+  readonly isEmpty: boolean;
+  filled(): Promise<void>;
+}
+
 export interface OutboxItem {
   readonly key: string;
   readonly send:

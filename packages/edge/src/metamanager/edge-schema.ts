@@ -3,7 +3,7 @@ import type { Migration } from '@kedge/core/ports';
 
 export const edgeMigrations: readonly Migration[] = [
   {
-    name: '1 objects, tokens, outbox',
+    name: '1 objects, tokens, outbox, facts',
     sql: `
       CREATE TABLE object (
         type TEXT NOT NULL,
@@ -29,6 +29,8 @@ export const edgeMigrations: readonly Migration[] = [
         body TEXT NOT NULL,
         PRIMARY KEY (kind, subject)
       ) WITHOUT ROWID;
-      CREATE INDEX outbox_by_age ON outbox (seq);`,
+      CREATE INDEX outbox_by_age ON outbox (seq);
+      CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      INSERT INTO fact VALUES ('store', 'empty');`,
   },
 ];

@@ -8,7 +8,7 @@ export { isUnreachable } from './asks.ts';
 export type { Asks } from './asks.ts';
 export { edgeMigrations } from './edge-schema.ts';
 export { createMetaManager } from './meta-manager.ts';
-export type { MetaManager, MetaManagerDeps } from './meta-manager.ts';
+export type { Completeness, MetaManager, MetaManagerDeps } from './meta-manager.ts';
 export type { FetchedType, Objects } from './objects.ts';
 export type { Outbox, OutboxItem, OutboxSource } from './outbox.ts';
 export type { IssuedToken, TokenRequest, Tokens } from './tokens.ts';

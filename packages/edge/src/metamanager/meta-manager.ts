@@ -21,8 +21,16 @@ export interface MetaManager extends Module {
   readonly asks: Asks;
   /** For the link: a handler resolves when what it was handed is on disk. */
   readonly handlers: Handlers<Downstream>;
-  /** What is here already, for a cloud that wants to know. */
+  /** What is here, without the objects themselves. */
   inventory: DesiredObjects['inventory'];
+  readonly store: Completeness;
+}
+
+/** Whether the database holds what the cloud believes it does: not so after it was lost or set aside. */
+export interface Completeness {
+  readonly isEmpty: boolean;
+  /** The cloud has sent everything again. */
+  filled(): Promise<void>;
 }
 
 export interface MetaManagerDeps {
@@ -59,6 +67,7 @@ export function createMetaManager({ db, clock, log: parent, random, node }: Meta
     outbox,
     asks,
     inventory: desired.inventory,
+    store: createCompleteness(db),
     handlers: {
       // Watches of the local API are answered by whoever opened them; their objects are not this node's.
       'object.put': async ({ ref, object, owner }) =>
@@ -73,5 +82,16 @@ export function createMetaManager({ db, clock, log: parent, random, node }: Meta
       log.debug('stored pods read', { count: desired.pods.list().length });
       scope.defer('edge database', () => db.close());
     },
+  };
+}
+
+function createCompleteness(db: Database): Completeness {
+  const select = db.statement<{ value: string }>("SELECT value FROM fact WHERE name = 'store'");
+  const update = db.statement("UPDATE fact SET value = 'filled' WHERE name = 'store'");
+  return {
+    get isEmpty() {
+      return select.get()?.value !== 'filled';
+    },
+    filled: async () => void (await db.write(() => update.run())),
   };
 }

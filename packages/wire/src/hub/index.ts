@@ -9,4 +9,13 @@ export { maxHubFrameBytes, readFrame } from './frame.ts';
 export { hubPeerErrors } from './hub-peer-errors.ts';
 export { wantsAck } from './reply-content.ts';
 export { formatResource, parseResource } from './resource.ts';
+export {
+  createDenseCloudCodec,
+  createDenseEdgeCodec,
+  emptyStoreHeader,
+  linkHeader,
+  plainCloudCodec,
+  plainEdgeCodec,
+} from './link-codec.ts';
+export type { CloudCodec, EdgeCodec, ReceivedByEdge } from './link-codec.ts';
 export { upstreamFromWire, upstreamToWire } from './upstream.ts';
