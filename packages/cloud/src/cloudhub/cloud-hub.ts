@@ -19,7 +19,7 @@ import { admitUpgrade } from './admit.ts';
 import type { Belongings } from './authorize.ts';
 import { cloudHubErrors } from './cloud-hub-errors.ts';
 import type { EdgeHandlers } from './handlers.ts';
-import { type LinkCodec, upstreamCodec } from './link-codec.ts';
+import { type Negotiated, negotiateLink, upstreamCodec } from './link-codec.ts';
 import type { Ledger } from './ledger.ts';
 import { markServedBy } from './mark-node.ts';
 import type { Outboxes } from './outboxes.ts';
@@ -58,14 +58,6 @@ export interface CloudHubDeps {
   readonly handlers: EdgeHandlers;
   readonly belongings: Belongings;
   readonly events: LinkEvents;
-  /** How this edge wants to talk, and what to answer its upgrade with; upstream's way when absent. */
-  readonly negotiate?: (request: ServerRequest) => Negotiated;
-}
-
-export interface Negotiated {
-  readonly codec: LinkCodec;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly mayBeEmpty: boolean;
 }
 
 export interface CloudHub extends Module {
@@ -98,7 +90,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
       log.warn('link refused', { address: request.remoteAddress, code: admission.status, reason: admission.say });
       return { accept: false, status: admission.status, say: admission.say };
     }
-    const negotiated = deps.negotiate?.(request) ?? upstreamWay;
+    const negotiated = negotiateLink(request.headers, () => clock.now()) ?? upstreamWay;
     return {
       accept: true,
       headers: negotiated.headers,

@@ -71,6 +71,7 @@ export function createSession(deps: SessionDeps): Session {
     switch (message.kind) {
       case 'keepalive':
         lastKeepalive = clock.monotonic();
+        if (codec.pulse !== undefined) socket.send(codec.pulse).catch((error: unknown) => stop.abort(error));
         deps.onKeepalive();
         return;
       case 'ack':
