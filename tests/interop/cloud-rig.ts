@@ -42,11 +42,14 @@ const sync = (resource: string, kind: string, namespaced: boolean): ResourceInfo
   },
 });
 
-const syncResources = [sync('objectsyncs', 'ObjectSync', true), sync('clusterobjectsyncs', 'ClusterObjectSync', false)];
+export const syncResources = [
+  sync('objectsyncs', 'ObjectSync', true),
+  sync('clusterobjectsyncs', 'ClusterObjectSync', false),
+];
 const crds = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
 
 /** As a server that serves what is installed would have them. */
-async function installSyncs(kube: KubeApi): Promise<void> {
+export async function installSyncs(kube: KubeApi): Promise<void> {
   for (const { resource, group } of syncResources) {
     await kube.create(crds, undefined, {
       apiVersion: 'apiextensions.k8s.io/v1',
@@ -81,6 +84,8 @@ export interface CloudRig {
   readonly host: Host;
   readonly logged: LogRecord[];
   readonly bootstrap: HttpHandler;
+  /** The listener for links, for whoever brings a whole edge. */
+  readonly hub: ListenOptions;
   /** Dials as an edge does; throws what the cloud refuses with. */
   dial(node: string, options?: { headers?: Headers; commonName?: string }): FakeEdge;
   keepAlive(edge: FakeEdge): Promise<void>;
@@ -170,6 +175,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
     host,
     logged,
     stop,
+    hub,
     bootstrap: listeners.find((listener) => listener.handler)!.handler!,
     dial: (node, dialOptions) => dialHub(hub, random, node, dialOptions),
     async keepAlive(edge) {

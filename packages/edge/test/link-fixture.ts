@@ -3,7 +3,7 @@
 import { BoundedQueue, openScope } from '@kedge/core/flow';
 import { silentLog, secret } from '@kedge/core/log';
 import { createMetrics } from '@kedge/core/metrics';
-import { type Database, type Dialer, type DialOptions, httpErrors, type Random } from '@kedge/core/ports';
+import { type Database, type Dialer, type DialOptions, type Headers, httpErrors, type Random } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
 import { seconds } from '@kedge/core/time';
 import { createEdgeHub, edgeHubDefaults } from '@kedge/edge/edgehub';
@@ -48,11 +48,23 @@ export interface EdgeUnderTest {
   /** While true, dialling fails. */
   unreachable: boolean;
   renewCertificate(): void;
+  /** Cuts the connection that stands. */
+  cut(): void;
+  /** Bytes on the connection that stands. */
+  traffic(): { sent: number; received: number };
   stop(): Promise<readonly string[]>;
 }
 
-export async function startEdge(options: { node?: string; db?: Database } = {}): Promise<EdgeUnderTest> {
-  const clock = new FakeClock({ settle });
+export interface EdgeOptions {
+  readonly node?: string;
+  readonly db?: Database;
+  readonly clock?: FakeClock;
+  /** Where a dialled connection leads; to a cloud that the test plays when absent. */
+  readonly connect?: (how: DialOptions) => { pair: LinkPair; headers: Headers };
+}
+
+export async function startEdge(options: EdgeOptions = {}): Promise<EdgeUnderTest> {
+  const clock = options.clock ?? new FakeClock({ settle });
   const random = countingRandom();
   const node = nodeName(options.node ?? 'real-edge');
   const link = createLinkStatus();
@@ -61,13 +73,15 @@ export async function startEdge(options: { node?: string; db?: Database } = {}):
   const renewed = new Set<() => void>();
   const dialled: DialOptions[] = [];
   const edge = { unreachable: false };
+  let current: LinkPair | undefined;
   const dialer: Dialer = {
     async dial(how) {
       dialled.push(how);
       if (edge.unreachable) throw httpErrors.CONNECT_FAILED({ url: how.url, reason: 'refused' });
-      const pair = linkPair();
-      accepted.push(pair);
-      return { socket: pair.edge, headers: {} };
+      const { pair, headers } = options.connect?.(how) ?? { pair: linkPair(), headers: {} };
+      current = pair;
+      if (!options.connect) accepted.push(pair);
+      return { socket: pair.edge, headers };
     },
   };
   const hub = createEdgeHub({
@@ -101,6 +115,8 @@ export async function startEdge(options: { node?: string; db?: Database } = {}):
     link,
     dialled,
     accept: async () => playCloud((await clock.until(accepted.take(new AbortController().signal)))!),
+    cut: () => current?.cut(),
+    traffic: () => ({ ...(current?.edge.traffic ?? { sent: 0, received: 0 }) }),
     renewCertificate: () => [...renewed].forEach((listener) => listener()),
     stop: () => clock.until(scope.close(seconds(5))),
   });

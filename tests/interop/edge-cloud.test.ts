@@ -1,0 +1,194 @@
+// Our edge's half of the link with our whole cloudcore on an API in memory: once as upstream peers speak, once as our
+// own two sides agree to.
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { seconds } from '@kedge/core/time';
+import type { KubeObject } from '@kedge/model/k8s';
+import { linkPair } from '@kedge/testing/link';
+import { type EdgeUnderTest, openTestDatabase, startEdge } from '../../packages/edge/test/link-fixture.ts';
+import { api, boundPod, type CloudRig, edgeNode, startCloud } from './cloud-rig.ts';
+
+const node = 'edge-1';
+const dialects = ['plain', 'dense'] as const;
+type Dialect = (typeof dialects)[number];
+const { signal } = new AbortController();
+
+const startEdgeAt = (t: TestContext, cloud: () => CloudRig, dialect: Dialect, db = openTestDatabase()) =>
+  startEdge({
+    node,
+    db,
+    clock: cloud().clock,
+    connect({ headers }) {
+      const asked = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+      if (dialect === 'plain') delete asked['kedge-link'];
+      const decision = cloud().hub.upgrade!({
+        method: 'GET',
+        path: '/',
+        query: new URLSearchParams(),
+        headers: asked as Record<string, string>,
+        remoteAddress: '192.0.2.9',
+        peer: {
+          commonName: `system:node:${node}`,
+          organizations: ['system:nodes'],
+          serialNumber: '1',
+          notAfter: 4e12,
+          raw: new Uint8Array(),
+        },
+        signal,
+        body: async () => new Uint8Array(),
+      });
+      assert.ok(decision.accept);
+      const pair = linkPair();
+      decision.open(pair.cloud);
+      return { pair, headers: decision.headers ?? {} };
+    },
+  }).then((edge) => {
+    t.after(() => edge.stop());
+    return edge;
+  });
+
+const nodeRef = { type: 'node', namespace: undefined, name: node };
+const leaseRef = { type: 'lease', namespace: 'kube-node-lease', name: node };
+
+async function register(edge: EdgeUnderTest): Promise<void> {
+  const { apiVersion: _, kind: __, ...object } = edgeNode(node, 'v1.32.0-kedge-v0.1.0');
+  const made = await edge.clock.until(edge.meta.asks.ask({ kind: 'object.create', ref: nodeRef, object }, signal));
+  assert.ok(made.ok || made.status.reason === 'AlreadyExists');
+}
+
+async function settled(cloud: CloudRig): Promise<void> {
+  await cloud.clock.advance(seconds(1));
+}
+
+for (const dialect of dialects) {
+  test(`${dialect}: a pod goes down, its status comes up, its deletion goes both ways`, async (t) => {
+    const cloud = await startCloud(t);
+    const edge = await startEdgeAt(t, () => cloud, dialect);
+    await register(edge);
+    await cloud.kube.create(api('pods'), 'default', boundPod('web', node));
+    await settled(cloud);
+    const [pod] = edge.meta.pods.list();
+    assert.equal(pod?.metadata.name, 'web');
+
+    const ref = { type: 'pod', namespace: 'default', name: 'web' };
+    const uid = pod?.metadata.uid ?? '';
+    await edge.meta.outbox.podStatus({ ref, uid, status: { phase: 'Running', podIP: '10.0.0.2' } });
+    await settled(cloud);
+    const stored = (await cloud.kube.get(api('pods'), { namespace: 'default', name: 'web' })) as KubeObject & {
+      status: { phase: string };
+    };
+    assert.equal(stored.status.phase, 'Running');
+    assert.equal(edge.meta.pods.get(uid)?.status?.phase, 'Running');
+    assert.equal(
+      edge.meta.outbox.take(() => false),
+      undefined,
+    );
+
+    await cloud.kube.delete(api('pods'), { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 30 });
+    await settled(cloud);
+    assert.ok(edge.meta.pods.get(uid)?.metadata.deletionTimestamp);
+    await edge.meta.outbox.podDelete({ ref, uid });
+    await settled(cloud);
+    await assert.rejects(cloud.kube.get(api('pods'), { namespace: 'default', name: 'web' }));
+    assert.deepEqual(edge.meta.pods.list(), []);
+  });
+
+  test(`${dialect}: a ConfigMap is fetched, kept in step, and there while the cloud is away`, async (t) => {
+    const cloud = await startCloud(t);
+    const edge = await startEdgeAt(t, () => cloud, dialect);
+    await register(edge);
+    const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { colour: 'red' } };
+    const made = await cloud.kube.create(api('configmaps'), 'default', settings as KubeObject);
+    const volumes = [{ name: 'v', configMap: { name: 'settings' } }];
+    await cloud.kube.create(api('pods'), 'default', boundPod('web', node, { volumes }));
+    await settled(cloud);
+    const get = (name: string) => edge.clock.until(edge.meta.objects.get('configmap', 'default', name, signal));
+    const found = await get('settings');
+    assert.deepEqual(found.ok && found.value['data'], { colour: 'red' });
+    const missing = await get('missing');
+    assert.equal(missing.ok, false);
+
+    await cloud.kube.update(api('configmaps'), { ...made, data: { colour: 'blue' } } as KubeObject);
+    await settled(cloud);
+    edge.unreachable = true;
+    edge.cut();
+    await settled(cloud);
+    assert.equal(edge.link.isOnline, false);
+    const kept = await get('settings');
+    assert.deepEqual(kept.ok && kept.value['data'], { colour: 'blue' });
+  });
+
+  test(`${dialect}: what happened while the link was cut is made up for, in both directions`, async (t) => {
+    const cloud = await startCloud(t);
+    const edge = await startEdgeAt(t, () => cloud, dialect);
+    await register(edge);
+    for (const name of ['stays', 'goes']) await cloud.kube.create(api('pods'), 'default', boundPod(name, node));
+    await settled(cloud);
+    assert.equal(edge.meta.pods.list().length, 2);
+
+    edge.unreachable = true;
+    edge.cut();
+    await settled(cloud);
+    await cloud.kube.delete(api('pods'), { namespace: 'default', name: 'goes' }, { gracePeriodSeconds: 0 });
+    await cloud.kube.create(api('pods'), 'default', boundPod('comes', node));
+    const stays = edge.meta.pods.list().find((pod) => pod.metadata.name === 'stays')!;
+    const ref = { type: 'pod', namespace: 'default', name: 'stays' };
+    await edge.meta.outbox.podStatus({ ref, uid: stays.metadata.uid ?? '', status: { phase: 'Failed' } });
+    await edge.clock.advance(seconds(300));
+    edge.unreachable = false;
+    await edge.clock.advance(seconds(60));
+    assert.deepEqual(
+      edge.meta.pods
+        .list()
+        .map((pod) => pod.metadata.name)
+        .sort(),
+      ['comes', 'stays'],
+    );
+    const pod = (await cloud.kube.get(api('pods'), { namespace: 'default', name: 'stays' })) as { status?: unknown };
+    assert.equal((pod.status as { phase: string }).phase, 'Failed');
+  });
+}
+
+test('dense: an edge whose database was lost is sent everything again, until it has it', async (t) => {
+  const cloud = await startCloud(t);
+  const first = await startEdgeAt(t, () => cloud, 'dense');
+  await register(first);
+  await cloud.kube.create(api('pods'), 'default', boundPod('web', node));
+  await settled(cloud);
+  assert.equal(first.meta.store.isEmpty, true);
+  await cloud.clock.advance(seconds(150));
+  assert.equal(first.meta.store.isEmpty, false);
+  await first.stop();
+  const second = await startEdgeAt(t, () => cloud, 'dense', openTestDatabase());
+  await cloud.clock.advance(seconds(5));
+  assert.deepEqual(
+    second.meta.pods.list().map((pod) => pod.metadata.name),
+    ['web'],
+  );
+});
+
+test('dense: keepalives renew the Lease, and an idle link moves less than ten bytes a second', async (t) => {
+  const cloud = await startCloud(t);
+  const edge = await startEdgeAt(t, () => cloud, 'dense');
+  await register(edge);
+  await cloud.clock.advance(seconds(60));
+  const lease = await cloud.kube.get(api('leases', 'coordination.k8s.io'), {
+    namespace: 'kube-node-lease',
+    name: node,
+  });
+  const renewed = (lease['spec'] as { renewTime: string }).renewTime;
+  const before = edge.traffic();
+  for (let i = 0; i < 60; i++) {
+    await edge.clock.advance(seconds(10));
+    const answer = await edge.meta.asks.ask({ kind: 'object.update', ref: leaseRef, object: lease }, signal);
+    assert.equal(answer.ok, true, 'edged renews as it always does');
+  }
+  const after = edge.traffic();
+  const later = await cloud.kube.get(api('leases', 'coordination.k8s.io'), {
+    namespace: 'kube-node-lease',
+    name: node,
+  });
+  assert.ok(Date.parse((later['spec'] as { renewTime: string }).renewTime) >= Date.parse(renewed) + 580_000);
+  const perSecond = (after.sent + after.received - before.sent - before.received) / 600;
+  assert.ok(perSecond < 10, `${perSecond} B/s`);
+});
