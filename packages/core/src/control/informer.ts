@@ -51,6 +51,9 @@ export interface InformerOptions<T> {
   readonly random?: () => number;
 }
 
+/** A watch that ended sooner than this was not a working one. */
+const shortWatch = seconds(1);
+
 export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
   const { name, clock, log, source, keyOf, versionOf } = options;
   const copy = new Map<string, T>();
@@ -65,18 +68,27 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
   let announce: () => void = () => undefined;
   const firstSync = new Promise<void>((resolve) => (announce = resolve));
 
+  /** A listener with a defect must not keep the others, or the copy, from going on. */
+  const tell = (listener: InformerListener<T>, what: (listener: InformerListener<T>) => void): void => {
+    try {
+      what(listener);
+    } catch (error) {
+      log.error('informer listener failed', { component: name, err: error });
+    }
+  };
   const put = (object: T): void => {
     const key = keyOf(object);
     const before = copy.get(key);
-    if (before !== undefined && versionOf(before) === versionOf(object)) return;
+    const version = versionOf(object);
+    if (before !== undefined && version !== undefined && versionOf(before) === version) return;
     copy.set(key, object);
-    for (const listener of listeners) listener.onPut?.(object, before);
+    for (const listener of listeners) tell(listener, (to) => to.onPut?.(object, before));
   };
   const drop = (key: string, last?: T): void => {
     const known = copy.get(key);
     if (known === undefined) return;
     copy.delete(key);
-    for (const listener of listeners) listener.onDelete?.(last ?? known);
+    for (const listener of listeners) tell(listener, (to) => to.onDelete?.(last ?? known));
   };
 
   async function listOnce(signal: AbortSignal): Promise<string> {
@@ -92,28 +104,31 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
     return listed.resourceVersion;
   }
 
-  /** Follows changes until the watch ends; returns where to go on, or undefined when a new list is needed. */
-  async function follow(from: string, signal: AbortSignal): Promise<string | undefined> {
-    let at = from;
+  /** Where to go on watching; undefined when a new list is needed. Kept by change, so that no change is seen twice. */
+  let at: string | undefined;
+
+  async function follow(from: string, signal: AbortSignal): Promise<void> {
     for await (const change of source.watch(from, signal)) {
-      if (change.type === 'expired') return undefined;
+      if (change.type === 'expired') {
+        at = undefined;
+        return;
+      }
       if (change.type === 'deleted') drop(keyOf(change.object), change.object);
       else if (change.type !== 'bookmark') put(change.object);
       at = version = change.resourceVersion;
       backoff.reset();
     }
-    return at;
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    let at: string | undefined;
     while (!signal.aborted) {
       try {
         at ??= await listOnce(signal);
         const began = clock.monotonic();
-        at = await follow(at, signal);
+        await follow(at, signal);
         // A server that ends every watch at once must not be asked in a tight loop.
-        if (clock.monotonic() - began < 1_000) await clock.sleep(`${name} to watch again`, backoff.next(), signal);
+        if (clock.monotonic() - began >= shortWatch) backoff.reset();
+        else await clock.sleep(`${name} to watch again`, backoff.next(), signal);
       } catch (error) {
         if (signal.aborted) return;
         const wait = backoff.next();
@@ -136,7 +151,7 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
       return version;
     },
     listen(listener) {
-      for (const object of copy.values()) listener.onPut?.(object, undefined);
+      for (const object of copy.values()) tell(listener, (to) => to.onPut?.(object, undefined));
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -36,7 +36,7 @@ export interface Reconciler {
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { name, clock, log, reconcile, parallel = 1, firstRetry = milliseconds(50), maxRetry = minutes(2) } = options;
   const ready = new Set<string>();
-  const working = new Set<string>();
+  const working = new Map<string, Promise<void>>();
   const dirty = new Set<string>();
   const failures = new Map<string, number>();
   const timers = new Map<string, { due: number; stop: AbortController }>();
@@ -52,7 +52,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 
   const enqueueAfter = (key: string, after: Duration): void => {
-    if (!scope || scope.signal.aborted) return;
+    // Without a scope there is nothing to bound a wait: look when the work begins.
+    if (!scope) return enqueue(key);
+    if (scope.signal.aborted) return;
     const due = clock.monotonic() + after;
     const timer = timers.get(key);
     if (timer && timer.due <= due) return;
@@ -100,11 +102,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       for (const key of ready) {
         if (working.size >= parallel) break;
         ready.delete(key);
-        working.add(key);
-        void work(key, signal);
+        working.set(key, work(key, signal));
       }
       await wakeup.wait(signal).catch(() => undefined);
     }
+    // What a pass has in hand it may still need: the scope puts nothing away before.
+    await Promise.all(working.values());
   }
 
   return {

@@ -6,7 +6,11 @@ export const abortError = (signal: AbortSignal): Error =>
 
 /** `promise`, or a rejection as soon as `signal` aborts; the listener never outlives the wait. */
 export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw abortError(signal);
+  if (signal.aborted) {
+    // Nobody waits for it any more: if it fails later, that must not count as unhandled.
+    promise.catch(() => undefined);
+    throw abortError(signal);
+  }
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(abortError(signal));

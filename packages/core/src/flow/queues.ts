@@ -26,7 +26,7 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
     return this.#items.length;
   }
 
-  /** Throws FLOW_OVERFLOW when full; the caller decides whether to drop, wait or hang up. */
+  /** Throws FLOW_OVERFLOW when full; the caller decides whether to drop, wait or hang up. Ignored after `close`. */
   push(item: T): void {
     if (this.#closed) return;
     if (this.#items.length >= this.#limit) throw flowErrors.OVERFLOW({ queue: this.#name, limit: this.#limit });
@@ -95,13 +95,21 @@ export class Wakeup {
       this.#pending = false;
       return;
     }
+    let woken = false;
     let mine: (() => void) | undefined;
-    const woken = new Promise<void>((resolve) => {
-      mine = resolve;
-      this.#waiters.push(resolve);
+    const wake = new Promise<void>((resolve) => {
+      mine = () => {
+        woken = true;
+        resolve();
+      };
+      this.#waiters.push(mine);
     });
     try {
-      await orAbort(woken, signal);
+      await orAbort(wake, signal);
+    } catch (error) {
+      // Woken and aborted in the same moment: the wake is for whoever waits next.
+      if (woken) this.wake();
+      throw error;
     } finally {
       this.#waiters = this.#waiters.filter((waiter) => waiter !== mine);
     }

@@ -1,5 +1,5 @@
 // Structured tasks: whatever is spawned in a scope ends with it, and what was opened is put away in reverse order.
-import { defineErrors } from '../errors/index.ts';
+import { defineErrors, explain } from '../errors/index.ts';
 import type { Clock, Duration } from '../time/index.ts';
 
 export interface Scope {
@@ -29,6 +29,7 @@ export function openScope({ clock, name }: { clock: Clock; name: string }): Owne
   let fail: (error: Error) => void = () => undefined;
   const failed = new Promise<Error>((resolve) => (fail = resolve));
   let closing: Promise<readonly string[]> | undefined;
+  let ended = false;
 
   async function end(grace: Duration, reason: string): Promise<readonly string[]> {
     stop.abort(new Error(reason));
@@ -41,13 +42,14 @@ export function openScope({ clock, name }: { clock: Clock; name: string }): Owne
     );
     if (!(await Promise.race([allDone, timeUp]))) left.push(...running.values());
     timer.abort();
-    for (const { name: what, cleanup } of cleanups.reverse()) {
+    for (let next = cleanups.pop(); next; next = cleanups.pop()) {
       try {
-        await cleanup();
+        await next.cleanup();
       } catch (error) {
-        left.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        left.push(`${next.name}: ${explain(error)}`);
       }
     }
+    ended = true;
     return left;
   }
 
@@ -65,7 +67,9 @@ export function openScope({ clock, name }: { clock: Clock; name: string }): Owne
       running.set(promise, task);
     },
     defer(what, cleanup) {
-      cleanups.push({ name: what, cleanup });
+      if (!ended) return void cleanups.push({ name: what, cleanup });
+      // Opened by something that did not notice the end: put away at once, and nobody is left to tell of a failure.
+      void (async () => cleanup())().catch(() => undefined);
     },
     close: (grace, reason = `${name} is closing`) => (closing ??= end(grace, reason)),
   };

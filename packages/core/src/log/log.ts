@@ -95,15 +95,25 @@ export function formatRecord(record: LogRecord): string {
     say: record.sentence,
   };
   for (const [name, value] of Object.entries(record.fields)) line[name] = toPlain(value);
-  return JSON.stringify(line);
+  try {
+    return JSON.stringify(line);
+  } catch {
+    // A cycle or a bigint: the line is worth more than the shape of its fields.
+    return JSON.stringify(Object.fromEntries(Object.entries(line).map(([name, value]) => [name, String(value)])));
+  }
 }
 
-function toPlain(value: unknown): unknown {
+/** Causes deeper than this are left out; a cause may even be its own. */
+const deepestCause = 8;
+
+function toPlain(value: unknown, depth = 0): unknown {
   if (!(value instanceof Error)) return value;
   const coded = (value as Error & { code?: unknown }).code !== undefined;
   const programming = value instanceof TypeError || value instanceof ReferenceError || value instanceof RangeError;
   const text = programming && !coded ? (value.stack ?? value.message) : value.message;
-  return value.cause === undefined ? text : `${text}: ${String(toPlain(value.cause))}`;
+  return value.cause === undefined || depth === deepestCause
+    ? text
+    : `${text}: ${String(toPlain(value.cause, depth + 1))}`;
 }
 
 /** A value that must not reach a log or an error text; `reveal()` is easy to find in a review. */

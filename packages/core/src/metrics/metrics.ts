@@ -23,65 +23,128 @@ const seriesLimit = 1_000;
 
 const escape = (value: string): string => value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
 const labelKey = (labels: Readonly<Record<string, string>> = {}): string =>
-  Object.entries(labels)
-    .map(([name, value]) => `${name}="${escape(value)}"`)
+  Object.keys(labels)
+    .sort()
+    .map((name) => `${name}="${escape(labels[name]!)}"`)
     .join(',');
 
-class Series {
-  readonly values = new Map<string, number>();
-  update(key: string, change: (before: number) => number): void {
-    if (!this.values.has(key) && this.values.size >= seriesLimit) return;
-    this.values.set(key, change(this.values.get(key) ?? 0));
+/** What a metric has counted so far, one entry per combination of labels. */
+class Series<T> {
+  readonly #entries = new Map<string, T>();
+  readonly #create: () => T;
+
+  constructor(create: () => T) {
+    this.#create = create;
+  }
+
+  /** The entry of these labels; undefined when there are too many others already. */
+  at(labels: Readonly<Record<string, string>> | undefined): T | undefined {
+    const key = labelKey(labels);
+    let entry = this.#entries.get(key);
+    if (entry === undefined && this.#entries.size < seriesLimit) this.#entries.set(key, (entry = this.#create()));
+    return entry;
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, T]> {
+    return this.#entries.entries();
   }
 }
 
-export function createMetrics(): Metrics {
-  const writers: (() => string)[] = [];
-  const simple = (name: string, help: string, type: 'counter' | 'gauge'): Series => {
-    const series = new Series();
-    writers.push(() =>
-      [
-        `# HELP ${name} ${help}`,
-        `# TYPE ${name} ${type}`,
-        ...[...series.values].map(([key, value]) => `${name}${key ? `{${key}}` : ''} ${value}`),
-      ].join('\n'),
-    );
-    return series;
-  };
+interface Metric {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly handle: Counter | Gauge | Histogram;
+  readonly lines: () => string[];
+}
+
+const sample = (name: string, labels: string, value: number): string =>
+  `${name}${labels ? `{${labels}}` : ''} ${value}`;
+
+function simple<H extends Counter | Gauge>(
+  name: string,
+  type: 'counter' | 'gauge',
+  toHandle: (series: Series<{ value: number }>) => H,
+): Metric {
+  const series = new Series(() => ({ value: 0 }));
   return {
-    counter(name, help) {
-      const series = simple(name, help, 'counter');
-      return { add: (amount = 1, labels) => series.update(labelKey(labels), (before) => before + amount) };
+    type,
+    handle: toHandle(series),
+    lines: () => [...series].map(([labels, { value }]) => sample(name, labels, value)),
+  };
+}
+
+function histogram(name: string, buckets: readonly number[]): Metric {
+  const bounds = [...buckets].sort((a, b) => a - b);
+  const series = new Series(() => ({ below: bounds.map(() => 0), sum: 0, count: 0 }));
+  return {
+    type: 'histogram',
+    handle: {
+      observe(value, labels) {
+        const entry = series.at(labels);
+        if (!entry) return;
+        bounds.forEach((bound, n) => {
+          if (value <= bound) entry.below[n]! += 1;
+        });
+        entry.sum += value;
+        entry.count += 1;
+      },
     },
-    gauge(name, help) {
-      const series = simple(name, help, 'gauge');
-      return { set: (value, labels) => series.update(labelKey(labels), () => value) };
-    },
-    histogram(name, help, buckets) {
-      const counts = new Series();
-      const sums = new Series();
-      const totals = new Series();
-      writers.push(() =>
-        [
-          `# HELP ${name} ${help}`,
-          `# TYPE ${name} histogram`,
-          ...[...counts.values].map(([key, value]) => `${name}_bucket{${key}} ${value}`),
-          ...[...sums.values].map(([key, value]) => `${name}_sum${key ? `{${key}}` : ''} ${value}`),
-          ...[...totals.values].map(([key, value]) => `${name}_count${key ? `{${key}}` : ''} ${value}`),
-        ].join('\n'),
-      );
-      return {
-        observe(value, labels) {
-          const key = labelKey(labels);
-          for (const le of [...buckets, Infinity]) {
-            const bucket = `${key ? `${key},` : ''}le="${le === Infinity ? '+Inf' : le}"`;
-            counts.update(bucket, (before) => before + (value <= le ? 1 : 0));
-          }
-          sums.update(key, (before) => before + value);
-          totals.update(key, (before) => before + 1);
-        },
-      };
-    },
-    format: () => `${writers.map((write) => write()).join('\n')}\n`,
+    lines: () =>
+      [...series].flatMap(([labels, { below, sum, count }]) => {
+        const bucket = (le: string, value: number) =>
+          sample(`${name}_bucket`, `${labels ? `${labels},` : ''}le="${le}"`, value);
+        return [
+          ...bounds.map((bound, n) => bucket(String(bound), below[n]!)),
+          bucket('+Inf', count),
+          sample(`${name}_sum`, labels, sum),
+          sample(`${name}_count`, labels, count),
+        ];
+      }),
+  };
+}
+
+export function createMetrics(): Metrics {
+  const metrics = new Map<string, Metric & { readonly help: string }>();
+
+  /** Asking twice gives the same metric: two modules may count the same thing. */
+  function register(name: string, help: string, created: Metric): Metric['handle'] {
+    const known = metrics.get(name);
+    if (known && known.type !== created.type) throw new Error(`metric ${name} is a ${known.type} already`);
+    if (!known) metrics.set(name, { ...created, help });
+    return (known ?? created).handle;
+  }
+
+  return {
+    counter: (name, help) =>
+      register(
+        name,
+        help,
+        simple(name, 'counter', (series) => ({
+          add(amount = 1, labels) {
+            const entry = series.at(labels);
+            if (entry) entry.value += amount;
+          },
+        })),
+      ) as Counter,
+    gauge: (name, help) =>
+      register(
+        name,
+        help,
+        simple(name, 'gauge', (series) => ({
+          set(value, labels) {
+            const entry = series.at(labels);
+            if (entry) entry.value = value;
+          },
+        })),
+      ) as Gauge,
+    histogram: (name, help, buckets) => register(name, help, histogram(name, buckets)) as Histogram,
+    format: () =>
+      [...metrics]
+        .flatMap(([name, { type, help, lines }]) => [
+          `# HELP ${name} ${help.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'))}`,
+          `# TYPE ${name} ${type}`,
+          ...lines(),
+        ])
+        .map((line) => `${line}\n`)
+        .join(''),
   };
 }

@@ -1,3 +1,3 @@
 // Modules and the host that runs them.
-export { createHost } from './module.ts';
+export { createHost, hostErrors } from './module.ts';
 export type { Host, HostOptions, Module } from './module.ts';

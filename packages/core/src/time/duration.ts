@@ -28,36 +28,63 @@ export const toTime = (at: Instant): string => new Date(at).toISOString().replac
 /** RFC 3339 in UTC with microseconds, the form of Kubernetes `MicroTime` fields. */
 export const toMicroTime = (at: Instant): string => new Date(at).toISOString().replace('Z', '000Z');
 
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
 /** Reads a Kubernetes `Time` or `MicroTime`; undefined when it is neither. */
 export function parseTime(text: string | undefined | null): Instant | undefined {
-  if (!text) return undefined;
+  // Date.parse alone takes many other forms, some of them as local time.
+  if (!text || !rfc3339.test(text)) return undefined;
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? undefined : (ms as Instant);
 }
 
-const unitMs: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+// Text is read and written in whole nanoseconds, as Go counts: floating point would lose the last digits.
+const unitNs: Record<string, bigint> = {
+  ns: 1n,
+  us: 1_000n,
+  // Both the micro sign and the Greek letter are in use.
+  '\u00b5s': 1_000n,
+  '\u03bcs': 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+const part = String.raw`(\d*)\.?(\d*)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)`;
+const wholeDuration = /^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/;
+/** Go counts in 63 bits: a little over 292 years. */
+const longestNs = 2n ** 63n - 1n;
 
 /** Reads Go's duration text (`1h30m`, `10s`, `200ms`), as configuration files use it; undefined when it is none. */
 export function parseDuration(text: string): Duration | undefined {
-  if (text === '0') return milliseconds(0);
   const sign = text.startsWith('-') ? -1 : 1;
   const body = text.replace(/^[+-]/, '');
-  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(body)) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of body.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(amount) * unitMs[unit!]!;
+  if (body === '0') return milliseconds(0);
+  if (body.length > 100 || !wholeDuration.test(body)) return undefined;
+  let ns = 0n;
+  for (const [, whole, fraction, unit] of body.matchAll(new RegExp(part, 'g'))) {
+    ns += (BigInt(`${whole}${fraction}`) * unitNs[unit!]!) / 10n ** BigInt(fraction!.length);
   }
-  return milliseconds(sign * total);
+  return ns > longestNs ? undefined : milliseconds(sign * (Number(ns / 1_000_000n) + Number(ns % 1_000_000n) / 1e6));
 }
 
-/** Writes Go's duration text. */
+/** Writes Go's duration text, to the nanosecond. */
 export function formatDuration(howLong: Duration): string {
-  if (howLong === 0) return '0s';
-  if (howLong < 1_000) return `${howLong}ms`;
-  let rest = Math.round(howLong / 1_000);
-  const h = Math.floor(rest / 3_600);
-  rest -= h * 3_600;
-  const m = Math.floor(rest / 60);
-  const s = rest - m * 60;
-  return `${h ? `${h}h` : ''}${h || m ? `${m}m` : ''}${s}s`;
+  if (howLong < 0) return `-${formatDuration(milliseconds(-howLong))}`;
+  const wholeMs = Math.floor(howLong);
+  const ns = BigInt(wholeMs) * unitNs['ms']! + BigInt(Math.round((howLong - wholeMs) * 1e6));
+  if (ns === 0n) return '0s';
+  if (ns < unitNs['us']!) return `${ns}ns`;
+  if (ns < unitNs['ms']!) return `${decimal(ns, 3)}\u00b5s`;
+  if (ns < unitNs['s']!) return `${decimal(ns, 6)}ms`;
+  const h = ns / unitNs['h']!;
+  const m = (ns % unitNs['h']!) / unitNs['m']!;
+  return `${h ? `${h}h` : ''}${h || m ? `${m}m` : ''}${decimal(ns % unitNs['m']!, 9)}s`;
+}
+
+/** A whole number with its point moved `places` to the left. */
+function decimal(n: bigint, places: number): string {
+  const digits = String(n).padStart(places + 1, '0');
+  const fraction = digits.slice(-places).replace(/0+$/, '');
+  return `${digits.slice(0, -places)}${fraction ? `.${fraction}` : ''}`;
 }
