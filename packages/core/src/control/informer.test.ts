@@ -237,8 +237,11 @@ describe('an informer', () => {
     let watches = 0;
     const { clock, informer, scope } = place(t, {
       list: async () => ({ items: [], resourceVersion: '1' }),
-      async *watch() {
+      watch() {
         watches += 1;
+        const ended = new BoundedQueue<Change<Thing>>('ended', 1);
+        ended.close();
+        return ended;
       },
     });
     informer.start(scope);
