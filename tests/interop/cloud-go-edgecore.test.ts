@@ -1,0 +1,139 @@
+// A real Go edgecore joins our cloudcore: it becomes Ready, runs a pod, survives what happens in the field, and no pod
+// is ever stuck in Terminating. Needs root, containerd, and PEERS naming a folder with edgecore-v1.22.2 and -v1.23.1.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '@kedge/platform/node';
+import { isStatus, type KubeObject } from '@kedge/model/k8s';
+import { createFakeKubeApi } from '@kedge/testing/kube';
+
+import { canRun, createGoEdge, eventually, isReady, scratch, startLiveCloud, versions } from './cloud-go-rig.ts';
+import { api, installSyncs, syncResources } from './cloud-rig.ts';
+
+const pods = api('pods');
+const nodes = api('nodes');
+const node = 'go-edge';
+
+const pod = (name: string, spec: object = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: {
+    nodeName: node,
+    serviceAccountName: 'default',
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 2,
+    restartPolicy: 'Always',
+    dnsPolicy: 'Default',
+    // What an API server fills in; a kubelet takes its absence for an error.
+    enableServiceLinks: false,
+    securityContext: {},
+    schedulerName: 'default-scheduler',
+    tolerations: [{ operator: 'Exists' }],
+    containers: [
+      {
+        name: 'c',
+        image: 'docker.io/library/busybox:1.35',
+        imagePullPolicy: 'Never',
+        terminationMessagePath: '/dev/termination-log',
+        terminationMessagePolicy: 'File',
+        resources: {},
+        command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'],
+      },
+    ],
+    ...spec,
+  },
+});
+
+for (const version of versions) {
+  const skip = canRun(version) ? false : `PEERS names no folder with edgecore-${version}, or this is not root`;
+  test(`edgecore ${version} joins, runs pods and loses none`, { skip, timeout: 600_000 }, async (t) => {
+    const directory = await scratch(t);
+    const kube = createFakeKubeApi({ clock: systemClock, resources: syncResources });
+    await installSyncs(kube);
+    let cloud = await startLiveCloud(kube, join(directory, 'cloud.log'));
+    t.after(() => cloud.stop());
+    const edge = await createGoEdge(t, { version, node, cloud, directory });
+    edge.start();
+
+    const phaseOf = async (name: string) => {
+      const found = await kube.get(pods, { namespace: 'default', name });
+      return (found['status'] as { phase?: string }).phase;
+    };
+    const isGone = (name: string) =>
+      kube.get(pods, { namespace: 'default', name }).then(
+        (found) => found.metadata.deletionTimestamp ?? 'still there',
+        (error: unknown) => isStatus(error, 'NotFound'),
+      );
+    const running = (name: string) =>
+      eventually(`pod ${name} Running`, 90_000, async () => (await phaseOf(name)) === 'Running' || phaseOf(name));
+    const gone = (name: string) => eventually(`pod ${name} gone`, 120_000, () => isGone(name));
+
+    await t.test('the node becomes Ready', async () => {
+      await eventually('node Ready', 90_000, async () => isReady(await kube.get(nodes, { name: node })));
+      const registered = await kube.get(nodes, { name: node });
+      assert.equal(registered.metadata.labels?.['node-role.kubernetes.io/edge'], '');
+      assert.equal(registered.metadata.annotations?.['cloudcore'], '127.0.0.1');
+    });
+
+    await t.test('a pod with a ConfigMap and a Secret runs', async () => {
+      await kube.create(api('configmaps'), 'default', {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'app', namespace: 'default' },
+        data: { greeting: 'hello' },
+      });
+      await kube.create(api('secrets'), 'default', {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'key', namespace: 'default' },
+        data: { password: 'aGk=' },
+      });
+      const volumes = [
+        { name: 'm', configMap: { name: 'app', defaultMode: 420 } },
+        { name: 's', secret: { secretName: 'key', defaultMode: 420 } },
+      ];
+      await kube.create(pods, 'default', pod('web', { volumes }));
+      await running('web');
+    });
+
+    await t.test('a deleted pod ends gracefully and goes', async () => {
+      await kube.delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 2 });
+      await gone('web');
+    });
+
+    await t.test('what changes while cloudcore is away is caught up with', async () => {
+      for (const name of ['kept', 'dropped']) await kube.create(pods, 'default', pod(name));
+      await running('kept');
+      await running('dropped');
+      const { ports } = cloud;
+      await cloud.stop();
+      await kube.delete(pods, { namespace: 'default', name: 'dropped' }, { gracePeriodSeconds: 2 });
+      await kube.create(pods, 'default', pod('added'));
+      cloud = await startLiveCloud(kube, join(directory, 'cloud.log'), ports);
+      await running('added');
+      await gone('dropped');
+      assert.equal(await phaseOf('kept'), 'Running');
+    });
+
+    await t.test('an edge that lost its database gets its pods back, and one being deleted goes', async () => {
+      await edge.stop();
+      await edge.wipe();
+      await kube.delete(pods, { namespace: 'default', name: 'added' }, { gracePeriodSeconds: 2 });
+      edge.start();
+      await gone('added');
+      await eventually('pod kept is known again', 60_000, async () => (await edge.log()).includes('kept'));
+      assert.equal(await phaseOf('kept'), 'Running');
+    });
+
+    await t.test('a Node that is deleted and comes back leaves no pod in Terminating', async () => {
+      await edge.stop();
+      await edge.wipe();
+      await kube.delete(pods, { namespace: 'default', name: 'kept' }, { gracePeriodSeconds: 2 });
+      await kube.delete(nodes, { name: node });
+      edge.start();
+      await eventually('node Ready again', 90_000, async () => isReady(await kube.get(nodes, { name: node })));
+      await gone('kept');
+    });
+  });
+}

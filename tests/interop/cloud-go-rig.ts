@@ -1,0 +1,223 @@
+// A Go edgecore beside our cloudcore: real ports, a private containerd, and nothing of it left on the host afterwards.
+import { execFile, type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { createLog, formatRecord } from '@kedge/core/log';
+import { createHost } from '@kedge/core/module';
+import { days, hours, seconds } from '@kedge/core/time';
+import { type CloudIdentity } from '@kedge/engine/identity-cloud';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import type { KubeObject } from '@kedge/model/k8s';
+import {
+  containerdSite,
+  type ContainerdSite,
+  importBaseImages,
+  removeContainerd,
+  startContainerd,
+  writeContainerdConfig,
+} from '@kedge/platform/containerd';
+import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { parse, stringify } from 'yaml';
+import { createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
+
+export const peers = process.env['PEERS'];
+export const versions = ['v1.22.2', 'v1.23.1'] as const;
+export const edgecoreOf = (version: string): string => join(peers ?? '', `edgecore-${version}`);
+export const canRun = (version: string): boolean =>
+  peers !== undefined && process.getuid?.() === 0 && existsSync(edgecoreOf(version));
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+    server.once('error', reject);
+  });
+
+export interface LiveCloud {
+  readonly ports: { readonly hub: number; readonly https: number };
+  readonly token: () => string;
+  stop(): Promise<void>;
+}
+
+/** Our cloudcore on `kube`, with real listeners on loopback. */
+export async function startLiveCloud(kube: KubeApi, logFile: string, at?: LiveCloud['ports']): Promise<LiveCloud> {
+  const out = createWriteStream(logFile, { flags: 'a' });
+  const write = (record: Parameters<typeof formatRecord>[0]): void => void out.write(`${formatRecord(record)}\n`);
+  const log = createLog({ now: () => systemClock.now(), level: 'debug', write });
+  const ports = at ?? { hub: await freePort(), https: await freePort() };
+  const modules = await createCloudCore(
+    {
+      clock: systemClock,
+      log,
+      random: createRandom(),
+      files: createFiles(),
+      keys: createKeys(),
+      authorities: createCertificateAuthorities(),
+      servers: createHttpServers({ log }),
+      kube,
+      kubeCa: undefined,
+    },
+    {
+      identity: {
+        advertiseAddress: ['127.0.0.1'],
+        dnsNames: [],
+        edgeCertificateLifetime: days(1),
+        tokenRefresh: hours(12),
+      },
+      hub: {
+        address: '127.0.0.1',
+        port: ports.hub,
+        nodeLimit: 10,
+        keepalive: seconds(30),
+        authorization: true,
+        ownAddress: '127.0.0.1',
+      },
+      https: { address: '127.0.0.1', port: ports.https },
+    },
+  );
+  const host = createHost({ clock: systemClock, log });
+  await host.start(modules, new AbortController().signal);
+  const identity = modules.find((module) => module.name === 'identity') as CloudIdentity;
+  return {
+    ports,
+    token: () => identity.joinToken.reveal(),
+    async stop() {
+      await host.stop();
+      out.end();
+    },
+  };
+}
+
+export interface GoEdge {
+  readonly directory: string;
+  readonly site: ContainerdSite;
+  start(): void;
+  /** Ends the process; containers go on. */
+  stop(): Promise<void>;
+  /** As if the disk of edgecore had been lost. */
+  wipe(): Promise<void>;
+  log(): Promise<string>;
+}
+
+export async function createGoEdge(
+  t: TestContext,
+  { version, node, cloud, directory }: { version: string; node: string; cloud: LiveCloud; directory: string },
+): Promise<GoEdge> {
+  const site = containerdSite(join(directory, 'c'));
+  await writeContainerdConfig(site);
+  await startContainerd(site);
+  await importBaseImages(site);
+  const logFile = join(directory, 'edgecore.log');
+  const { stdout } = await promisify(execFile)(edgecoreOf(version), ['--defaultconfig']);
+  const config = parse(stdout);
+  const { modules } = config;
+  const files = {
+    tlsCaFile: join(directory, 'ca.crt'),
+    tlsCertFile: join(directory, 'server.crt'),
+    tlsPrivateKeyFile: join(directory, 'server.key'),
+  };
+  config.database.dataSource = join(directory, 'edgecore.db');
+  Object.assign(modules.edgeHub, files, { token: cloud.token(), httpServer: `https://127.0.0.1:${cloud.ports.https}` });
+  modules.edgeHub.websocket.server = `127.0.0.1:${cloud.ports.hub}`;
+  modules.eventBus.enable = false;
+  modules.deviceTwin.dmiSockPath = version.startsWith('v1.22') ? join(directory, 'dmi.sock') : directory;
+  modules.edged.hostnameOverride = node;
+  modules.edged.rootDirectory = join(directory, 'kubelet');
+  Object.assign(modules.edged.tailoredKubeletConfig, {
+    containerRuntimeEndpoint: `unix://${site.socket}`,
+    imageServiceEndpoint: `unix://${site.socket}`,
+    cgroupsPerQOS: false,
+    enforceNodeAllocatable: [],
+    readOnlyPort: await freePort(),
+    podLogsDir: join(directory, 'pods'),
+    staticPodPath: join(directory, 'manifests'),
+    volumePluginDir: join(directory, 'plugins'),
+    evictionHard: {
+      'imagefs.available': '0%',
+      'nodefs.available': '0%',
+      'memory.available': '1Mi',
+      'nodefs.inodesFree': '0%',
+      'imagefs.inodesFree': '0%',
+    },
+    imageGCHighThresholdPercent: 100,
+  });
+  await mkdir(join(directory, 'manifests'), { recursive: true });
+  const configFile = join(directory, 'edgecore.yaml');
+  await writeFile(configFile, stringify(config));
+
+  let child: ChildProcess | undefined;
+  let ended: Promise<void> = Promise.resolve();
+  const edge: GoEdge = {
+    directory,
+    site,
+    start() {
+      const out = createWriteStream(logFile, { flags: 'a' });
+      child = spawn(edgecoreOf(version), ['--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout?.pipe(out, { end: false });
+      child.stderr?.pipe(out, { end: false });
+      ended = new Promise((resolve) => child!.once('exit', () => resolve()));
+    },
+    async stop() {
+      child?.kill('SIGKILL');
+      await ended;
+    },
+    async wipe() {
+      for (const suffix of ['', '-wal', '-shm', '-journal'])
+        await rm(`${config.database.dataSource}${suffix}`, { force: true });
+    },
+    log: () => readFile(logFile, 'utf8').catch(() => ''),
+  };
+  t.after(async () => {
+    await edge.stop();
+    await removeContainerd(site);
+    await unmountBelow(directory);
+  });
+  return edge;
+}
+
+/** A kubelet mounts its own directory and every Secret volume, and leaves them when it is killed. */
+async function unmountBelow(directory: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).reverse()) {
+    await promisify(execFile)('umount', ['--lazy', mount]).catch(() => undefined);
+  }
+}
+
+export async function scratch(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'kedge-go-'));
+  t.after(async () => {
+    if (process.env['KEEP'] === undefined) await rm(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
+/** Looks again every half second; says what it last saw when time is up. */
+export async function eventually(what: string, within: number, look: () => Promise<unknown>): Promise<void> {
+  const end = Date.now() + within;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      last = await look();
+      if (last === true) return;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(
+    `${what} did not happen within ${within} ms; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+  );
+}
+
+export const isReady = (node: KubeObject): boolean => {
+  const { conditions = [] } = (node['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+};
