@@ -1,0 +1,93 @@
+// What the agent of one node may do: its own Node, lease and pods, and what its pods refer to.
+import type { ApiUser } from '@kedge/engine/kube-api';
+import type { Pod, Volume } from '@kedge/model/k8s-types';
+import type { Attributes, Authorizer } from './attributes.ts';
+
+const nodesGroup = 'system:nodes';
+const userPrefix = 'system:node:';
+
+export const nodeOf = (user: ApiUser): string | undefined =>
+  user.groups.includes(nodesGroup) && user.name.startsWith(userPrefix) ? user.name.slice(userPrefix.length) : undefined;
+
+const reads = new Set(['get', 'list', 'watch']);
+
+export function createNodeAuthorizer(podsOn: (node: string) => Iterable<Pod>): Authorizer {
+  const allowed = { allowed: true, reason: 'node authorizer' } as const;
+  const refused = { allowed: false, reason: '' } as const;
+  return {
+    decide(user, attributes) {
+      const node = nodeOf(user);
+      if (node === undefined || !attributes.isResource) return refused;
+      return mayNode(node, attributes, podsOn) ? allowed : refused;
+    },
+  };
+}
+
+function mayNode(node: string, asked: Attributes & { isResource: true }, podsOn: (node: string) => Iterable<Pod>): boolean {
+  const { verb, group, resource, subresource, namespace, name } = asked;
+  const refers = (test: (pod: Pod) => boolean): boolean => {
+    for (const pod of podsOn(node)) if (pod.metadata?.namespace === namespace && test(pod)) return true;
+    return false;
+  };
+  switch (group ? `${resource}.${group}` : resource) {
+    case 'nodes':
+      if (verb === 'create' || verb === 'list' || verb === 'watch') return true;
+      return name === node && ['get', 'update', 'patch'].includes(verb);
+    case 'pods':
+      if (reads.has(verb) || verb === 'create' || subresource === 'eviction') return true;
+      return refers((pod) => pod.metadata?.name === name) && ['delete', 'update', 'patch'].includes(verb);
+    case 'services':
+    case 'endpoints':
+    case 'endpointslices.discovery.k8s.io':
+    case 'runtimeclasses.node.k8s.io':
+    case 'csidrivers.storage.k8s.io':
+    case 'persistentvolumes':
+    case 'persistentvolumeclaims':
+    case 'volumeattachments.storage.k8s.io':
+      return reads.has(verb);
+    case 'leases.coordination.k8s.io':
+      return namespace === 'kube-node-lease' && (name === node || verb === 'create') && verb !== 'list';
+    case 'csinodes.storage.k8s.io':
+      return name === node || verb === 'create';
+    case 'events':
+    case 'events.events.k8s.io':
+      return ['create', 'update', 'patch'].includes(verb);
+    case 'certificatesigningrequests.certificates.k8s.io':
+      return ['create', 'get', 'list', 'watch'].includes(verb);
+    case 'secrets':
+      return reads.has(verb) && refers((pod) => secretsOf(pod).has(name));
+    case 'configmaps':
+      return reads.has(verb) && refers((pod) => configMapsOf(pod).has(name));
+    case 'serviceaccounts':
+      if (verb !== 'get' && !(verb === 'create' && subresource === 'token')) return false;
+      return refers((pod) => (pod.spec?.serviceAccountName ?? 'default') === name);
+    default:
+      return ['tokenreviews', 'subjectaccessreviews', 'localsubjectaccessreviews'].includes(resource) && verb === 'create';
+  }
+}
+
+function* environment(pod: Pod) {
+  for (const container of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
+    for (const { valueFrom } of container.env ?? []) if (valueFrom) yield { secret: valueFrom.secretKeyRef, configMap: valueFrom.configMapKeyRef };
+    for (const from of container.envFrom ?? []) yield { secret: from.secretRef, configMap: from.configMapRef };
+  }
+}
+
+const projections = (volume: Volume) => volume.projected?.sources ?? [];
+
+function secretsOf(pod: Pod): ReadonlySet<string | undefined> {
+  const volumes = pod.spec?.volumes ?? [];
+  return new Set([
+    ...(pod.spec?.imagePullSecrets ?? []).map(({ name }) => name),
+    ...volumes.flatMap((volume) => [volume.secret?.secretName, ...projections(volume).map(({ secret }) => secret?.name)]),
+    ...[...environment(pod)].map(({ secret }) => secret?.name),
+  ]);
+}
+
+function configMapsOf(pod: Pod): ReadonlySet<string | undefined> {
+  const volumes = pod.spec?.volumes ?? [];
+  return new Set([
+    ...volumes.flatMap((volume) => [volume.configMap?.name, ...projections(volume).map(({ configMap }) => configMap?.name)]),
+    ...[...environment(pod)].map(({ configMap }) => configMap?.name),
+  ]);
+}

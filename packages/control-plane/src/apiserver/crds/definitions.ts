@@ -1,0 +1,112 @@
+// Follows CustomResourceDefinitions: what they define is served as soon as the write that says so is answered, and a
+// deleted one goes once the last of its objects has gone.
+import type { Scope } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import { type Clock, milliseconds } from '@kedge/core/time';
+import type { ApiUser, Call } from '@kedge/engine/kube-api';
+import { isStatus, type KubeObject } from '@kedge/model/k8s';
+import type { Schema } from '@kedge/model/k8s-schema';
+import type { CustomResourceDefinition } from '@kedge/model/k8s-types';
+import { crdFinalizer } from '../kinds/crd-strategy.ts';
+import { collectionOf, type Kind } from '../kinds/kind.ts';
+import type { KindCatalog } from '../kinds/kind-catalog.ts';
+import type { ObjectStore } from '../objects/object-store.ts';
+import type { RemoveObject } from '../objects/remove-objects.ts';
+import { type ObjectWriter, systemWrite } from '../objects/write-objects.ts';
+import { customKinds } from './custom-kinds.ts';
+
+export interface DefinitionDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly kinds: KindCatalog;
+  readonly store: ObjectStore;
+  readonly writer: ObjectWriter;
+  readonly remove: RemoveObject;
+  readonly definitionKind: Kind;
+  readonly objectMeta: Schema;
+  readonly system: ApiUser;
+}
+
+export interface Definitions {
+  /** After every write of a definition, and for each at start. */
+  settle(before: KubeObject | undefined, after: KubeObject | undefined): void;
+  /** Starts finishing deletions, also those of an earlier run. */
+  start(scope: Scope): void;
+}
+
+const poll = milliseconds(250);
+
+export function createDefinitions(deps: DefinitionDeps): Definitions {
+  const { clock, kinds, store, writer, remove, log } = deps;
+  const leaving = new Map<string, KubeObject>();
+  let scope: Scope | undefined;
+
+  function settle(before: KubeObject | undefined, after: KubeObject | undefined): void {
+    const name = (after ?? before)?.metadata.name ?? '';
+    const isServed = after && isEstablished(after);
+    kinds.setCustom(name, isServed ? customKinds(after as unknown as CustomResourceDefinition, deps.objectMeta) : []);
+    if (!after) leaving.delete(name);
+    else if (after.metadata.deletionTimestamp && !leaving.has(name)) {
+      leaving.set(name, after);
+      scope?.spawn(`remove the objects of ${name}`, (signal) => finish(name, after, signal));
+    }
+  }
+
+  async function finish(name: string, object: KubeObject, signal: AbortSignal): Promise<void> {
+    const { group, names } = (object as unknown as CustomResourceDefinition).spec;
+    const collection = collectionOf(group, names.plural);
+    const call: Call = { user: deps.system, signal, warn: () => undefined };
+    while (store.count({ resource: collection }) > 0) {
+      const kind = [...kinds.kinds()].find((candidate) => candidate.collection === collection);
+      if (!kind) break;
+      await removeAll(kind, call);
+      if (store.count({ resource: collection }) > 0) await clock.sleep(`the objects of ${name} to go`, poll, signal);
+    }
+    await writer.change(
+      {
+        kind: deps.definitionKind,
+        namespace: undefined,
+        name,
+        part: 'everything',
+        manages: 'update',
+        make: (before) => ({
+          ...before,
+          metadata: { ...before.metadata, finalizers: (before.metadata.finalizers ?? []).filter((one) => one !== crdFinalizer) },
+        }),
+      },
+      systemWrite,
+      call,
+    );
+    log.info('custom resource definition removed', { name });
+  }
+
+  async function removeAll(kind: Kind, call: Call): Promise<void> {
+    let after: { namespace: string; name: string } | undefined;
+    for (;;) {
+      const rows = store.page({ resource: kind.collection, after, limit: 100, revision: store.revision });
+      if (rows.length === 0) return;
+      for (const { namespace, name } of rows) {
+        const options = { dryRun: false, gracePeriodSeconds: undefined, propagation: undefined, preconditions: {} };
+        await remove(kind, { namespace: namespace || undefined, name }, options, call).catch((error: unknown) => {
+          if (!isStatus(error, 'NotFound')) throw error;
+        });
+      }
+      after = rows.at(-1);
+    }
+  }
+
+  return {
+    settle,
+    start(owner) {
+      scope = owner;
+      for (const [name, object] of leaving) {
+        owner.spawn(`remove the objects of ${name}`, (signal) => finish(name, object, signal));
+      }
+    },
+  };
+}
+
+const isEstablished = (object: KubeObject): boolean =>
+  ((object as unknown as CustomResourceDefinition).status?.conditions ?? []).some(
+    ({ type, status }) => type === 'Established' && status === 'True',
+  );

@@ -1,0 +1,24 @@
+// Everything the generic path has to know about one served kind.
+import type { ReadField, ServedResource, TableLayout } from '@kedge/engine/kube-api';
+import type { KubeObject } from '@kedge/model/k8s';
+import type { Schema } from '@kedge/model/k8s-schema';
+import type { Strategy } from './strategy.ts';
+
+export interface Kind {
+  readonly served: ServedResource;
+  /** The collection in the store; two versions of a kind, and both groups that serve events, share one. */
+  readonly collection: string;
+  readonly apiVersion: string;
+  readonly schema: Schema | undefined;
+  readonly strategy: Strategy;
+  readonly layout: TableLayout;
+  readonly readField: ReadField;
+  readonly isCustom: boolean;
+  /** To and from the form in the store; absent where that is the served form. */
+  readonly conversion?: {
+    toStored(object: KubeObject): KubeObject;
+    toServed(object: KubeObject): KubeObject;
+  };
+}
+
+export const collectionOf = (group: string, resource: string): string => (group ? `${resource}.${group}` : resource);

@@ -1,0 +1,129 @@
+// Get, list and watch over the store: snapshots at a revision, pages, filters, and what a filtered watch sees when an
+// object starts or stops to match.
+import { codeOf } from '@kedge/core/errors';
+import type {
+  CollectionTarget,
+  Document,
+  ListOptions,
+  Listing,
+  ObjectFilter,
+  WatchChange,
+  WatchSource,
+} from '@kedge/engine/kube-api';
+import { fail, notFound } from '@kedge/model/k8s';
+import type { Kind } from '../kinds/kind.ts';
+import { formatContinue, parseContinue } from './continue-token.ts';
+import type { ObjectStore, StoreChange, StoredObject } from './object-store.ts';
+import { present, presentRemoved } from './present.ts';
+
+const pageRows = 100;
+
+export interface ObjectReader {
+  get(kind: Kind, namespace: string | undefined, name: string): Document;
+  list(kind: Kind, target: CollectionTarget, options: ListOptions): Listing;
+  watch(kind: Kind, target: CollectionTarget, filter: ObjectFilter | undefined, resourceVersion: string): WatchSource;
+}
+
+export function createObjectReader(store: ObjectStore): ObjectReader {
+  return {
+    get(kind, namespace = '', name) {
+      const stored = store.get({ resource: kind.collection, namespace, name });
+      if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
+      return present(kind, stored.body);
+    },
+    list: (kind, target, options) => list(store, kind, target, options),
+    watch(kind, target, filter, resourceVersion) {
+      const from = Number(resourceVersion);
+      checkNotAhead(store, from);
+      const namespace = target.namespace ?? filter?.namespace;
+      const watcher = expiring(() => store.watch({ resource: kind.collection, namespace }, from));
+      return {
+        next() {
+          const { events, revision } = expiring(() => watcher.next());
+          const changes = events.flatMap((event) => changeOf(kind, event, filter) ?? []);
+          return { changes, resourceVersion: String(revision) };
+        },
+        wait: (signal) => watcher.wait(signal),
+        close: () => watcher.close(),
+      };
+    },
+  };
+}
+
+function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options: ListOptions): Listing {
+  const { filter, limit } = options;
+  const start = options.continueToken === undefined ? undefined : parseContinue(options.continueToken);
+  const revision = start?.revision ?? revisionOf(store, options);
+  const namespace = target.namespace ?? filter?.namespace;
+  const range = { resource: kind.collection, namespace };
+  let tail: ReturnType<Listing['tail']> = {};
+
+  const rowsAfter = (after: StoredObject | typeof start, count: number): readonly StoredObject[] =>
+    expiring(() => store.page({ ...range, after, limit: count, revision }));
+
+  async function* pages(): AsyncIterable<readonly Document[]> {
+    let after: StoredObject | typeof start = start;
+    let left = limit > 0 ? limit : Infinity;
+    for (;;) {
+      const asked = Math.min(pageRows, filter ? pageRows : left);
+      const rows = rowsAfter(after, asked);
+      const page: Document[] = [];
+      for (const row of rows) {
+        const document = present(kind, row.body);
+        after = row;
+        if (filter && !filter.matches(document.object)) continue;
+        page.push(document);
+        if (--left === 0) break;
+      }
+      if (page.length > 0) yield page;
+      if (left === 0 && after) return endPage(after);
+      if (rows.length < asked) return;
+    }
+  }
+
+  /** The limit is reached: is there more? */
+  function endPage(last: { namespace: string; name: string }): void {
+    if (rowsAfter({ ...last, revision, body: '' }, 1).length === 0) return;
+    const { namespace: inNamespace, name } = last;
+    const continueToken = formatContinue({ revision, namespace: inNamespace, name });
+    // What a filter would still let through is not counted, as upstream.
+    const remaining = filter ? 0 : store.count({ ...range, after: last });
+    tail = { continueToken, ...(remaining ? { remainingItemCount: remaining } : {}) };
+  }
+
+  return { resourceVersion: String(revision), pages, tail: () => tail };
+}
+
+function revisionOf(store: ObjectStore, { resourceVersion, match }: ListOptions): number {
+  if (resourceVersion === undefined) return store.revision;
+  const asked = Number(resourceVersion);
+  checkNotAhead(store, asked);
+  return match === 'exact' ? asked : store.revision;
+}
+
+function checkNotAhead(store: ObjectStore, asked: number): void {
+  if (asked <= store.revision) return;
+  throw fail('Timeout', `Too large resource version: ${asked}, current: ${store.revision}`, {
+    retryAfterSeconds: 1,
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+  });
+}
+
+function changeOf(kind: Kind, event: StoreChange, filter: ObjectFilter | undefined): WatchChange | undefined {
+  const after = event.after === undefined ? undefined : present(kind, event.after);
+  const isIn = after !== undefined && (!filter || filter.matches(after.object));
+  const wasIn =
+    event.before !== undefined && (!filter || filter.matches(present(kind, event.before).object));
+  if (isIn) return { type: wasIn ? 'MODIFIED' : 'ADDED', document: after };
+  return wasIn ? { type: 'DELETED', document: presentRemoved(kind, event.before!, event.revision) } : undefined;
+}
+
+/** History that is gone is Expired to clients. */
+function expiring<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) !== 'APISTORE_COMPACTED') throw error;
+    throw fail('Expired', `too old resource version: ${(error as Error).message}`);
+  }
+}

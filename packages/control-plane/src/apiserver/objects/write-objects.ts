@@ -1,0 +1,206 @@
+// The one path by which every object is created and changed: metadata, defaults, admission, checks, then a conditional
+// write. Whoever loses a race against another writer starts over from the newer state, unless the client named a version.
+import type { Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import { type Call, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
+import { fail, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
+import type { Admission, AdmissionRequest } from '../admission/admission.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { fieldErrors, readFields, withDefaults } from './field-rules.ts';
+import { countGeneration, generatedName, isSame, keepMetadata, outdated, startMetadata } from './object-metadata.ts';
+import type { ObjectStore, StoreKey } from './object-store.ts';
+import { present, storedText } from './present.ts';
+import { type Manager, trackManager } from './track-managers.ts';
+
+export interface WriteDeps {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: Admission;
+  /** Told about every write once it is on disk, before the client hears of it. */
+  onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void;
+  /** Runs inside the commit of a new object; throws to undo it. */
+  checkCreate(kind: Kind, namespace: string | undefined): void;
+}
+
+/** Which part of an object a write is about; the rest stays as it was. */
+export type Part = 'main' | 'status' | 'everything';
+
+export interface Change {
+  readonly kind: Kind;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly subresource?: string | undefined;
+  readonly part: Part;
+  /** The wanted state, made anew from each state it is tried on. Must not change `before`. */
+  make(before: KubeObject): KubeObject | Promise<KubeObject>;
+  /** Who says so, as managed fields record it; `apply` has recorded it already. */
+  readonly manages: 'update' | 'apply';
+}
+
+export interface ObjectWriter {
+  create(
+    of: { kind: Kind; namespace: string | undefined },
+    body: KubeObject,
+    options: WriteOptions,
+    call: Call,
+    manages?: Change['manages'],
+  ): Promise<Written>;
+  change(change: Change, options: WriteOptions, call: Call): Promise<Written>;
+}
+
+/** More lost races than this in a row mean that something is wrong. */
+const maxTries = 16;
+
+export const keyOf = (kind: Kind, namespace: string | undefined, name: string): StoreKey => ({
+  resource: kind.collection,
+  namespace: namespace ?? '',
+  name,
+});
+
+export const systemWrite: WriteOptions = {
+  dryRun: false,
+  fieldManager: 'kedge-apiserver',
+  fieldValidation: 'Ignore',
+  force: false,
+  duplicates: [],
+};
+
+export function createObjectWriter(deps: WriteDeps): ObjectWriter {
+  const { store, clock, random, admission } = deps;
+  const context = { get now() { return clock.now(); }, uuid: () => random.uuid() };
+  const manager = ({ fieldManager }: WriteOptions, subresource = ''): Manager => ({ name: fieldManager, subresource, now: clock.now() });
+
+  const create: ObjectWriter['create'] = async ({ kind, namespace }, body, options, call, manages = 'update') => {
+    const object = withDefaults(kind, readFields(kind, structuredClone(body), options, call));
+    startMetadata(kind, object, namespace, { now: clock.now(), random });
+    if (kind.served.subresources['status'] && !keepsInitialStatus(kind)) delete object['status'];
+    const name = object.metadata.name ?? '';
+    const request: AdmissionRequest = {
+      operation: 'create',
+      kind,
+      namespace,
+      name,
+      subresource: undefined,
+      object,
+      before: undefined,
+      user: call.user,
+      dryRun: options.dryRun,
+    };
+    await admission.admit(request, call);
+    kind.strategy.prepareCreate(object, context);
+    refuseInvalid(kind, object, undefined);
+    if (manages === 'update') trackManager(kind, object, undefined, manager(options));
+
+    for (let tries = 0; ; tries++) {
+      const at = object.metadata.name ?? '';
+      if (options.dryRun) {
+        if (store.get(keyOf(kind, namespace, at))) throw exists(kind, at);
+        return { document: documentOfObject(object), created: true };
+      }
+      const outcome = await store.write(keyOf(kind, namespace, at), 0, (revision) => {
+        deps.checkCreate(kind, namespace);
+        return storedText(kind, object, revision);
+      });
+      if (outcome.ok) return { document: documentOfObject(written(kind, undefined, object, outcome.revision)), created: true };
+      if (!body.metadata.generateName || body.metadata.name || tries >= maxTries) throw exists(kind, at);
+      object.metadata.name = generatedName(body.metadata.generateName, random);
+    }
+  };
+
+  function written(kind: Kind, before: KubeObject | undefined, object: KubeObject, revision: number): KubeObject {
+    object.metadata.resourceVersion = String(revision);
+    deps.onWritten(kind, before, object);
+    return object;
+  }
+
+  async function prepare(change: Change, before: KubeObject, options: WriteOptions, call: Call): Promise<KubeObject> {
+    const { kind, part, name, namespace, subresource } = change;
+    const made = structuredClone(await change.make(before));
+    const next = withDefaults(kind, readFields(kind, made, options, call));
+    keepMetadata(kind, next, before);
+    keepOtherParts(kind, next, before, part);
+    const { user } = call;
+    const { dryRun } = options;
+    await admission.admit(
+      { operation: 'update', kind, namespace, name, subresource, object: next, before, user, dryRun },
+      call,
+    );
+    if (part === 'main') kind.strategy.prepareUpdate(next, before, context);
+    countGeneration(kind, next, before);
+    if (part === 'main') refuseInvalid(kind, next, before);
+    if (change.manages === 'update') trackManager(kind, next, before, manager(options, subresource));
+    return next;
+  }
+
+  const change: ObjectWriter['change'] = async (asked, options, call) => {
+    const { kind, namespace, name } = asked;
+    const key = keyOf(kind, namespace, name);
+    for (let tries = 0; tries < maxTries; tries++) {
+      const stored = store.get(key);
+      if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
+      const before = present(kind, stored.body).object;
+      const next = await prepare(asked, before, options, call);
+      const gone = isReleased(kind, next);
+      if (!gone && isSame(next, before) && sameManagers(next, before)) return { document: documentOfObject(before), created: false };
+      if (options.dryRun) return { document: documentOfObject(next), created: false };
+      const outcome = await store.write(key, stored.revision, gone ? undefined : (revision) => storedText(kind, next, revision));
+      if (!outcome.ok) continue;
+      if (gone) deps.onWritten(kind, before, undefined);
+      else written(kind, before, next, outcome.revision);
+      return { document: documentOfObject(next), created: false };
+    }
+    throw outdated(kind, { name });
+  };
+
+  return { create, change };
+}
+
+/** CSRs, nodes and the like come with a status that somebody else has to confirm; these few may be born with one. */
+const keepsInitialStatus = (kind: Kind): boolean => kind.collection === 'nodes';
+
+function keepOtherParts(kind: Kind, next: KubeObject, before: KubeObject, part: Part): void {
+  if (part === 'everything') return;
+  const hasStatus = kind.served.subresources['status'] !== undefined;
+  if (part === 'main') {
+    if (!hasStatus) return;
+    if (before['status'] === undefined) delete next['status'];
+    else next['status'] = before['status'];
+    return;
+  }
+  for (const field of new Set([...Object.keys(next), ...Object.keys(before)])) {
+    if (field === 'status' || field === 'metadata') continue;
+    if (before[field] === undefined) delete next[field];
+    else next[field] = before[field];
+  }
+  if (!kind.strategy.statusCarriesMetadata) next.metadata = { ...before.metadata, ...managedOf(next) };
+}
+
+const managedOf = ({ metadata: { managedFields } }: KubeObject) => (managedFields ? { managedFields } : {});
+
+/** Deleted, and nobody holds it back any more. */
+export const isReleased = (kind: Kind, object: KubeObject): boolean =>
+  object.metadata.deletionTimestamp !== undefined &&
+  (object.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+  (object.metadata.finalizers ?? []).length === 0 &&
+  !kind.strategy.isHeld(object);
+
+function sameManagers(next: KubeObject, before: KubeObject): boolean {
+  const bare = (object: KubeObject): string =>
+    JSON.stringify((object.metadata.managedFields ?? []).map(({ time: _, ...rest }) => rest));
+  return bare(next) === bare(before);
+}
+
+function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): void {
+  const errors = [...fieldErrors(kind, object), ...kind.strategy.check(object, before)];
+  if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+}
+
+function exists(kind: Kind, name: string): Error {
+  const { resource, group } = kind.served;
+  return fail('AlreadyExists', `${group ? `${resource}.${group}` : resource} "${name}" already exists`, {
+    name,
+    ...(group ? { group } : {}),
+    kind: resource,
+  });
+}

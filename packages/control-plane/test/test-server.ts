@@ -1,0 +1,61 @@
+// A real API server for tests: SQLite in a directory, a private port, and a kubeconfig for kubectl.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
+import { type ApiServer, createApiServer } from '@kedge/control-plane/apiserver';
+import { createLog, formatRecord, type LogLevel } from '@kedge/core/log';
+import { createHost } from '@kedge/core/module';
+import { minutes } from '@kedge/core/time';
+import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import { openDatabase } from '@kedge/platform/sqlite';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+
+export interface TestServer {
+  readonly server: ApiServer;
+  readonly kubeconfigPath: string;
+  stop(): Promise<void>;
+}
+
+export async function startTestServer(options: { directory: string; port?: number; level?: LogLevel }): Promise<TestServer> {
+  const { directory, port = 0, level = 'error' } = options;
+  await mkdir(directory, { recursive: true });
+  const log = createLog({ now: systemClock.now, write: (record) => console.error(formatRecord(record)), level });
+  const database = openDatabase({ path: join(directory, 'state.db'), migrations: apiStoreMigrations, durability: 'full' });
+  const store = createApiStore({ database, clock: systemClock, keepFor: minutes(5), keepEvents: 10_000, recentBytes: 4 << 20 });
+  const random = createRandom();
+  const server = await createApiServer(
+    {
+      clock: systemClock,
+      log,
+      random,
+      files: createFiles(),
+      keys: createKeys(),
+      authorities: createCertificateAuthorities(),
+      servers: createHttpServers({ log }),
+      store,
+    },
+    {
+      address: '127.0.0.1',
+      port,
+      advertiseAddress: '127.0.0.1',
+      pkiDirectory: join(directory, 'pki'),
+      names: [],
+      addresses: [],
+      serviceCidr: '10.96.0.0/16',
+      nodePorts: { first: 30_000, last: 32_767 },
+      issuer: 'https://kubernetes.default.svc.cluster.local',
+    },
+  );
+  const host = createHost({ clock: systemClock, log });
+  await host.start([server.module], new AbortController().signal);
+  const kubeconfigPath = join(directory, 'kubeconfig');
+  await writeFile(kubeconfigPath, server.kubeconfig());
+  return {
+    server,
+    kubeconfigPath,
+    async stop() {
+      await host.stop();
+      await database.close();
+    },
+  };
+}
