@@ -1,0 +1,60 @@
+// The machine itself, as the edge needs it: what it is, how full it is, mounts and cgroups. Implemented by the platform
+// package on Linux.
+
+export interface HostFacts {
+  readonly hostname: string;
+  readonly machineId: string;
+  readonly systemUuid: string;
+  /** Changes with every boot. */
+  readonly bootId: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  /** As Kubernetes spells it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Host addresses, the one of the default route first; no loopback, no link-local. */
+  readonly addresses: readonly string[];
+}
+
+export interface HostLoad {
+  readonly availableMemoryBytes: number;
+  readonly processes: number;
+  readonly maxProcesses: number;
+}
+
+export interface Host {
+  facts(): Promise<HostFacts>;
+  load(): Promise<HostLoad>;
+}
+
+export interface Mounts {
+  /** A file system in memory; silent when one is mounted there already. */
+  mountMemory(path: string, options: { readonly sizeBytes?: number }): Promise<void>;
+  /** Silent when nothing is mounted there. */
+  unmount(path: string): Promise<void>;
+  /** Mount points at or below a path, deepest first. */
+  below(path: string): Promise<readonly string[]>;
+}
+
+export interface Cgroups {
+  /** Removes an empty cgroup in every hierarchy; false when something still runs in it. */
+  remove(path: string): Promise<boolean>;
+}
+
+/** Asks a container whether it is well. */
+export interface ProbeNetwork {
+  /** Resolves once a TCP connection stands, and closes it. */
+  connect(target: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<void>;
+  /** The status of a GET; certificates are not verified. Answers over 10 kB are cut. */
+  get(
+    request: {
+      readonly scheme: 'http' | 'https';
+      readonly host: string;
+      readonly port: number;
+      readonly path: string;
+      readonly headers: readonly (readonly [string, string])[];
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly body: string }>;
+}

@@ -1,0 +1,37 @@
+// Edged's settings in domain types. The composition root makes them from edgecore.yaml.
+import type { Duration } from '@kedge/core/time';
+import type { NodeName } from '@kedge/model/k8s';
+
+export interface EdgedConfig {
+  readonly node: NodeName;
+  /**
+   * Marks what this edge runs on a container runtime that others may use too. Unique among the edges of one runtime; it
+   * must not change, or running pods are no longer known as ours.
+   */
+  readonly site: string;
+  /** Pods' volumes, hosts files and termination messages. */
+  readonly rootDirectory: string;
+  /** Logs of containers, one directory per pod. */
+  readonly podLogsDirectory: string;
+  /** Parent of all pods' cgroups, such as `/kubepods`. */
+  readonly cgroupRoot: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly clusterDomain: string;
+  readonly clusterDns: readonly string[];
+  /** Where dnsPolicy Default and names outside the cluster are looked up. */
+  readonly resolvConf: string;
+  readonly maxPods: number;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
+  readonly registerNode: boolean;
+  readonly registerSchedulable: boolean;
+  /** The address to report; undefined takes that of the default route. */
+  readonly nodeIp: string | undefined;
+  readonly statusUpdateEvery: Duration;
+  readonly statusReportEvery: Duration;
+  readonly leaseDuration: Duration;
+  /** `v1.32.0-kedge-v0.1.0`. */
+  readonly version: string;
+  readonly reportEvents: boolean;
+  readonly imagePullParallel: number;
+}

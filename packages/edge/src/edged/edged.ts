@@ -1,0 +1,184 @@
+// Puts edged together: one reconciler over pod uids, fed by desired pods, the runtime and time.
+import { createReconciler } from '@kedge/core/control';
+import { explain } from '@kedge/core/errors';
+import type { Scope } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Cgroups, Files, Host, HostFacts, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import type { Pod } from '@kedge/model/k8s-types';
+import type { Cri } from '@kedge/wire/cri';
+import type { EdgedConfig } from './config.ts';
+import { createEventRecorder } from './events.ts';
+import { createImages } from './images/images.ts';
+import { createCarryOut } from './pod/carry-out.ts';
+import { createContainerStarter } from './pod/container-starter.ts';
+import { createContainerStops } from './pod/container-stops.ts';
+import { createLifecycle } from './pod/lifecycle.ts';
+import { createPodReconciler } from './pod/pod-reconciler.ts';
+import { createPodRemoval } from './pod/pod-removal.ts';
+import { createPodSetup } from './pod/pod-setup.ts';
+import { isTerminating, uidOf } from './pod/pod-spec.ts';
+import { mentions } from './pod/referenced-names.ts';
+import type { Asks, DesiredPods, Link, Objects, Outbox, Tokens } from './ports.ts';
+import { createProber } from './probes/prober.ts';
+import { createObserver } from './runtime/observe.ts';
+import { createPodPaths } from './runtime/pod-paths.ts';
+import { createRuntimeWatch } from './runtime/runtime-watch.ts';
+import { createStatusReporter } from './status/report-status.ts';
+import { createVolumes } from './volumes/volumes.ts';
+
+export interface EdgedDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly config: EdgedConfig;
+  readonly cri: Cri;
+  readonly files: Files;
+  readonly mounts: Mounts;
+  readonly cgroups: Cgroups;
+  readonly host: Host;
+  readonly network: ProbeNetwork;
+  readonly pods: DesiredPods;
+  readonly objects: Objects;
+  readonly tokens: Tokens;
+  readonly outbox: Outbox;
+  readonly asks: Asks;
+  readonly link: Link;
+}
+
+/** How many pods are worked on at once; each takes the runtime for a while. */
+const podsAtOnce = 8;
+
+export function createEdged(deps: EdgedDeps): Module {
+  const log = deps.log.child({ module: 'edged' });
+  return {
+    name: 'edged',
+    async start(scope) {
+      await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
+      startPods({ ...deps, log }, await deps.host.facts(), scope);
+    },
+  };
+}
+
+function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
+  const { clock, log, config, cri, files, pods, outbox, objects } = deps;
+  const paths = createPodPaths(config);
+  const events = createEventRecorder({
+    clock,
+    random: deps.random,
+    outbox,
+    node: config.node,
+    enabled: config.reportEvents,
+  });
+  const observer = createObserver({ cri, site: config.site });
+  const images = createImages({ cri, clock, events, parallel: config.imagePullParallel });
+  const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
+  const setup = createPodSetup({ files, paths, config, facts: () => facts });
+  const stops = createContainerStops({ cri, clock, log, scope });
+  const prober = createProber();
+  const lifecycle = createLifecycle({
+    cri,
+    clock,
+    network: deps.network,
+    events,
+    addressOf: (pod) => reconciler.memoryOf(uidOf(pod)).status?.podIP,
+  });
+  const starter = createContainerStarter({
+    ...deps,
+    events,
+    images,
+    volumes,
+    lifecycle,
+    setup,
+    paths,
+    facts: () => facts,
+  });
+  const watch = createRuntimeWatch({
+    cri,
+    clock,
+    log,
+    site: config.site,
+    observer,
+    changed: (uid) => queue.enqueue(uid),
+    returned: () => void enqueueAll(),
+  });
+  const reconciler = createPodReconciler({
+    clock,
+    log,
+    files,
+    paths,
+    pods,
+    observer,
+    starter,
+    prober,
+    events,
+    carryOut: createCarryOut({
+      cri,
+      log,
+      events,
+      observer,
+      stops,
+      lifecycle,
+      setup,
+      starter,
+      lookAgain: (uid) => queue.enqueue(uid),
+    }),
+    removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
+    reporter: createStatusReporter({ outbox }),
+    hostIps: () => setup.hostAddresses(),
+    expectChange: () => watch.expectChange(),
+  });
+  const queue = createReconciler({
+    name: 'edged',
+    clock,
+    log,
+    parallel: podsAtOnce,
+    reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
+  });
+
+  /** Wanted pods, and whatever the runtime or the disk has of others. */
+  async function enqueueAll(): Promise<void> {
+    for (const pod of pods.list()) queue.enqueue(uidOf(pod));
+    try {
+      for (const uid of new Set((await observer.owners(scope.signal)).values())) queue.enqueue(uid);
+      for (const uid of (await files.list(paths.podsDirectory)) ?? []) queue.enqueue(uid);
+    } catch (error) {
+      if (!scope.signal.aborted) log.warn('leftovers could not be looked for', { reason: explain(error) });
+    }
+  }
+
+  /** Pods that use a ConfigMap or Secret get its new content, and those that lack it look again. */
+  function followObjects(type: 'configmap' | 'secret'): () => void {
+    const touched = ({ metadata }: { metadata: { namespace?: string; name?: string } }): void => {
+      for (const pod of pods.list()) {
+        if (pod.metadata.namespace !== metadata.namespace || !mentions(pod, type, metadata.name ?? '')) continue;
+        reconciler.memoryOf(uidOf(pod)).renewAt = clock.now();
+        queue.enqueue(uidOf(pod));
+      }
+    };
+    return objects.listen(type, { onPut: touched, onDelete: touched });
+  }
+
+  queue.start(scope);
+  const known = (pod: Pod): void => {
+    reconciler.memoryOf(uidOf(pod)).pod = pod;
+    queue.enqueue(uidOf(pod));
+  };
+  scope.defer('pods', pods.listen({ onPut: known, onDelete: known }));
+  scope.defer('configmaps', followObjects('configmap'));
+  scope.defer('secrets', followObjects('secret'));
+  scope.defer(
+    'link',
+    deps.link.listen((isOnline) => {
+      if (!isOnline) return;
+      // What was asked for before the link broke may not have arrived; asking twice does no harm.
+      for (const pod of pods.list()) {
+        if (!isTerminating(pod)) continue;
+        reconciler.memoryOf(uidOf(pod)).removalAsked = false;
+        queue.enqueue(uidOf(pod));
+      }
+    }),
+  );
+  scope.spawn('runtime watch', (signal) => watch.run(signal));
+}

@@ -1,0 +1,135 @@
+// Does what a plan says. A failure is a result, not an exception: it is remembered for the status, told as an event, and
+// tried again; only a cancelled pass throws.
+import { explain } from '@kedge/core/errors';
+import type { Log } from '@kedge/core/log';
+import { type Duration, type Instant, minutes } from '@kedge/core/time';
+import type { Pod } from '@kedge/model/k8s-types';
+import type { Cri } from '@kedge/wire/cri';
+import { rpcCodeOf } from '@kedge/wire/rpc';
+import type { EventRecorder } from '../events.ts';
+import type { Observer } from '../runtime/observe.ts';
+import type { SeenPod, SeenSandbox } from '../runtime/seen.ts';
+import type { ContainerStarter } from './container-starter.ts';
+import type { ContainerStops } from './container-stops.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { PodAction } from './pod-action.ts';
+import type { PodMemory } from './pod-memory.ts';
+import type { PodSetup } from './pod-setup.ts';
+import { allContainersOf, describePod } from './pod-spec.ts';
+
+export interface CarryOut {
+  /** Returns when to try again what failed, by its own back-off; `failed` asks for the general one. */
+  run(work: Work, signal: AbortSignal): Promise<{ readonly failed: boolean; readonly retryAt: Instant | undefined }>;
+}
+
+export interface Work {
+  readonly pod: Pod | undefined;
+  readonly uid: string;
+  readonly seen: SeenPod;
+  readonly actions: readonly PodAction[];
+  readonly memory: PodMemory;
+}
+
+export interface CarryOutDeps {
+  readonly cri: Cri;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly observer: Observer;
+  readonly stops: ContainerStops;
+  readonly lifecycle: Lifecycle;
+  readonly setup: PodSetup;
+  readonly starter: ContainerStarter;
+  readonly lookAgain: (uid: string) => void;
+}
+
+const sandboxTimeout = minutes(4);
+
+export function createCarryOut(deps: CarryOutDeps): CarryOut {
+  const { cri, events, log, observer, stops } = deps;
+
+  function stop({ pod, uid }: Work, action: Extract<PodAction, { do: 'stop-container' }>): void {
+    const container = pod && allContainersOf(pod).find(({ name }) => name === action.name);
+    if (!stops.has(action.id) && pod) {
+      const message = action.why || `Stopping container ${action.name}`;
+      events.pod(pod, 'Normal', 'Killing', message, action.name);
+      log.info('stopping container', { pod: describePod(pod), container: action.name, reason: message });
+    }
+    const preStop = container?.lifecycle?.preStop;
+    const before =
+      pod && container && preStop
+        ? (within: Duration, signal: AbortSignal) => deps.lifecycle.preStop(pod, container, action.id, within, signal)
+        : undefined;
+    stops.stop(action.id, action.grace, () => deps.lookAgain(uid), before);
+  }
+
+  async function makeSandbox(pod: Pod, attempt: number, signal: AbortSignal): Promise<SeenSandbox | undefined> {
+    try {
+      const config = await deps.setup.sandbox(pod, attempt);
+      const options = { signal, timeout: sandboxTimeout };
+      const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler: '' }, options);
+      return await observer.sandbox(podSandboxId, attempt, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Failed to create pod sandbox: ${explain(error)}`;
+      events.pod(pod, 'Warning', 'FailedCreatePodSandBox', message);
+      log.warn('sandbox could not be made', { pod: describePod(pod), reason: explain(error) });
+      return undefined;
+    }
+  }
+
+  async function startContainers(work: Work, pod: Pod, signal: AbortSignal) {
+    const starts = work.actions.filter((action) => action.do === 'start-container');
+    const making = work.actions.find((action) => action.do === 'make-sandbox');
+    if (starts.length === 0 && !making) return { failed: false, retryAt: undefined };
+    const attempt = making?.attempt ?? work.seen.sandboxes[0]?.attempt ?? 0;
+    const present = work.seen.sandboxes[0];
+    // Volumes and images do not need the sandbox: they are got ready while it is made.
+    const preparing = deps.starter.prepare({ pod, starts, attempt, memory: work.memory }, signal);
+    preparing.catch(() => undefined);
+    const sandbox = making ? await makeSandbox(pod, attempt, signal) : present;
+    const ready = await preparing;
+    if (!sandbox) return { failed: true, retryAt: undefined };
+    return deps.starter.start({ pod, starts, attempt, sandbox, ready, memory: work.memory, seen: work.seen }, signal);
+  }
+
+  return {
+    async run(work, signal) {
+      let failed = false;
+      const attemptTo = async (what: () => Promise<unknown>): Promise<void> => {
+        try {
+          await what();
+        } catch (error) {
+          signal.throwIfAborted();
+          if (rpcCodeOf(error) === 'NOT_FOUND') return;
+          failed = true;
+          log.warn('the container runtime refused a step', { uid: work.uid, reason: explain(error) });
+        }
+      };
+      for (const action of work.actions) {
+        switch (action.do) {
+          case 'stop-container':
+            stop(work, action);
+            break;
+          case 'stop-sandbox':
+            await attemptTo(() => cri.stopPodSandbox({ podSandboxId: action.id }, { signal }));
+            break;
+          case 'remove-sandbox':
+            await attemptTo(() => cri.removePodSandbox({ podSandboxId: action.id }, { signal }));
+            observer.forget(action.id);
+            break;
+          case 'remove-container':
+            await attemptTo(() => cri.removeContainer({ containerId: action.id }, { signal }));
+            observer.forget(action.id);
+            work.memory.lastWords.delete(action.id);
+            break;
+          case 'make-sandbox':
+          case 'start-container':
+            // Together, below: they depend on each other.
+            break;
+        }
+      }
+      if (failed || !work.pod) return { failed, retryAt: undefined };
+      return startContainers(work, work.pod, signal);
+    },
+  };
+}

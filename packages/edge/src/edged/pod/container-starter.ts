@@ -1,0 +1,208 @@
+// Starts containers: image, environment, mounts, then create and start. What goes wrong is remembered per container with
+// the reason that users know.
+import { explain } from '@kedge/core/errors';
+import type { Log } from '@kedge/core/log';
+import type { Files, HostFacts } from '@kedge/core/ports';
+import type { Clock, Instant } from '@kedge/core/time';
+import type { ConfigMap, Container, Pod, Secret } from '@kedge/model/k8s-types';
+import type { Cri } from '@kedge/wire/cri';
+import { rpcCodeOf } from '@kedge/wire/rpc';
+import type { EdgedConfig } from '../config.ts';
+import { buildEnvironment } from '../env/environment.ts';
+import { edgedErrors } from '../errors.ts';
+import type { EventRecorder } from '../events.ts';
+import type { FoundImage, ImageResult, Images } from '../images/images.ts';
+import type { Objects, Tokens } from '../ports.ts';
+import { containerConfig } from '../runtime/container-config.ts';
+import type { PodPaths } from '../runtime/pod-paths.ts';
+import type { SeenPod, SeenSandbox } from '../runtime/seen.ts';
+import { effectiveContext } from '../runtime/security-context.ts';
+import { containerMounts } from '../volumes/container-mounts.ts';
+import type { Volumes, VolumesResult } from '../volumes/volumes.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { PodAction } from './pod-action.ts';
+import type { PodMemory } from './pod-memory.ts';
+import type { PodSetup } from './pod-setup.ts';
+import { allContainersOf, describePod, specOf, uidOf } from './pod-spec.ts';
+
+type Start = Extract<PodAction, { do: 'start-container' }>;
+
+export interface Prepared {
+  readonly volumes: VolumesResult;
+  readonly images: ReadonlyMap<string, ImageResult>;
+}
+
+export interface StartWork {
+  readonly pod: Pod;
+  readonly starts: readonly Start[];
+  readonly attempt: number;
+  readonly memory: PodMemory;
+}
+
+export interface ContainerStarter {
+  prepare(work: StartWork, signal: AbortSignal): Promise<Prepared>;
+  start(
+    work: StartWork & { readonly sandbox: SeenSandbox; readonly ready: Prepared; readonly seen: SeenPod },
+    signal: AbortSignal,
+  ): Promise<{ readonly failed: boolean; readonly retryAt: Instant | undefined }>;
+  /** Sets up volumes, or brings them up to date. */
+  volumes(pod: Pod, signal: AbortSignal): Promise<VolumesResult>;
+}
+
+export interface StarterDeps {
+  readonly cri: Cri;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly files: Files;
+  readonly events: EventRecorder;
+  readonly images: Images;
+  readonly volumes: Volumes;
+  readonly objects: Objects;
+  readonly tokens: Tokens;
+  readonly lifecycle: Lifecycle;
+  readonly setup: PodSetup;
+  readonly paths: PodPaths;
+  readonly config: EdgedConfig;
+  readonly facts: () => HostFacts;
+}
+
+export function createContainerStarter(deps: StarterDeps): ContainerStarter {
+  const { cri, files, events, images, setup, paths, config } = deps;
+
+  /** Undefined when the API says that there is none; throws when it cannot be asked. */
+  async function read<T>(
+    type: 'configmap' | 'secret',
+    pod: Pod,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const outcome = await deps.objects.get(type, pod.metadata.namespace ?? '', name, signal);
+    if (outcome.ok) return outcome.value as T;
+    if (outcome.status.reason === 'NotFound') return undefined;
+    const reason = `${type} "${name}" cannot be read: ${outcome.status.message ?? outcome.status.reason}`;
+    throw edgedErrors.MOUNT({ volume: name, reason });
+  }
+
+  const sources = (pod: Pod, signal: AbortSignal) => ({
+    configMap: (name: string) => read<ConfigMap>('configmap', pod, name, signal),
+    secret: (name: string) => read<Secret>('secret', pod, name, signal),
+    capacity: { cpus: deps.facts().cpus, memoryBytes: deps.facts().memoryBytes },
+  });
+
+  const addresses = (pod: Pod, sandbox: SeenSandbox | undefined) => ({
+    podIps: specOf(pod).hostNetwork ? setup.hostAddresses() : (sandbox?.addresses ?? []),
+    hostIps: setup.hostAddresses(),
+  });
+
+  const volumes = (pod: Pod, signal: AbortSignal): Promise<VolumesResult> =>
+    deps.volumes.setUp(
+      pod,
+      { ...sources(pod, signal), addresses: addresses(pod, undefined), tokens: deps.tokens },
+      signal,
+    );
+
+  async function pullSecrets(pod: Pod, signal: AbortSignal): Promise<Secret[]> {
+    const names = (specOf(pod).imagePullSecrets ?? []).map(({ name = '' }) => name);
+    const found = await Promise.all(
+      names.map((name) => read<Secret>('secret', pod, name, signal).catch(() => undefined)),
+    );
+    return found.filter((secret) => secret !== undefined);
+  }
+
+  async function startOne(
+    { pod, memory, attempt, sandbox, ready }: Parameters<ContainerStarter['start']>[0],
+    { name, restartCount, backoff }: Start,
+    image: FoundImage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const container = allContainersOf(pod).find((one) => one.name === name)!;
+    const inputs = { pod, container, restartCount, addresses: addresses(pod, sandbox), ...sources(pod, signal) };
+    const environment = await buildEnvironment(container, inputs);
+    checkUser(pod, container, image);
+    const mountable = ready.volumes.ok ? ready.volumes.paths : new Map<string, string>();
+    const mounts = await containerMounts({ ...inputs, volumes: mountable, environment }, files, paths);
+    const made = await cri.createContainer(
+      {
+        podSandboxId: sandbox.id,
+        config: containerConfig(
+          { pod, container, restartCount, imageRef: image.id, environment, mounts },
+          { site: config.site, memoryCapacity: deps.facts().memoryBytes, paths },
+        ),
+        sandboxConfig: await setup.sandbox(pod, attempt),
+      },
+      { signal },
+    );
+    events.pod(pod, 'Normal', 'Created', `Created container: ${name}`, name);
+    // From here on the container is started or looked at again; what it waited for is past.
+    memory.problems.delete(name);
+    if (backoff) memory.restarts.set(name, backoff);
+    await cri.startContainer(made, { signal });
+    events.pod(pod, 'Normal', 'Started', `Started container ${name}`, name);
+    if (container.lifecycle?.postStart) await deps.lifecycle.postStart(pod, container, made.containerId, signal);
+  }
+
+  function remember(memory: PodMemory, pod: Pod, name: string, error: unknown): void {
+    const reason =
+      edgedErrors.CONFIG.is(error) || edgedErrors.MOUNT.is(error) ? 'CreateContainerConfigError' : undefined;
+    const message = edgedErrors.CONFIG.is(error) ? error.details.reason : explain(error);
+    memory.problems.set(name, { reason: reason ?? 'CreateContainerError', message });
+    events.pod(pod, 'Warning', 'Failed', `Error: ${message}`, name);
+    deps.log.warn('container could not be started', { pod: describePod(pod), container: name, reason: message });
+  }
+
+  return {
+    volumes,
+    async prepare({ pod, starts, attempt }, signal) {
+      const sandbox = await setup.sandbox(pod, attempt);
+      const secrets = (): Promise<Secret[]> => pullSecrets(pod, signal);
+      const ensured = starts.map(async ({ name }) => {
+        const container = allContainersOf(pod).find((one) => one.name === name)!;
+        return [name, await images.ensure({ pod, container, sandbox, secrets }, signal)] as const;
+      });
+      const [volumesReady, ...imagesReady] = await Promise.all([volumes(pod, signal), ...ensured]);
+      return { volumes: volumesReady, images: new Map(imagesReady) };
+    },
+    async start(work, signal) {
+      const { pod, starts, ready, memory, sandbox } = work;
+      if (!ready.volumes.ok) {
+        events.pod(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${ready.volumes.problem}`);
+        deps.log.warn('volumes could not be set up', { pod: describePod(pod), reason: ready.volumes.problem });
+        return { failed: true, retryAt: undefined };
+      }
+      memory.renewAt = ready.volumes.renewAt;
+      await setup.writeHostsFile(pod, addresses(pod, sandbox).podIps);
+      let failed = false;
+      let retryAt: Instant | undefined;
+      for (const start of starts) {
+        const image = ready.images.get(start.name);
+        if (!image?.ok) {
+          memory.problems.set(start.name, { reason: image?.reason ?? 'ErrImagePull', message: image?.message ?? '' });
+          if (image?.retryAt === undefined) failed = true;
+          else if (retryAt === undefined || image.retryAt < retryAt) retryAt = image.retryAt;
+          continue;
+        }
+        try {
+          await startOne(work, start, image.image, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          // A name that is taken belongs to a container made by a call whose answer was lost: it shows at the next look.
+          if (rpcCodeOf(error) !== 'ALREADY_EXISTS') remember(memory, pod, start.name, error);
+          failed = true;
+        }
+      }
+      return { failed, retryAt };
+    },
+  };
+
+  function checkUser(pod: Pod, container: Container, image: FoundImage): void {
+    const { runAsNonRoot, runAsUser } = effectiveContext(pod, container);
+    if (!runAsNonRoot) return;
+    const reject = (reason: string): Error => edgedErrors.CONFIG({ container: container.name, reason });
+    if (runAsUser === 0) throw reject("container's runAsUser breaks non-root policy");
+    if (runAsUser !== undefined) return;
+    if (image.username !== '')
+      throw reject(`container has runAsNonRoot and image has non-numeric user (${image.username})`);
+    if ((image.uid ?? 0n) === 0n)
+      throw reject(`container has runAsNonRoot and image will run as root (pod: ${uidOf(pod)})`);
+  }
+}

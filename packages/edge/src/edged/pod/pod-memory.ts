@@ -1,0 +1,37 @@
+// What edged remembers of a pod between two looks at it and neither the runtime nor the API can tell. All of it may be
+// lost: after a restart a back-off begins anew, and nothing else changes.
+import type { Instant } from '@kedge/core/time';
+import type { Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { Waiting } from './pod-action.ts';
+import type { RestartBackoff } from './restart-backoff.ts';
+
+export interface PodMemory {
+  /** The newest version known; kept after the pod was removed, for cleaning up. */
+  pod: Pod | undefined;
+  readonly restarts: Map<string, RestartBackoff>;
+  /** Why containers could not be started, by name. */
+  readonly problems: Map<string, Waiting>;
+  /** What containers left as their last words, by container id. */
+  readonly lastWords: Map<string, string>;
+  /** Looks in a row at which something could not be done. */
+  failures: number;
+  /** The pod as a whole has failed. */
+  failure: { readonly reason: string; readonly message: string } | undefined;
+  status: PodStatus | undefined;
+  /** When volumes have to be refreshed though nothing changed. */
+  renewAt: Instant | undefined;
+  /** Its end has been reported and its removal asked for. */
+  removalAsked: boolean;
+}
+
+export const createPodMemory = (): PodMemory => ({
+  pod: undefined,
+  restarts: new Map(),
+  problems: new Map(),
+  lastWords: new Map(),
+  failures: 0,
+  failure: undefined,
+  status: undefined,
+  renewAt: undefined,
+  removalAsked: false,
+});

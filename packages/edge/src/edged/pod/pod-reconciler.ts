@@ -1,0 +1,274 @@
+// Brings one pod closer to what it should be: reads what is wanted and what is there, plans, acts, reports, and says when
+// to look again. Works from a key alone, so it does not matter which event led to it.
+import { explain } from '@kedge/core/errors';
+import { again, done, type Next } from '@kedge/core/control';
+import { backoffDelay } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Files } from '@kedge/core/ports';
+import {
+  type Clock,
+  type Duration,
+  type Instant,
+  milliseconds,
+  minutes,
+  parseTime,
+  plus,
+  seconds,
+} from '@kedge/core/time';
+import type { Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { EventRecorder } from '../events.ts';
+import type { DesiredPods } from '../ports.ts';
+import type { Prober } from '../probes/prober.ts';
+import type { Observer } from '../runtime/observe.ts';
+import type { PodPaths } from '../runtime/pod-paths.ts';
+import { isRunning, latestContainer, type SeenPod } from '../runtime/seen.ts';
+import { podStatus } from '../status/pod-status.ts';
+import type { StatusReporter } from '../status/report-status.ts';
+import type { CarryOut } from './carry-out.ts';
+import type { ContainerStarter } from './container-starter.ts';
+import { readLastWords } from './last-words.ts';
+import type { PodPlan, Waiting } from './pod-action.ts';
+import { createPodMemory, type PodMemory } from './pod-memory.ts';
+import type { PodRemoval } from './pod-removal.ts';
+import { planPod, untilThen } from './plan-pod.ts';
+import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
+import { findUnsupported } from './unsupported.ts';
+
+export interface PodReconcilerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly files: Files;
+  readonly paths: PodPaths;
+  readonly pods: DesiredPods;
+  readonly observer: Observer;
+  readonly carryOut: CarryOut;
+  readonly starter: ContainerStarter;
+  readonly removal: PodRemoval;
+  readonly prober: Prober;
+  readonly reporter: StatusReporter;
+  readonly events: EventRecorder;
+  readonly hostIps: () => readonly string[];
+  /** Something will happen in the runtime soon: watch it closely. */
+  readonly expectChange: () => void;
+}
+
+export interface PodReconciler {
+  reconcile(uid: string, signal: AbortSignal): Promise<Next>;
+  memoryOf(uid: string): PodMemory;
+  /** Reports the status again even if it is as before. */
+  reportAgain(uid: string): void;
+}
+
+const firstRetry = seconds(1);
+const longestRetry = minutes(2);
+/** A start that takes longer than this shows as one meanwhile. */
+const worthShowing = milliseconds(400);
+
+export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
+  const { clock, log, pods, observer, prober, reporter } = deps;
+  const memories = new Map<string, PodMemory>();
+
+  const memoryOf = (uid: string): PodMemory => {
+    const known = memories.get(uid) ?? createPodMemory();
+    memories.set(uid, known);
+    return known;
+  };
+
+  function judge(pod: Pod, memory: PodMemory): void {
+    if (memory.failure || hasEnded(memory.status ?? pod.status)) return;
+    const started = parseTime(memory.status?.startTime ?? pod.status?.startTime);
+    const { activeDeadlineSeconds } = specOf(pod);
+    if (started !== undefined && activeDeadlineSeconds !== undefined) {
+      if (clock.now() - started >= activeDeadlineSeconds * 1_000) {
+        const message = 'Pod was active on the node longer than the specified deadline';
+        memory.failure = { reason: 'DeadlineExceeded', message };
+        deps.events.pod(pod, 'Normal', 'DeadlineExceeded', message);
+        return;
+      }
+    }
+    const refusal = findUnsupported(pod);
+    if (!refusal) return;
+    memory.failure = refusal;
+    deps.events.pod(pod, 'Warning', refusal.reason, refusal.message);
+    log.warn('pod refused', { pod: describePod(pod), reason: refusal.message });
+  }
+
+  async function report(pod: Pod, seen: SeenPod, memory: PodMemory, plan: PodPlan): Promise<void> {
+    for (const container of seen.containers) {
+      if (container.state.at !== 'exited' || memory.lastWords.has(container.id)) continue;
+      memory.lastWords.set(container.id, await readLastWords(pod, container, deps).catch(() => ''));
+    }
+    const waiting = new Map<string, Waiting>([...memory.problems, ...plan.waiting]);
+    const status = podStatus({
+      pod,
+      seen,
+      waiting,
+      ...prober.results(pod, seen),
+      lastWords: memory.lastWords,
+      now: clock.now(),
+      previous: memory.status ?? pod.status,
+      hostIps: deps.hostIps(),
+      isOver: plan.isOver,
+      failure: memory.failure,
+    });
+    memory.status = status;
+    await reporter.report(pod, status);
+  }
+
+  async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
+    judge(pod, memory);
+    const seen = await observer.observe(uid, signal);
+    prober.follow(pod, seen);
+    const mustEnd = memory.failure !== undefined || hasEnded(memory.status ?? pod.status);
+    const plan = planPod({
+      pod,
+      seen,
+      now: clock.now(),
+      restarts: memory.restarts,
+      ...prober.verdicts(pod, seen),
+      mustEnd,
+    });
+    if (plan.isOver && isTerminating(pod)) return end(uid, pod, seen, memory, plan, signal);
+
+    if (plan.actions.length > 0) deps.expectChange();
+    const working = deps.carryOut.run({ pod, uid, seen, actions: plan.actions, memory }, signal);
+    await showProgress(working, pod, seen, memory, plan, signal);
+    const result = await working;
+    const after = plan.actions.length > 0 ? await observer.observe(uid, signal) : seen;
+    if (plan.actions.length > 0) prober.follow(pod, after);
+    await refreshVolumes(pod, memory, plan, signal);
+    await report(pod, after, memory, plan);
+    if (awaitsInit(pod, after)) deps.expectChange();
+    memory.failures = result.failed ? memory.failures + 1 : 0;
+    return nextLook(pod, memory, plan, result);
+  }
+
+  async function showProgress(
+    working: Promise<unknown>,
+    pod: Pod,
+    seen: SeenPod,
+    memory: PodMemory,
+    plan: PodPlan,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!plan.actions.some((action) => action.do === 'start-container')) return;
+    const finished = new AbortController();
+    const settled = working.then(
+      () => true,
+      () => true,
+    );
+    const slow = clock.sleep('start worth showing', worthShowing, AbortSignal.any([signal, finished.signal])).then(
+      () => false,
+      () => true,
+    );
+    const isDone = await Promise.race([settled, slow]);
+    finished.abort();
+    if (!isDone) await report(pod, seen, memory, plan);
+  }
+
+  /** Tokens run out and ConfigMaps change while containers run. */
+  async function refreshVolumes(pod: Pod, memory: PodMemory, plan: PodPlan, signal: AbortSignal): Promise<void> {
+    if (memory.renewAt === undefined || memory.renewAt > clock.now() || plan.isOver) return;
+    const result = await deps.starter.volumes(pod, signal);
+    memory.renewAt = result.ok ? result.renewAt : plus(clock.now(), minutes(1));
+    if (!result.ok) deps.events.pod(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${result.problem}`);
+  }
+
+  /** A deleted pod whose containers have ended: report how, remove it here, and have it removed from the API. */
+  async function end(
+    uid: string,
+    pod: Pod,
+    seen: SeenPod,
+    memory: PodMemory,
+    plan: PodPlan,
+    signal: AbortSignal,
+  ): Promise<Next> {
+    await report(pod, seen, memory, plan);
+    const isClean = await deps.removal.remove(uid, pod, seen, signal);
+    if (!isClean) return again(seconds(1), 'the runtime still holds parts of the pod');
+    if (!memory.removalAsked) {
+      await reporter.askForRemoval(pod);
+      memory.removalAsked = true;
+      log.info('pod has ended and its removal is asked for', { pod: describePod(pod) });
+    }
+    return done;
+  }
+
+  /** A pod that is not wanted any more, or was never known to be. */
+  async function putAway(uid: string, memory: PodMemory | undefined, signal: AbortSignal): Promise<Next> {
+    const seen = await observer.observe(uid, signal);
+    const plan = deps.removal.plan(memory?.pod, seen);
+    const known = memory ?? createPodMemory();
+    if (!plan.isOver) {
+      deps.expectChange();
+      await deps.carryOut.run({ pod: memory?.pod, uid, seen, actions: plan.actions, memory: known }, signal);
+      return again(seconds(1), 'containers of a removed pod are ending');
+    }
+    prober.forget(uid);
+    if (!(await deps.removal.remove(uid, memory?.pod, seen, signal))) return again(seconds(1), 'parts are left');
+    await deps.removal.removeLogs(memory?.pod);
+    reporter.forget(uid);
+    memories.delete(uid);
+    return done;
+  }
+
+  function nextLook(
+    pod: Pod,
+    memory: PodMemory,
+    plan: PodPlan,
+    result: { readonly failed: boolean; readonly retryAt: Instant | undefined },
+  ): Next {
+    const now = clock.now();
+    const started = parseTime(memory.status?.startTime);
+    const { activeDeadlineSeconds } = specOf(pod);
+    const looks: [Duration | undefined, string][] = [
+      [
+        result.failed ? backoffDelay(memory.failures - 1, { first: firstRetry, max: longestRetry }) : undefined,
+        'something failed',
+      ],
+      [result.retryAt && untilThen(result.retryAt, now), 'an image is not there'],
+      [plan.lookAgainAt && untilThen(plan.lookAgainAt, now), 'a restart backs off'],
+      [memory.renewAt && !plan.isOver ? untilThen(memory.renewAt, now) : undefined, 'volumes have to be refreshed'],
+      [
+        started !== undefined && activeDeadlineSeconds !== undefined && !memory.failure && !hasEnded(memory.status)
+          ? untilThen(plus(started, seconds(activeDeadlineSeconds)), now)
+          : undefined,
+        'the deadline of the pod',
+      ],
+    ];
+    let next: Next = done;
+    for (const [after, why] of looks) {
+      if (after !== undefined && (!next.again || after < next.after)) next = again(after, why);
+    }
+    return next;
+  }
+
+  return {
+    memoryOf,
+    reportAgain: (uid) => reporter.forget(uid),
+    async reconcile(uid, signal) {
+      const pod = pods.get(uid);
+      const memory = memories.get(uid);
+      try {
+        if (!pod) return await putAway(uid, memory, signal);
+        const known = memoryOf(uid);
+        known.pod = pod;
+        return await bringForward(uid, pod, known, signal);
+      } catch (error) {
+        if (!signal.aborted) log.debug('pod could not be looked at', { uid, reason: explain(error) });
+        throw error;
+      }
+    },
+  };
+}
+
+const hasEnded = (status: PodStatus | undefined): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** An init container that runs will end soon. */
+const awaitsInit = (pod: Pod, seen: SeenPod): boolean =>
+  allContainersOf(pod).some(({ name, restartPolicy }) => {
+    const isInit = specOf(pod).initContainers?.some((one) => one.name === name) && restartPolicy !== 'Always';
+    const latest = isInit ? latestContainer(seen, name) : undefined;
+    return latest !== undefined && isRunning(latest);
+  });

@@ -1,0 +1,45 @@
+// What a pod as a whole needs before its containers: directories, the resolver's configuration, the hosts file.
+import type { Files, HostFacts } from '@kedge/core/ports';
+import type { Pod } from '@kedge/model/k8s-types';
+import type { PodSandboxConfig } from '@kedge/wire/cri';
+import type { EdgedConfig } from '../config.ts';
+import { parseResolvConf, podDns } from '../network/dns-config.ts';
+import { formatHostsFile } from '../network/hosts-file.ts';
+import type { PodPaths } from '../runtime/pod-paths.ts';
+import { sandboxConfig } from '../runtime/sandbox-config.ts';
+import { specOf, uidOf } from './pod-spec.ts';
+
+export interface PodSetup {
+  /** Makes the pod's directories too. */
+  sandbox(pod: Pod, attempt: number): Promise<PodSandboxConfig>;
+  writeHostsFile(pod: Pod, addresses: readonly string[]): Promise<void>;
+  hostAddresses(): readonly string[];
+}
+
+export function createPodSetup(deps: {
+  files: Files;
+  paths: PodPaths;
+  config: EdgedConfig;
+  facts: () => HostFacts;
+}): PodSetup {
+  const { files, paths, config, facts } = deps;
+  return {
+    async sandbox(pod, attempt) {
+      await files.makeDirectory(paths.podDirectory(uidOf(pod)), { mode: 0o750 });
+      await files.makeDirectory(paths.logDirectory(pod), { mode: 0o755 });
+      const host = parseResolvConf((await files.readText(config.resolvConf)) ?? '');
+      const { clusterDomain, clusterDns } = config;
+      const dns = podDns(pod, { clusterDomain, clusterDns, host });
+      return sandboxConfig(pod, attempt, { settings: config, paths, dns });
+    },
+    async writeHostsFile(pod, addresses) {
+      const hostFile = specOf(pod).hostNetwork ? ((await files.readText('/etc/hosts')) ?? '') : '';
+      const text = formatHostsFile(pod, { addresses, clusterDomain: config.clusterDomain, hostFile });
+      const path = paths.hostsFile(uidOf(pod));
+      // Containers hold the file itself, not its name: it is written once and not replaced under them.
+      if ((await files.info(path)) === undefined) await files.append(path, text);
+      else if ((await files.readText(path)) !== text) await files.writeAtomically(path, text);
+    },
+    hostAddresses: () => (config.nodeIp === undefined ? facts().addresses.slice(0, 1) : [config.nodeIp]),
+  };
+}

@@ -1,0 +1,50 @@
+// Small readings of a pod's spec that planning, status and set-up share.
+import { type Duration, seconds } from '@kedge/core/time';
+import type { Container, Pod, PodSpec } from '@kedge/model/k8s-types';
+
+const emptySpec: PodSpec = { containers: [] };
+
+export const specOf = (pod: Pod): PodSpec => pod.spec ?? emptySpec;
+export const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
+export const restartPolicyOf = (pod: Pod): string => specOf(pod).restartPolicy ?? 'Always';
+export const initContainersOf = (pod: Pod): readonly Container[] => specOf(pod).initContainers ?? [];
+export const allContainersOf = (pod: Pod): readonly Container[] => [
+  ...initContainersOf(pod),
+  ...specOf(pod).containers,
+];
+export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
+
+/** An init container that stays, alongside the others. */
+export const isSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
+
+/** How pods are written in messages: `name_namespace(uid)`. */
+export const describePod = (pod: Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}(${uidOf(pod)})`;
+
+/** How long containers get to end by themselves: what the deletion says, else the spec; at least a second. */
+export function gracePeriodOf(pod: Pod): Duration {
+  const asked = isTerminating(pod) ? pod.metadata.deletionGracePeriodSeconds : undefined;
+  return seconds(Math.max(1, asked ?? specOf(pod).terminationGracePeriodSeconds ?? 30));
+}
+
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+
+/** By the resources of all containers: limits that equal requests for both cpu and memory, some, or none at all. */
+export function qosClassOf(pod: Pod): QosClass {
+  if (pod.status?.qosClass !== undefined) return pod.status.qosClass as QosClass;
+  let hasAny = false;
+  let isGuaranteed = true;
+  for (const { resources } of allContainersOf(pod)) {
+    for (const name of ['cpu', 'memory']) {
+      const limit = amount(resources?.limits?.[name]);
+      const request = amount(resources?.requests?.[name]);
+      if (limit !== undefined || request !== undefined) hasAny = true;
+      if (limit === undefined || (request !== undefined && request !== limit)) isGuaranteed = false;
+    }
+  }
+  if (!hasAny) return 'BestEffort';
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/** A written zero asks for nothing. */
+const amount = (text: string | undefined): string | undefined =>
+  text === undefined || text === '0' ? undefined : text;

@@ -1,0 +1,58 @@
+// What edged needs of its neighbours, in its own words; whoever wires the edge hands in parts that fit.
+import type { Instant } from '@kedge/core/time';
+import type { KubeObject } from '@kedge/model/k8s';
+import type { Event, Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { ObjectRef, Outcome, QuestionBody } from '@kedge/model/messages';
+
+/** The pods that this node is to run, as stored on it. */
+export interface DesiredPods {
+  list(): Iterable<Pod>;
+  get(uid: string): Pod | undefined;
+  listen(listener: { onPut(pod: Pod): void; onDelete(last: Pod): void }): () => void;
+}
+
+/** ConfigMaps and Secrets: from the node's store, from the cloud when it has none. */
+export interface Objects {
+  get(type: 'configmap' | 'secret', namespace: string, name: string, signal: AbortSignal): Promise<Outcome<KubeObject>>;
+  listen(
+    type: 'configmap' | 'secret',
+    listener: { onPut(object: KubeObject): void; onDelete(last: KubeObject): void },
+  ): () => void;
+}
+
+export interface TokenRequest {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod: { readonly name: string; readonly uid: string };
+  /** Empty: the audience of the API server. */
+  readonly audiences: readonly string[];
+  readonly expirationSeconds: number;
+}
+
+/** Service account tokens, kept while they are valid. */
+export interface Tokens {
+  request(
+    request: TokenRequest,
+    signal: AbortSignal,
+  ): Promise<Outcome<{ readonly token: string; readonly expiresAt: Instant }>>;
+}
+
+/** Reports that reach the cloud sooner or later; a promise resolves once the report is on disk. */
+export interface Outbox {
+  podStatus(report: { readonly ref: ObjectRef; readonly uid: string; readonly status: PodStatus }): Promise<void>;
+  /** The pod has ended here and may be removed from the API. Goes out after the statuses before it. */
+  podDelete(report: { readonly ref: ObjectRef; readonly uid: string }): Promise<void>;
+  /** A strategic merge patch of the Node's status. Not kept over a restart: the newest is computed again. */
+  nodeStatus(report: { readonly ref: ObjectRef; readonly patch: string }): void;
+  event(report: { readonly ref: ObjectRef; readonly event: Event; readonly change: 'insert' | 'update' }): void;
+}
+
+export interface Asks {
+  /** Rejects only when `signal` aborts. */
+  ask<T = KubeObject>(question: QuestionBody, signal: AbortSignal): Promise<Outcome<T>>;
+}
+
+export interface Link {
+  readonly isOnline: boolean;
+  listen(listener: (isOnline: boolean) => void): () => void;
+}

@@ -1,0 +1,49 @@
+// A container in the words of the container runtime.
+import type { Container, Pod } from '@kedge/model/k8s-types';
+import { type ContainerConfig, type Mount } from '@kedge/wire/cri';
+import { expand } from '../env/expand.ts';
+import { containerAnnotations, containerLabels } from './labels.ts';
+import type { PodPaths } from './pod-paths.ts';
+import { linuxResources } from './resources.ts';
+import { containerSecurity } from './security-context.ts';
+
+export interface ContainerParts {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly restartCount: number;
+  /** What the runtime calls the image that was found or pulled. */
+  readonly imageRef: string;
+  readonly environment: ReadonlyMap<string, string>;
+  readonly mounts: readonly Mount[];
+}
+
+export interface ContainerSettings {
+  readonly site: string;
+  readonly memoryCapacity: number;
+  readonly paths: PodPaths;
+}
+
+export function containerConfig(parts: ContainerParts, settings: ContainerSettings): ContainerConfig {
+  const { pod, container, restartCount, environment } = parts;
+  const expanded = (texts: readonly string[] | undefined): string[] =>
+    (texts ?? []).map((text) => expand(text, environment));
+  return {
+    metadata: { name: container.name, attempt: restartCount },
+    image: { image: parts.imageRef, userSpecifiedImage: container.image },
+    command: expanded(container.command),
+    args: expanded(container.args),
+    workingDir: container.workingDir,
+    envs: [...environment].map(([key, value]) => ({ key, value })),
+    mounts: [...parts.mounts],
+    labels: containerLabels(pod, container, settings.site),
+    annotations: containerAnnotations(pod, container, restartCount),
+    logPath: settings.paths.logFile(container.name, restartCount),
+    stdin: container.stdin,
+    stdinOnce: container.stdinOnce,
+    tty: container.tty,
+    linux: {
+      resources: linuxResources(container, { pod, memoryCapacity: settings.memoryCapacity }),
+      securityContext: containerSecurity(pod, container, settings.paths.seccompProfiles),
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// CPU and memory of a container as the kernel is told, and the cgroup a pod lives in.
+import { quantity, quantityMillis, quantityUnits } from '@kedge/model/k8s-quantity';
+import type { Container, Pod, ResourceRequirements } from '@kedge/model/k8s-types';
+import type { LinuxContainerResources } from '@kedge/wire/cri';
+import { type QosClass, qosClassOf, uidOf } from '../pod/pod-spec.ts';
+
+const cpuPeriod = 100_000;
+const minShares = 2;
+const maxShares = 262_144;
+const minQuota = 1_000;
+
+export const milliCpu = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(quantityMillis(quantity(text)));
+export const bytesOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(quantityUnits(quantity(text)));
+
+export function linuxResources(
+  container: Container,
+  { pod, memoryCapacity }: { pod: Pod; memoryCapacity: number },
+): LinuxContainerResources {
+  const { limits, requests } = container.resources ?? {};
+  const cpuLimit = milliCpu(limits?.['cpu']);
+  const cpuRequest = milliCpu(requests?.['cpu']) ?? cpuLimit ?? 0;
+  const memoryLimit = bytesOf(limits?.['memory']);
+  const quota = cpuLimit ? Math.max(minQuota, Math.floor((cpuLimit * cpuPeriod) / 1_000)) : 0;
+  return {
+    cpuPeriod: BigInt(cpuPeriod),
+    cpuQuota: BigInt(quota),
+    cpuShares: BigInt(Math.min(maxShares, Math.max(minShares, Math.floor((cpuRequest * 1_024) / 1_000)))),
+    memoryLimitInBytes: BigInt(memoryLimit ?? 0),
+    oomScoreAdj: BigInt(oomScoreAdjust(qosClassOf(pod), container.resources, memoryCapacity)),
+  };
+}
+
+/** Who goes first when memory runs out: the less a burstable container asked for, the sooner. */
+export function oomScoreAdjust(qos: QosClass, resources: ResourceRequirements | undefined, capacity: number): number {
+  if (qos === 'Guaranteed') return -997;
+  if (qos === 'BestEffort') return 1_000;
+  const requested = bytesOf(resources?.requests?.['memory']) ?? 0;
+  return Math.min(999, Math.max(3, 1_000 - Math.floor((1_000 * requested) / Math.max(1, capacity))));
+}
+
+/** `/kubepods/burstable/pod<uid>`, or a systemd slice that nests the same way. */
+export function podCgroup(pod: Pod, { cgroupRoot, cgroupDriver }: CgroupSettings): string {
+  const qos = qosClassOf(pod);
+  const level = qos === 'Guaranteed' ? [] : [qos === 'Burstable' ? 'burstable' : 'besteffort'];
+  const name = `pod${uidOf(pod)}`;
+  if (cgroupDriver === 'cgroupfs') return [cgroupRoot, ...level, name].join('/');
+  const path = [...cgroupRoot.split('/').filter((part) => part !== ''), ...level, name.replaceAll('-', '_')];
+  return `${path.join('-')}.slice`;
+}
+
+export interface CgroupSettings {
+  readonly cgroupRoot: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+}

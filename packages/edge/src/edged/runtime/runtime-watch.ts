@@ -1,0 +1,125 @@
+// Notices that a container or sandbox changed and says which pod it belongs to. Follows the runtime's events where it
+// has them; asks for all states otherwise, several times a second while something is expected to happen and once in a
+// while when nothing is. Either way an event only means "look again".
+import { explain } from '@kedge/core/errors';
+import { Wakeup } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import { type Clock, type Duration, milliseconds, minutes, plus, seconds } from '@kedge/core/time';
+import type { Cri } from '@kedge/wire/cri';
+import { rpcCodeOf } from '@kedge/wire/rpc';
+import { labels } from './labels.ts';
+import type { Observer } from './observe.ts';
+
+export interface RuntimeWatch {
+  /** Runs until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Something will change soon. */
+  expectChange(): void;
+  readonly isReachable: boolean;
+}
+
+export interface RuntimeWatchDeps {
+  readonly cri: Cri;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly site: string;
+  readonly observer: Observer;
+  readonly changed: (uid: string) => void;
+  /** The runtime answers again, or for the first time: everything may be different. */
+  readonly returned: () => void;
+}
+
+export const busyPoll = milliseconds(150);
+export const idlePoll = seconds(1);
+/** With events, states are compared rarely: only in case one got lost. */
+const pollBesideEvents = minutes(1);
+const busyFor = seconds(3);
+
+export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
+  const { cri, clock, log, observer, changed } = deps;
+  const wakeup = new Wakeup();
+  let busyUntil = clock.now();
+  let hasEvents = false;
+  let isReachable = false;
+  let states: ReadonlyMap<string, number> = new Map();
+  let owners: ReadonlyMap<string, string> = new Map();
+
+  async function compare(signal: AbortSignal): Promise<void> {
+    const [containers, sandboxes] = await Promise.all([
+      cri.containerStates({ signal, timeout: seconds(10) }),
+      cri.sandboxStates({ signal, timeout: seconds(10) }),
+    ]);
+    const now = new Map<string, number>([...containers, ...sandboxes]);
+    const moved = [...now].filter(([id, state]) => states.get(id) !== state).map(([id]) => id);
+    const gone = [...states.keys()].filter((id) => !now.has(id));
+    if (moved.length > 0 || gone.length > 0) {
+      const before = owners;
+      // Others may use the same runtime: their containers have no owner here.
+      if (moved.some((id) => !owners.has(id)) || gone.length > 0) owners = await observer.owners(signal);
+      for (const id of [...moved, ...gone]) {
+        const uid = owners.get(id) ?? before.get(id);
+        if (uid) changed(uid);
+      }
+      states = now;
+    }
+    if (!isReachable) {
+      isReachable = true;
+      log.info('container runtime answers', { count: now.size });
+      deps.returned();
+    }
+  }
+
+  async function pause(signal: AbortSignal): Promise<void> {
+    const isBusy = clock.now() < busyUntil;
+    const wait: Duration = isBusy ? busyPoll : hasEvents ? pollBesideEvents : idlePoll;
+    const woken = new AbortController();
+    const stop = AbortSignal.any([signal, woken.signal]);
+    const ends = [clock.sleep('states of containers', wait, stop).catch(() => undefined)];
+    if (!isBusy) ends.push(wakeup.wait(stop).catch(() => undefined));
+    await Promise.race(ends);
+    woken.abort();
+  }
+
+  async function poll(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await compare(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isReachable || states.size === 0) log.warn('container runtime does not answer', { reason: explain(error) });
+        isReachable = false;
+      }
+      await pause(signal);
+    }
+  }
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const event of cri.containerEvents({ signal })) {
+          hasEvents = true;
+          const { labels: of } = event.podSandboxStatus ?? {};
+          const uid = of?.[labels.site] === deps.site ? of[labels.podUid] : undefined;
+          if (uid) changed(uid);
+        }
+      } catch (error) {
+        if (rpcCodeOf(error) === 'UNIMPLEMENTED') return;
+      }
+      hasEvents = false;
+      await clock.sleep('events of containers', seconds(5), signal).catch(() => undefined);
+    }
+  }
+
+  return {
+    async run(signal) {
+      await Promise.all([poll(signal), follow(signal)]);
+    },
+    expectChange() {
+      busyUntil = plus(clock.now(), busyFor);
+      wakeup.wake();
+    },
+    get isReachable() {
+      return isReachable;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+// The status of a pod, computed from what it should be and what is seen of it. Pure, and the same input gives the same
+// value: whoever reports compares it with what was reported before.
+import { type Instant, toTime } from '@kedge/core/time';
+import type { Container, ContainerStatus, Pod, PodStatus } from '@kedge/model/k8s-types';
+import { initContainersOf, qosClassOf, specOf } from '../pod/pod-spec.ts';
+import { type ContainerFacts, containerStatus } from './container-status.ts';
+import { type Phase, podPhase } from './phase.ts';
+import { podConditions } from './pod-conditions.ts';
+
+export interface PodStatusInput extends ContainerFacts {
+  readonly pod: Pod;
+  readonly now: Instant;
+  /** As last reported; what the API has, after a restart. */
+  readonly previous: PodStatus | undefined;
+  readonly hostIps: readonly string[];
+  readonly isOver: boolean;
+  /** Why the pod failed as a whole. */
+  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+}
+
+export function podStatus(input: PodStatusInput): PodStatus {
+  const { pod, previous, seen, failure, now } = input;
+  const hasInit = initContainersOf(pod).length > 0;
+  const reported = new Map(
+    [...(previous?.initContainerStatuses ?? []), ...(previous?.containerStatuses ?? [])].map((one) => [one.name, one]),
+  );
+  const statusOf = (container: Container, isInit: boolean): ContainerStatus =>
+    containerStatus({
+      ...input,
+      container,
+      isInit,
+      whileAbsent: hasInit ? 'PodInitializing' : 'ContainerCreating',
+      previous: reported.get(container.name),
+    });
+  const initStatuses = initContainersOf(pod).map((container) => statusOf(container, true));
+  const statuses = specOf(pod).containers.map((container) => statusOf(container, false));
+
+  const phase = failure ? 'Failed' : keepEnd(previous, podPhase({ pod, initStatuses, statuses, isOver: input.isOver }));
+  const sandbox = seen.sandboxes[0];
+  const addresses = specOf(pod).hostNetwork ? input.hostIps.slice(0, 1) : (sandbox?.addresses ?? []);
+  const hasNetwork = sandbox?.isReady === true && addresses.length > 0;
+  const podIps = hasNetwork ? addresses : (previous?.podIPs ?? []).map(({ ip }) => ip);
+  const [hostIp] = input.hostIps;
+  return {
+    phase,
+    ...(failure ? { reason: failure.reason, message: failure.message } : kept(previous, phase)),
+    conditions: podConditions({
+      pod,
+      phase,
+      hasNetwork,
+      initStatuses,
+      statuses,
+      previous: previous?.conditions ?? pod.status?.conditions ?? [],
+      now,
+    }),
+    ...(hostIp ? { hostIP: hostIp, hostIPs: input.hostIps.map((ip) => ({ ip })) } : {}),
+    ...(podIps[0] ? { podIP: podIps[0], podIPs: podIps.map((ip) => ({ ip })) } : {}),
+    startTime: previous?.startTime ?? pod.status?.startTime ?? toTime(now),
+    ...(hasInit ? { initContainerStatuses: initStatuses } : {}),
+    containerStatuses: statuses,
+    qosClass: qosClassOf(pod),
+  };
+}
+
+/** A pod that has ended does not come back. */
+function keepEnd(previous: PodStatus | undefined, phase: Phase): Phase {
+  return previous?.phase === 'Succeeded' || previous?.phase === 'Failed' ? previous.phase : phase;
+}
+
+function kept(previous: PodStatus | undefined, phase: Phase): Pick<PodStatus, 'reason' | 'message'> {
+  if (phase !== 'Failed' || !previous) return {};
+  const { reason, message } = previous;
+  return { ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
+}

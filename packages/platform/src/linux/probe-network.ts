@@ -1,0 +1,47 @@
+// Asks a container over the network: a TCP connection, or one HTTP GET on a connection of its own.
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import type { ProbeNetwork } from '@kedge/core/ports';
+
+const longestBody = 10 * 1_024;
+
+export function createProbeNetwork(): ProbeNetwork {
+  return {
+    connect({ host, port }, signal) {
+      return new Promise((resolve, reject) => {
+        signal.throwIfAborted();
+        const socket = connect({ host, port });
+        const onAbort = (): void => void socket.destroy(new Error('no connection in time'));
+        signal.addEventListener('abort', onAbort, { once: true });
+        socket.once('connect', () => socket.end()).once('error', reject);
+        socket.once('close', (hadError) => {
+          signal.removeEventListener('abort', onAbort);
+          if (!hadError) resolve();
+        });
+        socket.resume();
+      });
+    },
+    async get({ scheme, host, port, path, headers }, signal) {
+      // TLS is loaded by the first probe that needs it: most edges have none.
+      const { request } = scheme === 'https' ? await import('node:https') : { request: httpRequest };
+      const options = {
+        host,
+        port,
+        path: path.startsWith('/') ? path : `/${path}`,
+        headers: { 'user-agent': 'kube-probe/1.32', accept: '*/*', ...Object.fromEntries(headers) },
+        agent: false,
+        rejectUnauthorized: false,
+        signal,
+      };
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request(options, resolve).once('error', reject).end();
+      });
+      let body = '';
+      for await (const chunk of response.setEncoding('utf8')) {
+        body += chunk;
+        if (body.length > longestBody) break;
+      }
+      return { status: response.statusCode ?? 0, body: body.slice(0, longestBody) };
+    },
+  };
+}
