@@ -1,7 +1,7 @@
 // A Go edgecore beside our cloudcore: real ports, a private containerd, and nothing of it left on the host afterwards.
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream, existsSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { createLog, formatRecord } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
 import { days, hours, seconds } from '@kedge/core/time';
-import { type CloudIdentity } from '@kedge/engine/identity-cloud';
+import type { CloudIdentity } from '@kedge/engine/identity-cloud';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
 import {
@@ -151,7 +151,6 @@ export async function createGoEdge(
   });
   await mkdir(join(directory, 'manifests'), { recursive: true });
   const configFile = join(directory, 'edgecore.yaml');
-  await writeFile(configFile, stringify(config));
 
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
@@ -160,6 +159,8 @@ export async function createGoEdge(
     site,
     start() {
       const out = createWriteStream(logFile, { flags: 'a' });
+      // Written anew every time: edgecore takes the token out, and empty lists with it.
+      writeFileSync(configFile, stringify(config));
       child = spawn(edgecoreOf(version), ['--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
       child.stdout?.pipe(out, { end: false });
       child.stderr?.pipe(out, { end: false });

@@ -1,7 +1,7 @@
 // What pods refer to, and which nodes need it; the table kept step by step equals one made anew at the end.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { nodeName } from '@kedge/model/k8s';
 import type { Pod, PodSpec } from '@kedge/model/k8s-types';
 import { Locations } from './locations.ts';
