@@ -97,6 +97,7 @@ class Replay {
 
   async play(name: string): Promise<void> {
     const frames = readRecording(name);
+    for (const { message } of frames) await this.#hadBefore(message);
     for (const [at, { dir, message }] of frames.entries()) {
       if (dir === 'edge>cloud')
         await this.#fromEdge(
@@ -106,6 +107,13 @@ class Replay {
       else if (message.header.parent_msg_id === undefined) await this.#pushed(message);
       else this.#answered(message);
     }
+  }
+
+  /** ConfigMaps and Secrets that the edge asks for were there before the pod that refers to them. */
+  async #hadBefore({ header, route, content }: RawMessage): Promise<void> {
+    const [, type = ''] = (route.resource ?? '').split('/');
+    const isAnswer = header.parent_msg_id !== undefined && typeof content === 'object';
+    if (isAnswer && (type === 'configmap' || type === 'secret')) await this.#put(type, content as KubeObject);
   }
 
   async #fromEdge(message: RawMessage, later: readonly RawMessage[]): Promise<void> {
@@ -197,7 +205,8 @@ class Replay {
     const before = this.#lastPushed.get(route.resource ?? '');
     const isEcho = route.operation === 'update' && before && significance(before, object) !== 'desired';
     this.#lastPushed.set(route.resource ?? '', object);
-    if (isEcho) return;
+    // A pod's very last moment: whether a watch shows it is up to the API server.
+    if (isEcho || object.metadata.deletionGracePeriodSeconds === 0) return;
     if (route.operation === 'delete') {
       await this.#cloud.kube
         .delete(collections[type]!, { namespace, name }, { gracePeriodSeconds: 0 })

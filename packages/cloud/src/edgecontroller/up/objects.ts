@@ -62,7 +62,8 @@ export function createObjectUp(deps: ObjectUpDeps) {
       const request = { ...message.request, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
       const subresource = { name: message.serviceAccount, subresource: 'token' };
       const issued = await kube.create(serviceAccounts, message.namespace, request, { subresource, signal });
-      const token = { ...issued, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
+      const metadata = { name: message.serviceAccount, namespace: message.namespace, ...issued.metadata };
+      const token = { ...issued, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata };
       return { outcome: { ok: true, value: token } };
     },
 
