@@ -1,0 +1,81 @@
+// What the scheduler reads of a pod again and again, computed once per version of the pod.
+import { type Instant, parseTime } from '@kedge/core/time';
+import { objectKey } from '@kedge/model/k8s';
+import { addAmounts, type Amounts, podRequests } from '@kedge/model/k8s-scheduling';
+import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '@kedge/model/k8s-types';
+
+export interface HostPort {
+  readonly protocol: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface PodFacts {
+  readonly key: string;
+  readonly pod: Pod;
+  readonly namespace: string;
+  readonly priority: number;
+  readonly createdAt: Instant | undefined;
+  readonly requests: Amounts;
+  /** Requests with a floor, so that pods that ask for nothing still spread. */
+  readonly scoredRequests: Amounts;
+  readonly hostPorts: readonly HostPort[];
+  readonly affinity: readonly PodAffinityTerm[];
+  readonly antiAffinity: readonly PodAffinityTerm[];
+  readonly preferredAffinity: readonly WeightedPodAffinityTerm[];
+  readonly preferredAntiAffinity: readonly WeightedPodAffinityTerm[];
+}
+
+const floor: Amounts = new Map([
+  ['cpu', 100],
+  ['memory', 200 * 1024 * 1024],
+]);
+
+const facts = new WeakMap<Pod, PodFacts>();
+
+export function podFacts(pod: Pod): PodFacts {
+  const known = facts.get(pod);
+  if (known) return known;
+  const computed = compute(pod);
+  facts.set(pod, computed);
+  return computed;
+}
+
+function compute(pod: Pod): PodFacts {
+  const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
+  const requests = podRequests(pod.spec);
+  return {
+    key: objectKey(pod),
+    pod,
+    namespace: pod.metadata.namespace ?? '',
+    priority: pod.spec?.priority ?? 0,
+    createdAt: parseTime(pod.metadata.creationTimestamp),
+    requests,
+    scoredRequests: new Map([...floor, ...[...requests].filter(([, amount]) => amount > 0)]),
+    hostPorts: hostPortsOf(pod),
+    affinity: podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    antiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    preferredAffinity: podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
+    preferredAntiAffinity: podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
+  };
+}
+
+function hostPortsOf({ spec }: Pod): HostPort[] {
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) =>
+    ports
+      .filter(({ hostPort }) => hostPort)
+      .map(({ protocol = 'TCP', hostIP, hostPort = 0 }) => ({
+        protocol,
+        address: hostIP || '0.0.0.0',
+        port: hostPort,
+      })),
+  );
+}
+
+/** The sum of what some pods ask for. */
+export const sumAmounts = (pods: Iterable<PodFacts>, of: (pod: PodFacts) => Amounts): Amounts => {
+  let total: Amounts = new Map();
+  for (const pod of pods) total = addAmounts(total, of(pod));
+  return total;
+};
