@@ -16,12 +16,26 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-export async function startTestServer(options: { directory: string; port?: number; level?: LogLevel }): Promise<TestServer> {
+export async function startTestServer(options: {
+  directory: string;
+  port?: number;
+  level?: LogLevel;
+}): Promise<TestServer> {
   const { directory, port = 0, level = 'error' } = options;
   await mkdir(directory, { recursive: true });
   const log = createLog({ now: systemClock.now, write: (record) => console.error(formatRecord(record)), level });
-  const database = openDatabase({ path: join(directory, 'state.db'), migrations: apiStoreMigrations, durability: 'full' });
-  const store = createApiStore({ database, clock: systemClock, keepFor: minutes(5), keepEvents: 10_000, recentBytes: 4 << 20 });
+  const database = openDatabase({
+    path: join(directory, 'state.db'),
+    migrations: apiStoreMigrations,
+    durability: 'full',
+  });
+  const store = createApiStore({
+    database,
+    clock: systemClock,
+    keepFor: minutes(5),
+    keepEvents: 10_000,
+    recentBytes: 4 << 20,
+  });
   const random = createRandom();
   const server = await createApiServer(
     {

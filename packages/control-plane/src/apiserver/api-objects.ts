@@ -53,7 +53,14 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
   const partOf = ({ subresource }: ObjectTarget): Part | undefined =>
     subresource === undefined ? 'main' : subresource === 'status' ? 'status' : undefined;
 
-  async function apply(kind: Kind, target: ObjectTarget, patch: Patch, part: Part, options: WriteOptions, call: Call): Promise<Written> {
+  async function apply(
+    kind: Kind,
+    target: ObjectTarget,
+    patch: Patch,
+    part: Part,
+    options: WriteOptions,
+    call: Call,
+  ): Promise<Written> {
     const applied = await readPatchDocument(patch);
     if (!isObject(applied)) throw fail('BadRequest', 'error decoding YAML: it must be an object');
     const given = { ...applied, metadata: { ...(applied['metadata'] as object | undefined) } } as KubeObject;
@@ -77,7 +84,11 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
       );
     } catch (error) {
       if (part !== 'main' || !isStatus(error, 'NotFound') || error.status.details?.name !== name) throw error;
-      if (wanted.metadata.uid) throw fail('Conflict', `uid mismatch: the provided object specified uid ${wanted.metadata.uid}, and no existing object was found`);
+      if (wanted.metadata.uid)
+        throw fail(
+          'Conflict',
+          `uid mismatch: the provided object specified uid ${wanted.metadata.uid}, and no existing object was found`,
+        );
       const created = applyFields(kind, undefined, wanted, manager, options.force);
       return writer.create({ kind, namespace }, created, options, call, 'apply');
     }

@@ -5,11 +5,27 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
 import { type Clock, minutes } from '@kedge/core/time';
-import { type ApiUser, createKubeApiHandler, createOpenApi, type Gatekeeper, type Gzip, type ObjectApi, plainLayout } from '@kedge/engine/kube-api';
+import {
+  type ApiUser,
+  createKubeApiHandler,
+  createOpenApi,
+  type Gatekeeper,
+  type Gzip,
+  type ObjectApi,
+  plainLayout,
+} from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { GroupVersionResource, KubeObject } from '@kedge/model/k8s';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
-import type { ClusterRole, ClusterRoleBinding, CustomResourceDefinition, Pod, PriorityClass, Role, RoleBinding } from '@kedge/model/k8s-types';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  CustomResourceDefinition,
+  Pod,
+  PriorityClass,
+  Role,
+  RoleBinding,
+} from '@kedge/model/k8s-types';
 import { joinAdmission } from './admission/admission.ts';
 import { certificateRequestUser } from './admission/certificate-requests.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
@@ -109,7 +125,14 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
   const services = createServiceAddresses({ random, cidr: config.serviceCidr, nodePorts: config.nodePorts });
   const pki = await openPki(deps, {
     directory: config.pkiDirectory,
-    dnsNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...config.names],
+    dnsNames: [
+      'localhost',
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      'kubernetes.default.svc.cluster.local',
+      ...config.names,
+    ],
     addresses: [...new Set(['127.0.0.1', services.apiAddress, config.advertiseAddress, ...config.addresses])],
   });
   const tokens = await openTokenSigner(pki.tokenKeys, config.issuer);
@@ -120,13 +143,24 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     roleBindings: collections.all<RoleBinding>('rolebindings.rbac.authorization.k8s.io'),
     clusterRoleBindings: collections.all<ClusterRoleBinding>('clusterrolebindings.rbac.authorization.k8s.io'),
   }));
-  const nodeAuthorizer = createNodeAuthorizer((node) => collections.where<Pod>('pods', `"nodeName":${JSON.stringify(node)}`));
+  const nodeAuthorizer = createNodeAuthorizer((node) =>
+    collections.where<Pod>('pods', `"nodeName":${JSON.stringify(node)}`),
+  );
   const authorizer = joinAuthorizers([nodeAuthorizer, rbac]);
-  const authenticator = createAuthenticator({ clock, tokens, audience: config.issuer, read: (resource, namespace, name) => collections.get(resource, namespace, name) });
+  const authenticator = createAuthenticator({
+    clock,
+    tokens,
+    audience: config.issuer,
+    read: (resource, namespace, name) => collections.get(resource, namespace, name),
+  });
   const admission = joinAdmission([
     namespaceLifecycle((name) => collections.get('namespaces', '', name)),
     nodeRestriction,
-    serviceAccounts({ clock, random, readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name) }),
+    serviceAccounts({
+      clock,
+      random,
+      readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name),
+    }),
     podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
     defaultTolerations,
     certificateRequestUser,
@@ -151,7 +185,8 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     admission,
     onWritten,
     checkCreate(kind, namespace) {
-      if (namespace !== undefined) demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
+      if (namespace !== undefined)
+        demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
     },
   });
   const remove = createRemover({ store, clock, admission, onWritten });
@@ -172,7 +207,13 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     system: systemUser,
   });
   const budgetKind = kindOf({ group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' });
-  const podDeps = { clock, reader, writer, remove, budgets: (namespace: string) => ({ kind: budgetKind, items: collections.in(budgetKind.collection, namespace) }) };
+  const podDeps = {
+    clock,
+    reader,
+    writer,
+    remove,
+    budgets: (namespace: string) => ({ kind: budgetKind, items: collections.in(budgetKind.collection, namespace) }),
+  };
   const boundKinds = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' } as const;
   const binding = createBinding(podDeps);
 
@@ -196,14 +237,24 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         audience: config.issuer,
         reader,
         readBound: (kind, namespace, name) =>
-          reader.get(kindOf({ group: '', version: 'v1', resource: boundKinds[kind as keyof typeof boundKinds] }), namespace || undefined, name).object,
+          reader.get(
+            kindOf({ group: '', version: 'v1', resource: boundKinds[kind as keyof typeof boundKinds] }),
+            namespace || undefined,
+            name,
+          ).object,
       }),
     },
     questions: {
       ...createReviews({ authenticator, authorizer, audience: config.issuer, rulesFor: rbac.rulesFor }),
       async bindings(body, namespace, call) {
         const kind = kindOf({ group: '', version: 'v1', resource: 'pods' });
-        const options = { dryRun: false, fieldManager: 'binding', fieldValidation: 'Ignore', force: false, duplicates: [] } as const;
+        const options = {
+          dryRun: false,
+          fieldManager: 'binding',
+          fieldValidation: 'Ignore',
+          force: false,
+          duplicates: [],
+        } as const;
         await binding.create!({ kind, namespace, name: body.metadata.name ?? '' }, body, options, call);
         return success(201);
       },
@@ -218,7 +269,12 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       catalog: kinds,
       objects,
       gatekeeper,
-      openApi: createOpenApi({ catalog: kinds, definitions: published, title: 'Kubernetes', version: versionInfo.gitVersion }),
+      openApi: createOpenApi({
+        catalog: kinds,
+        definitions: published,
+        title: 'Kubernetes',
+        version: versionInfo.gitVersion,
+      }),
       random: () => random.next(),
       version: versionInfo,
       health: [{ name: 'storage', check: () => storageProblem(store) }],
@@ -289,7 +345,10 @@ function storageProblem(store: ObjectStore): string | undefined {
   }
 }
 
-function bootstrapApi(api: KubeApi, collections: ReturnType<typeof createCollections>): Parameters<typeof createDefaultObjects>[0] {
+function bootstrapApi(
+  api: KubeApi,
+  collections: ReturnType<typeof createCollections>,
+): Parameters<typeof createDefaultObjects>[0] {
   const collection = ({ group, resource }: GroupVersionResource): string => (group ? `${resource}.${group}` : resource);
   return {
     get: (of, namespace, name) => collections.get(collection(of), namespace ?? '', name),

@@ -35,7 +35,11 @@ const never = new AbortController().signal;
 export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
   const { objects, catalog, authorizer } = deps;
 
-  function enter(of: GroupVersionResource, at: Omit<Attributes & { isResource: true }, 'isResource' | 'group' | 'resource'>, options: CallOptions = {}) {
+  function enter(
+    of: GroupVersionResource,
+    at: Omit<Attributes & { isResource: true }, 'isResource' | 'group' | 'resource'>,
+    options: CallOptions = {},
+  ) {
     const resource = catalog.find(of);
     if (!resource || (at.subresource && !Object.hasOwn(resource.subresources, at.subresource))) {
       throw fail('NotFound', 'the server could not find the requested resource');
@@ -58,7 +62,12 @@ export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
     force: false,
     duplicates: [],
   };
-  const at = (resource: ServedResource, namespace: string | undefined, name: string, subresource?: string): ObjectTarget => ({
+  const at = (
+    resource: ServedResource,
+    namespace: string | undefined,
+    name: string,
+    subresource?: string,
+  ): ObjectTarget => ({
     resource,
     namespace: resource.namespaced ? namespace : undefined,
     name,
@@ -73,7 +82,11 @@ export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
     },
     async list(of, selection = {}, options) {
       const { namespace } = selection;
-      const { resource, call } = enter(of, { verb: 'list', namespace: namespace ?? '', name: '', subresource: '' }, options);
+      const { resource, call } = enter(
+        of,
+        { verb: 'list', namespace: namespace ?? '', name: '', subresource: '' },
+        options,
+      );
       const listing = await objects.list({ resource, namespace }, newest(filterOf(resource, selection)), call);
       const items: KubeObject[] = [];
       for await (const page of listing.pages()) for (const { object } of page) items.push(object);
@@ -81,20 +94,34 @@ export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
     },
     async *watch(of, selection, resourceVersion, signal) {
       const { namespace } = selection;
-      const { resource, call } = enter(of, { verb: 'watch', namespace: namespace ?? '', name: '', subresource: '' }, { signal });
+      const { resource, call } = enter(
+        of,
+        { verb: 'watch', namespace: namespace ?? '', name: '', subresource: '' },
+        { signal },
+      );
       yield* follow(objects, { resource, namespace }, filterOf(resource, selection), resourceVersion, call);
     },
     async create(of, namespace, object, options = {}) {
       const { name = '', subresource = '' } = options.subresource ?? {};
       const { resource, call } = enter(of, { verb: 'create', namespace: namespace ?? '', name, subresource }, options);
-      const written = await objects.create(at(resource, namespace, name, subresource || undefined), typed(resource, object, subresource), write, call);
+      const written = await objects.create(
+        at(resource, namespace, name, subresource || undefined),
+        typed(resource, object, subresource),
+        write,
+        call,
+      );
       return written.document.object;
     },
     async update(of, object, options = {}) {
       const { namespace, name = '' } = object.metadata;
       const { subresource = '' } = options;
       const { resource, call } = enter(of, { verb: 'update', namespace: namespace ?? '', name, subresource }, options);
-      const written = await objects.update(at(resource, namespace, name, subresource || undefined), typed(resource, object, subresource), write, call);
+      const written = await objects.update(
+        at(resource, namespace, name, subresource || undefined),
+        typed(resource, object, subresource),
+        write,
+        call,
+      );
       return written.document.object;
     },
     async patch(of, { namespace, name, subresource = '' }, type, document, options = {}) {
@@ -104,7 +131,11 @@ export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
       return (await objects.patch(target, { type, text: document }, how, call)).document.object;
     },
     async delete(of, { namespace, name }, options = {}) {
-      const { resource, call } = enter(of, { verb: 'delete', namespace: namespace ?? '', name, subresource: '' }, options);
+      const { resource, call } = enter(
+        of,
+        { verb: 'delete', namespace: namespace ?? '', name, subresource: '' },
+        options,
+      );
       const how: RemoveOptions = {
         dryRun: false,
         gracePeriodSeconds: options.gracePeriodSeconds,
@@ -167,7 +198,12 @@ async function* follow(
   }
 }
 
-async function raw(deps: LocalApiDeps, user: ApiUser, url: string, signal: AbortSignal): Promise<{ status: number; body: string }> {
+async function raw(
+  deps: LocalApiDeps,
+  user: ApiUser,
+  url: string,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
   const [path = '', query = ''] = url.split('?');
   let answered = { status: 500, body: '' };
   const request: ServerRequest = {

@@ -53,7 +53,12 @@ function entriesOf({ spec: { group, names, versions } }: CustomResourceDefinitio
         const definition: Definition = {
           ...declared,
           type: 'object',
-          properties: { ...declared.properties, apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: objectMeta },
+          properties: {
+            ...declared.properties,
+            apiVersion: { type: 'string' },
+            kind: { type: 'string' },
+            metadata: objectMeta,
+          },
           'x-kubernetes-group-version-kind': [{ group, version, kind: names.kind }],
         };
         const entry = { gvk: `${apiVersionOf(group, version)} ${names.kind}`, definition };

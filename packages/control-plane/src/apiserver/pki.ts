@@ -79,7 +79,12 @@ async function openAuthority({ clock, files, keys, authorities }: PkiDeps, direc
   return authority;
 }
 
-async function openLeaf(deps: PkiDeps, path: string, authority: Authority, options: IssueOptions): Promise<KeyedCertificate> {
+async function openLeaf(
+  deps: PkiDeps,
+  path: string,
+  authority: Authority,
+  options: IssueOptions,
+): Promise<KeyedCertificate> {
   const { files } = deps;
   const certificatePem = await files.readText(`${path}.crt`);
   const keyText = await files.readText(`${path}.key`);
@@ -96,7 +101,8 @@ async function openLeaf(deps: PkiDeps, path: string, authority: Authority, optio
 function isStillGood({ clock, keys }: PkiDeps, pem: string, key: Secret<string>, options: IssueOptions): boolean {
   try {
     const info = keys.readCertificate(pem);
-    const hasAll = (have: readonly string[], want: readonly string[] = []): boolean => want.every((one) => have.includes(one));
+    const hasAll = (have: readonly string[], want: readonly string[] = []): boolean =>
+      want.every((one) => have.includes(one));
     return (
       info.notAfter - clock.now() > renewWithin &&
       hasAll(info.dnsNames, options.dnsNames) &&
@@ -118,7 +124,8 @@ async function openTokenKeys(files: Files, directory: string): Promise<Pki['toke
   return made;
 }
 
-const writeKey = (files: Files, path: string, text: string): Promise<void> => files.writeAtomically(path, text, { mode: 0o600 });
+const writeKey = (files: Files, path: string, text: string): Promise<void> =>
+  files.writeAtomically(path, text, { mode: 0o600 });
 
 /** A kubeconfig that needs no other file. */
 export function formatKubeconfig(server: string, pki: Pick<Pki, 'authority' | 'admin'>): string {
@@ -127,7 +134,9 @@ export function formatKubeconfig(server: string, pki: Pick<Pki, 'authority' | 'a
     {
       apiVersion: 'v1',
       kind: 'Config',
-      clusters: [{ name: named, cluster: { server, 'certificate-authority-data': btoa(pki.authority.certificatePem) } }],
+      clusters: [
+        { name: named, cluster: { server, 'certificate-authority-data': btoa(pki.authority.certificatePem) } },
+      ],
       users: [
         {
           name: 'kubernetes-admin',

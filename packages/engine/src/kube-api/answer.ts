@@ -23,6 +23,8 @@ export interface Answer {
   /** JSON text, sent as it is. */
   json(status: number, text: string, headers?: Headers): Promise<void>;
   plain(status: number, text: string): void;
+  /** 304: the client's copy is right. It carries no content type, or a cache would take that over. */
+  notModified(headers: Headers): void;
   status(status: Status, accepted?: Pick<Accepted, 'encoding' | 'pretty'>): Promise<void>;
   /** JSON text in pieces: in one go when it is small, else as it comes. */
   pieces(status: number, pieces: AsyncIterable<string>): Promise<void>;
@@ -89,6 +91,10 @@ export function createAnswer(request: ServerRequest, response: ServerResponse, d
     plain(status, text) {
       isSent = true;
       response.send(status, { ...heads('text/plain; charset=utf-8'), 'x-content-type-options': 'nosniff' }, text);
+    },
+    notModified(headers) {
+      isSent = true;
+      response.send(304, headers);
     },
     status: (status, accepted) => {
       const retry = status.details?.retryAfterSeconds;

@@ -82,7 +82,7 @@ async function sendJson(request: ServerRequest, answer: Answer, text: string): P
   );
   if (!takesJson) throw fail('NotAcceptable', 'only the following media types are accepted: application/json');
   const etag = `"${contentHash(text)}"`;
-  if (request.headers['if-none-match'] === etag) await answer.json(304, '', { etag });
+  if (request.headers['if-none-match'] === etag) answer.notModified({ etag, vary: 'Accept' });
   else await answer.json(200, text, { etag, vary: 'Accept' });
   return true;
 }

@@ -42,7 +42,7 @@ export function createPaths(deps: PathDeps): (request: ServerRequest, answer: An
     const etag = `"${contentHash(text)}"`;
     const headers = { etag, vary: 'Accept' };
     if (request.headers['if-none-match'] === etag) {
-      await answer.json(304, '', headers);
+      answer.notModified(headers);
       return true;
     }
     const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;

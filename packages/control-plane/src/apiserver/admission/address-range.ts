@@ -5,7 +5,8 @@ import { defineErrors } from '@kedge/core/errors';
 export const rangeErrors = defineErrors('APISERVER', {
   BAD_CIDR: {
     retry: 'never',
-    say: (d: { cidr: string }) => `"${d.cidr}" is not an IPv4 network with a prefix of 8 to 30 bits, such as 10.96.0.0/16`,
+    say: (d: { cidr: string }) =>
+      `"${d.cidr}" is not an IPv4 network with a prefix of 8 to 30 bits, such as 10.96.0.0/16`,
   },
 });
 
@@ -71,7 +72,8 @@ export function addressPool(cidr: string): NumberPool {
   const [address = '', bits = ''] = cidr.split('/');
   const base = parseIPv4(address);
   const prefix = Number(bits);
-  if (base === undefined || !Number.isInteger(prefix) || prefix < 8 || prefix > 30) throw rangeErrors.BAD_CIDR({ cidr });
+  if (base === undefined || !Number.isInteger(prefix) || prefix < 8 || prefix > 30)
+    throw rangeErrors.BAD_CIDR({ cidr });
   const size = 2 ** (32 - prefix);
   const start = Math.floor(base / size) * size;
   return new NumberPool(start + 1, start + size - 2);

@@ -4,7 +4,8 @@ import type { AdmissionStep } from './admission.ts';
 export const certificateRequestUser: AdmissionStep = {
   name: 'CertificateRequestUser',
   admit({ operation, kind, object, user }) {
-    if (operation !== 'create' || kind.collection !== 'certificatesigningrequests.certificates.k8s.io' || !object) return;
+    if (operation !== 'create' || kind.collection !== 'certificatesigningrequests.certificates.k8s.io' || !object)
+      return;
     object['spec'] = {
       ...(object['spec'] as object | undefined),
       username: user.name,

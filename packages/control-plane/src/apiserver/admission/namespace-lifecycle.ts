@@ -10,16 +10,29 @@ export function demandNamespace(namespace: string, read: (name: string) => KubeO
   const object = read(namespace);
   if (!object) throw fail('NotFound', `namespaces "${namespace}" not found`, { name: namespace, kind: 'namespaces' });
   if (!object.metadata.deletionTimestamp) return;
-  throw fail('Forbidden', `${what} is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`, {
-    causes: [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }],
-  });
+  throw fail(
+    'Forbidden',
+    `${what} is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+    {
+      causes: [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
+    },
+  );
 }
 
 export const namespaceLifecycle = (read: (name: string) => KubeObject | undefined): AdmissionStep => ({
   name: 'NamespaceLifecycle',
   admit({ operation, kind, namespace, name }) {
     if (operation === 'delete' && kind.collection === 'namespaces' && immortal.has(name)) {
-      throw fail('Forbidden', `namespaces "${name}" is forbidden: this namespace may not be deleted`, { name, kind: 'namespaces' });
+      throw fail('Forbidden', `namespaces "${name}" is forbidden: this namespace may not be deleted`, {
+        name,
+        kind: 'namespaces',
+      });
     }
     if (operation !== 'create' || namespace === undefined) return;
     const { group, resource } = kind.served;

@@ -12,13 +12,17 @@ export const nodeRestriction: AdmissionStep = {
     const node = nodeOf(user);
     if (node === undefined) return;
     const refuse = (why: string): never => {
-      throw fail('Forbidden', `${kind.served.resource} "${name}" is forbidden: node "${node}" ${why}`, { name, kind: kind.served.resource });
+      throw fail('Forbidden', `${kind.served.resource} "${name}" is forbidden: node "${node}" ${why}`, {
+        name,
+        kind: kind.served.resource,
+      });
     };
     if (kind.collection === 'nodes' && name !== node) refuse(`is not allowed to modify node "${name}"`);
     if (kind.collection === 'pods') {
       const bound = ((before ?? object)?.['spec'] as PodSpec | undefined)?.nodeName;
       if (bound !== node) refuse('can only write pods with spec.nodeName set to itself');
-      if (operation === 'create' && object?.metadata.annotations?.[mirrorAnnotation] === undefined) refuse('can only create mirror pods');
+      if (operation === 'create' && object?.metadata.annotations?.[mirrorAnnotation] === undefined)
+        refuse('can only create mirror pods');
     }
   },
 };

@@ -33,8 +33,10 @@ export const serviceAccounts = (deps: ServiceAccountDeps): AdmissionStep => ({
     // The old spelling of the same field; upstream keeps both in step.
     spec.serviceAccount = spec.serviceAccountName;
     const account = await awaitAccount(deps, namespace, spec.serviceAccountName, name, call);
-    if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length) spec.imagePullSecrets = account.imagePullSecrets;
-    if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec, deps.random);
+    if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length)
+      spec.imagePullSecrets = account.imagePullSecrets;
+    if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)
+      mountToken(spec, deps.random);
   },
 });
 
@@ -66,7 +68,10 @@ function mountToken(spec: PodSpec, random: Random): void {
   const volume = existing ?? tokenVolume(generatedName('kube-api-access-', random));
   if (!existing) spec.volumes = [...(spec.volumes ?? []), volume];
   for (const container of needs) {
-    container.volumeMounts = [...(container.volumeMounts ?? []), { name: volume.name, readOnly: true, mountPath: tokenMount }];
+    container.volumeMounts = [
+      ...(container.volumeMounts ?? []),
+      { name: volume.name, readOnly: true, mountPath: tokenMount },
+    ];
   }
 }
 
@@ -77,7 +82,11 @@ const tokenVolume = (name: string): Volume => ({
     sources: [
       { serviceAccountToken: { expirationSeconds: 3_607, path: 'token' } },
       { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+      {
+        downwardAPI: {
+          items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+        },
+      },
     ],
   },
 });
@@ -106,9 +115,14 @@ export const podPriority = (classes: () => readonly PriorityClass[]): AdmissionS
     if (!isNewPod(request) || !spec) return;
     const all = classes();
     const wanted = spec.priorityClassName;
-    const chosen = wanted ? all.find(({ metadata }) => metadata?.name === wanted) : all.find(({ globalDefault }) => globalDefault);
+    const chosen = wanted
+      ? all.find(({ metadata }) => metadata?.name === wanted)
+      : all.find(({ globalDefault }) => globalDefault);
     if (wanted && !chosen) {
-      throw fail('Forbidden', `pods "${request.name}" is forbidden: no PriorityClass with name ${wanted} was found`, { name: request.name, kind: 'pods' });
+      throw fail('Forbidden', `pods "${request.name}" is forbidden: no PriorityClass with name ${wanted} was found`, {
+        name: request.name,
+        kind: 'pods',
+      });
     }
     if (chosen?.metadata?.name) spec.priorityClassName = chosen.metadata.name;
     spec.priority = chosen?.value ?? 0;

@@ -31,10 +31,20 @@ export function createServiceAddresses(deps: {
     if (spec.clusterIP) {
       const number = parseIPv4(spec.clusterIP);
       if (number === undefined || !addresses.has(number)) {
-        throw invalid(object, 'spec.clusterIPs', [spec.clusterIP], `failed to allocate IP ${spec.clusterIP}: the provided network does not match the current range`);
+        throw invalid(
+          object,
+          'spec.clusterIPs',
+          [spec.clusterIP],
+          `failed to allocate IP ${spec.clusterIP}: the provided network does not match the current range`,
+        );
       }
       if (!addresses.take(number, owner)) {
-        throw invalid(object, 'spec.clusterIPs', [spec.clusterIP], 'failed to allocate IP: provided IP is already allocated');
+        throw invalid(
+          object,
+          'spec.clusterIPs',
+          [spec.clusterIP],
+          'failed to allocate IP: provided IP is already allocated',
+        );
       }
     } else {
       const number = addresses.takeAny(owner, deps.random);
@@ -50,8 +60,14 @@ export function createServiceAddresses(deps: {
     for (const port of spec.ports ?? []) {
       if (port.nodePort) {
         // The same number may serve two protocols of one service.
-        if (givenHere.get(port.nodePort) === port.protocol || !ports.has(port.nodePort) || !ports.take(port.nodePort, owner)) {
-          const why = ports.has(port.nodePort) ? 'provided port is already allocated' : `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`;
+        if (
+          givenHere.get(port.nodePort) === port.protocol ||
+          !ports.has(port.nodePort) ||
+          !ports.take(port.nodePort, owner)
+        ) {
+          const why = ports.has(port.nodePort)
+            ? 'provided port is already allocated'
+            : `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`;
           throw invalid(object, 'spec.ports[0].nodePort', port.nodePort, why);
         }
       } else {
@@ -71,7 +87,7 @@ export function createServiceAddresses(deps: {
         if (kind.collection !== 'services' || subresource !== undefined || !object || operation === 'delete') return;
         const spec = (object['spec'] ??= {}) as ServiceSpec;
         spec.type ??= 'ClusterIP';
-        if (before) keepGiven(spec, ((before as unknown as Service).spec ?? {}));
+        if (before) keepGiven(spec, (before as unknown as Service).spec ?? {});
         // A trial must not use up addresses; what it would get is not known then.
         if (dryRun) return;
         if (spec.type === 'ExternalName') {
@@ -110,7 +126,8 @@ function keepGiven(spec: ServiceSpec, before: ServiceSpec): void {
     for (const port of spec.ports ?? []) delete port.nodePort;
     return;
   }
-  const same = (a: ServicePort, b: ServicePort): boolean => a.port === b.port && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP');
+  const same = (a: ServicePort, b: ServicePort): boolean =>
+    a.port === b.port && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP');
   for (const port of spec.ports ?? []) {
     const had = before.ports?.find((other) => same(port, other))?.nodePort;
     if (!port.nodePort && had) port.nodePort = had;

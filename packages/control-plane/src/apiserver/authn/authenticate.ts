@@ -13,14 +13,21 @@ export interface AuthenticateDeps {
   readonly tokens: TokenSigner;
   readonly audience: string;
   /** An object a token may be bound to; undefined when there is none. */
-  read(resource: 'serviceaccounts' | 'pods' | 'secrets' | 'nodes', namespace: string, name: string): KubeObject | undefined;
+  read(
+    resource: 'serviceaccounts' | 'pods' | 'secrets' | 'nodes',
+    namespace: string,
+    name: string,
+  ): KubeObject | undefined;
 }
 
 export interface Authenticator {
   /** Throws Unauthorized for credentials that are wrong. */
   authenticate(request: Pick<ServerRequest, 'headers' | 'peer'>): Promise<ApiUser>;
   /** The user of a token, for TokenReview; undefined when it is not valid for any of `audiences`. */
-  review(token: string, audiences: readonly string[]): Promise<{ user: ApiUser; audiences: readonly string[] } | undefined>;
+  review(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ user: ApiUser; audiences: readonly string[] } | undefined>;
 }
 
 export function createAuthenticator(deps: AuthenticateDeps): Authenticator {

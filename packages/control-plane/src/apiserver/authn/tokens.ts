@@ -54,7 +54,11 @@ export async function openTokenSigner(
         .sign(privateKey),
     async verify(token, now) {
       try {
-        const { payload } = await jwtVerify(token, publicKey, { issuer, currentDate: new Date(now), algorithms: [algorithm] });
+        const { payload } = await jwtVerify(token, publicKey, {
+          issuer,
+          currentDate: new Date(now),
+          algorithms: [algorithm],
+        });
         const kubernetes = payload['kubernetes.io'] as BoundTo | undefined;
         if (!payload.sub || !kubernetes?.serviceaccount) return undefined;
         return {

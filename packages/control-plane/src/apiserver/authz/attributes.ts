@@ -13,7 +13,9 @@ export type Attributes =
     }
   | { readonly isResource: false; readonly verb: string; readonly path: string };
 
-export type Decision = { readonly allowed: true; readonly reason: string } | { readonly allowed: false; readonly reason: string };
+export type Decision =
+  | { readonly allowed: true; readonly reason: string }
+  | { readonly allowed: false; readonly reason: string };
 
 export interface Authorizer {
   decide(user: ApiUser, attributes: Attributes): Decision;

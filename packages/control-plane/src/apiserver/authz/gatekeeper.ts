@@ -44,7 +44,11 @@ export function createGatekeeper(authenticator: Authenticator, authorizer: Autho
   };
 }
 
-export const impersonate = (authorizer: Authorizer, user: ApiUser, as: { name: string; groups: readonly string[] }): ApiUser => {
+export const impersonate = (
+  authorizer: Authorizer,
+  user: ApiUser,
+  as: { name: string; groups: readonly string[] },
+): ApiUser => {
   const verb = 'impersonate';
   const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(as.name) ?? [];
   const target = account
@@ -52,7 +56,15 @@ export const impersonate = (authorizer: Authorizer, user: ApiUser, as: { name: s
     : { group: '', resource: 'users', namespace: '', name: as.name };
   demand(authorizer, user, { isResource: true, verb, subresource: '', ...target });
   for (const name of as.groups) {
-    demand(authorizer, user, { isResource: true, verb, subresource: '', group: '', resource: 'groups', namespace: '', name });
+    demand(authorizer, user, {
+      isResource: true,
+      verb,
+      subresource: '',
+      group: '',
+      resource: 'groups',
+      namespace: '',
+      name,
+    });
   }
   const implied = account ? ['system:serviceaccounts', `system:serviceaccounts:${namespace}`] : [];
   const groups = as.groups.length > 0 ? as.groups : implied;
@@ -61,11 +73,13 @@ export const impersonate = (authorizer: Authorizer, user: ApiUser, as: { name: s
 
 function impersonated(user: ApiUser, { headers }: ServerRequest, authorizer: Authorizer): ApiUser {
   const name = headers['impersonate-user'];
-  const groups = (headers['impersonate-group'] ?? '').split(',').map((group) => group.trim()).filter(Boolean);
+  const groups = (headers['impersonate-group'] ?? '')
+    .split(',')
+    .map((group) => group.trim())
+    .filter(Boolean);
   if (name === undefined) {
     if (groups.length > 0) throw fail('BadRequest', 'requested groups without impersonating a user');
     return user;
   }
   return impersonate(authorizer, user, { name, groups });
 }
-

@@ -23,7 +23,11 @@ export function createNodeAuthorizer(podsOn: (node: string) => Iterable<Pod>): A
   };
 }
 
-function mayNode(node: string, asked: Attributes & { isResource: true }, podsOn: (node: string) => Iterable<Pod>): boolean {
+function mayNode(
+  node: string,
+  asked: Attributes & { isResource: true },
+  podsOn: (node: string) => Iterable<Pod>,
+): boolean {
   const { verb, group, resource, subresource, namespace, name } = asked;
   const refers = (test: (pod: Pod) => boolean): boolean => {
     for (const pod of podsOn(node)) if (pod.metadata?.namespace === namespace && test(pod)) return true;
@@ -62,13 +66,16 @@ function mayNode(node: string, asked: Attributes & { isResource: true }, podsOn:
       if (verb !== 'get' && !(verb === 'create' && subresource === 'token')) return false;
       return refers((pod) => (pod.spec?.serviceAccountName ?? 'default') === name);
     default:
-      return ['tokenreviews', 'subjectaccessreviews', 'localsubjectaccessreviews'].includes(resource) && verb === 'create';
+      return (
+        ['tokenreviews', 'subjectaccessreviews', 'localsubjectaccessreviews'].includes(resource) && verb === 'create'
+      );
   }
 }
 
 function* environment(pod: Pod) {
   for (const container of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
-    for (const { valueFrom } of container.env ?? []) if (valueFrom) yield { secret: valueFrom.secretKeyRef, configMap: valueFrom.configMapKeyRef };
+    for (const { valueFrom } of container.env ?? [])
+      if (valueFrom) yield { secret: valueFrom.secretKeyRef, configMap: valueFrom.configMapKeyRef };
     for (const from of container.envFrom ?? []) yield { secret: from.secretRef, configMap: from.configMapRef };
   }
 }
@@ -79,7 +86,10 @@ function secretsOf(pod: Pod): ReadonlySet<string | undefined> {
   const volumes = pod.spec?.volumes ?? [];
   return new Set([
     ...(pod.spec?.imagePullSecrets ?? []).map(({ name }) => name),
-    ...volumes.flatMap((volume) => [volume.secret?.secretName, ...projections(volume).map(({ secret }) => secret?.name)]),
+    ...volumes.flatMap((volume) => [
+      volume.secret?.secretName,
+      ...projections(volume).map(({ secret }) => secret?.name),
+    ]),
     ...[...environment(pod)].map(({ secret }) => secret?.name),
   ]);
 }
@@ -87,7 +97,10 @@ function secretsOf(pod: Pod): ReadonlySet<string | undefined> {
 function configMapsOf(pod: Pod): ReadonlySet<string | undefined> {
   const volumes = pod.spec?.volumes ?? [];
   return new Set([
-    ...volumes.flatMap((volume) => [volume.configMap?.name, ...projections(volume).map(({ configMap }) => configMap?.name)]),
+    ...volumes.flatMap((volume) => [
+      volume.configMap?.name,
+      ...projections(volume).map(({ configMap }) => configMap?.name),
+    ]),
     ...[...environment(pod)].map(({ configMap }) => configMap?.name),
   ]);
 }

@@ -1,7 +1,15 @@
 // RBAC: roles and bindings as they are stored, evaluated for one request. Parsed roles are kept until one is written.
 import type { ApiUser } from '@kedge/engine/kube-api';
 import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
-import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '@kedge/model/k8s-types';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+  RoleRef,
+  Subject,
+} from '@kedge/model/k8s-types';
 import type { Attributes, Authorizer } from './attributes.ts';
 
 export interface RbacObjects {
@@ -27,7 +35,8 @@ export function createRbac(read: () => RbacObjects): Rbac {
     const { objects, rulesOf } = index();
     for (const { subjects, roleRef, metadata } of objects.clusterRoleBindings) {
       if (!subjects?.some((subject) => isSubject(subject, user, ''))) continue;
-      for (const rule of rulesOf(roleRef, '')) yield { rule, by: `ClusterRoleBinding "${metadata?.name}" of ${roleRef.kind} "${roleRef.name}"` };
+      for (const rule of rulesOf(roleRef, ''))
+        yield { rule, by: `ClusterRoleBinding "${metadata?.name}" of ${roleRef.kind} "${roleRef.name}"` };
     }
     if (!namespace) return;
     for (const { subjects, roleRef, metadata } of objects.roleBindings) {
@@ -59,7 +68,8 @@ interface Index {
 
 function createIndex(objects: RbacObjects): Index {
   const clusterRoles = new Map<string, readonly PolicyRule[]>();
-  for (const role of objects.clusterRoles) clusterRoles.set(role.metadata?.name ?? '', effectiveRules(role, objects.clusterRoles));
+  for (const role of objects.clusterRoles)
+    clusterRoles.set(role.metadata?.name ?? '', effectiveRules(role, objects.clusterRoles));
   const roles = new Map(
     objects.roles.map((role) => [`${role.metadata?.namespace}/${role.metadata?.name}`, role.rules ?? []] as const),
   );

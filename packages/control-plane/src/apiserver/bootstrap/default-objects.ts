@@ -20,7 +20,11 @@ export interface BootstrapApi {
 }
 
 const core = (resource: string): GroupVersionResource => ({ group: '', version: 'v1', resource });
-const rbac = (resource: string): GroupVersionResource => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
+const rbac = (resource: string): GroupVersionResource => ({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  resource,
+});
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const priorities = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
@@ -31,19 +35,23 @@ export async function createDefaultObjects(api: BootstrapApi, own: OwnAddress): 
     const { namespace, name = '' } = object.metadata;
     if (!api.get(of, namespace, name)) missing.push(api.create(of, object).catch(unlessExists));
   };
-  for (const name of namespaces) ensure(core('namespaces'), { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  for (const name of namespaces)
+    ensure(core('namespaces'), { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   await Promise.all(missing.splice(0));
   for (const role of defaultClusterRoles) ensure(rbac('clusterroles'), role);
   for (const binding of defaultClusterRoleBindings) ensure(rbac('clusterrolebindings'), binding);
   for (const [name, value] of Object.entries(priorities)) {
     const metadata = { name };
-    ensure({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' }, {
-      apiVersion: 'scheduling.k8s.io/v1',
-      kind: 'PriorityClass',
-      metadata,
-      value,
-      preemptionPolicy: 'PreemptLowerPriority',
-    });
+    ensure(
+      { group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' },
+      {
+        apiVersion: 'scheduling.k8s.io/v1',
+        kind: 'PriorityClass',
+        metadata,
+        value,
+        preemptionPolicy: 'PreemptLowerPriority',
+      },
+    );
   }
   ensure(core('services'), kubernetesService(own));
   await Promise.all(missing);

@@ -69,7 +69,12 @@ function customKind(
   };
 }
 
-const part = (group: string, version: string, kind: string): SubresourceInfo => ({ group, version, kind, verbs: partVerbs });
+const part = (group: string, version: string, kind: string): SubresourceInfo => ({
+  group,
+  version,
+  kind,
+  verbs: partVerbs,
+});
 const plainPath = (jsonPath: string): string => jsonPath.replace(/^\./, '');
 
 /** v2 before v1 before v1beta2 before v1alpha1; anything else last, by name. */

@@ -71,7 +71,10 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
         manages: 'update',
         make: (before) => ({
           ...before,
-          metadata: { ...before.metadata, finalizers: (before.metadata.finalizers ?? []).filter((one) => one !== crdFinalizer) },
+          metadata: {
+            ...before.metadata,
+            finalizers: (before.metadata.finalizers ?? []).filter((one) => one !== crdFinalizer),
+          },
         }),
       },
       systemWrite,

@@ -40,7 +40,10 @@ const autoscalers: NonNullable<Kind['conversion']> = {
     const { [metricsAnnotation]: kept, ...annotations } = object.metadata.annotations ?? {};
     const others = kept ? (JSON.parse(kept) as ResourceMetric[]) : [];
     const target = { type: 'Utilization', averageUtilization: cpu };
-    const metrics = [...(cpu === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target } }]), ...others];
+    const metrics = [
+      ...(cpu === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target } }]),
+      ...others,
+    ];
     return {
       ...object,
       apiVersion: 'autoscaling/v2',
@@ -49,8 +52,14 @@ const autoscalers: NonNullable<Kind['conversion']> = {
     };
   },
   toServed(object) {
-    const { metrics = [], behavior: _, ...spec } = (object['spec'] ?? {}) as { metrics?: ResourceMetric[]; behavior?: unknown };
-    const cpu = metrics.find((metric) => metric.resource?.name === 'cpu' && metric.resource.target?.type === 'Utilization');
+    const {
+      metrics = [],
+      behavior: _,
+      ...spec
+    } = (object['spec'] ?? {}) as { metrics?: ResourceMetric[]; behavior?: unknown };
+    const cpu = metrics.find(
+      (metric) => metric.resource?.name === 'cpu' && metric.resource.target?.type === 'Utilization',
+    );
     const others = metrics.filter((metric) => metric !== cpu);
     const annotations = { ...object.metadata.annotations, [metricsAnnotation]: JSON.stringify(others) };
     const percentage = cpu?.resource?.target?.averageUtilization;

@@ -14,8 +14,20 @@ export const customResourceDefinitions: Partial<Strategy> = {
     const lastTransitionTime = toTime(now);
     object['status'] = {
       conditions: [
-        { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found', lastTransitionTime },
-        { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted', lastTransitionTime },
+        {
+          type: 'NamesAccepted',
+          status: 'True',
+          reason: 'NoConflicts',
+          message: 'no conflicts found',
+          lastTransitionTime,
+        },
+        {
+          type: 'Established',
+          status: 'True',
+          reason: 'InitialNamesAccepted',
+          message: 'the initial names have been accepted',
+          lastTransitionTime,
+        },
       ],
       acceptedNames: (object as unknown as CustomResourceDefinition).spec?.names,
       storedVersions: storageVersions(object),
@@ -25,7 +37,11 @@ export const customResourceDefinitions: Partial<Strategy> = {
     fillNames(object);
     const status = before['status'] as CustomResourceDefinition['status'];
     const storedVersions = [...new Set([...(status?.storedVersions ?? []), ...storageVersions(object)])];
-    object['status'] = { ...status, storedVersions, acceptedNames: (object as unknown as CustomResourceDefinition).spec?.names };
+    object['status'] = {
+      ...status,
+      storedVersions,
+      acceptedNames: (object as unknown as CustomResourceDefinition).spec?.names,
+    };
   },
   check(object, before) {
     const { spec } = object as unknown as CustomResourceDefinition;
@@ -39,14 +55,19 @@ export const customResourceDefinitions: Partial<Strategy> = {
       errors.push(invalidField('spec.scope', spec?.scope, 'must be Namespaced or Cluster'));
     }
     if ((spec?.versions ?? []).filter((version) => version.storage).length !== 1) {
-      errors.push(invalidField('spec.versions', spec?.versions, 'must have exactly one version marked as storage version'));
+      errors.push(
+        invalidField('spec.versions', spec?.versions, 'must have exactly one version marked as storage version'),
+      );
     }
     for (const [at, version] of (spec?.versions ?? []).entries()) {
       if (version.schema?.openAPIV3Schema === undefined) {
         errors.push(invalidField(`spec.versions[${at}].schema.openAPIV3Schema`, null, 'schemas are required'));
       }
     }
-    if (old && (old.spec.group !== spec.group || old.spec.names.plural !== spec.names.plural || old.spec.scope !== spec.scope)) {
+    if (
+      old &&
+      (old.spec.group !== spec.group || old.spec.names.plural !== spec.names.plural || old.spec.scope !== spec.scope)
+    ) {
       errors.push(invalidField('spec', undefined, 'group, scope and plural name are immutable'));
     }
     return errors;

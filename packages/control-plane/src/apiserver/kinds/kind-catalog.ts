@@ -23,7 +23,9 @@ const sharedCollections: Readonly<Record<string, string>> = { 'events.events.k8s
 const keyOf = ({ group, version, resource }: GroupVersionResource): string => `${group}/${version}/${resource}`;
 
 export function createKindCatalog(schemas: BuiltinSchemas): KindCatalog {
-  const builtin = new Map<string, Kind>(builtinResources.map((served) => [keyOf(served), builtinKind(served, schemas)]));
+  const builtin = new Map<string, Kind>(
+    builtinResources.map((served) => [keyOf(served), builtinKind(served, schemas)]),
+  );
   const customByDefinition = new Map<string, readonly Kind[]>();
   let custom = new Map<string, Kind>();
   let generation = 1;

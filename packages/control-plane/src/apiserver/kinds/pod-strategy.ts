@@ -36,7 +36,13 @@ export const pods: Partial<Strategy> = {
 /** The spec without what may change. */
 function frozenPart(spec: PodSpec): unknown {
   const withoutImage = ({ image: _, resources: __, resizePolicy: ___, ...rest }: Container): unknown => rest;
-  const { activeDeadlineSeconds: _, tolerations: __, terminationGracePeriodSeconds: ___, schedulingGates: ____, ...rest } = spec;
+  const {
+    activeDeadlineSeconds: _,
+    tolerations: __,
+    terminationGracePeriodSeconds: ___,
+    schedulingGates: ____,
+    ...rest
+  } = spec;
   return {
     ...rest,
     containers: (spec.containers ?? []).map(withoutImage),
@@ -46,7 +52,11 @@ function frozenPart(spec: PodSpec): unknown {
 
 function checkTolerations(spec: PodSpec, before: PodSpec) {
   const kept = (before.tolerations ?? []).every((old: Toleration) =>
-    (spec.tolerations ?? []).some((now) => jsonEqual({ ...now, tolerationSeconds: 0 }, { ...old, tolerationSeconds: 0 })),
+    (spec.tolerations ?? []).some((now) =>
+      jsonEqual({ ...now, tolerationSeconds: 0 }, { ...old, tolerationSeconds: 0 }),
+    ),
   );
-  return kept ? [] : [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
+  return kept
+    ? []
+    : [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
 }

@@ -5,7 +5,8 @@ import type { KubeObject } from '@kedge/model/k8s';
 /** The text of a field; '' where the object has none. */
 function fieldText(object: KubeObject, path: readonly string[]): string {
   let at: unknown = object;
-  for (const name of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined;
+  for (const name of path)
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined;
   if (typeof at === 'string') return at;
   return at === undefined || at === null ? '' : String(at);
 }
@@ -69,7 +70,8 @@ function special(path: string): ((object: KubeObject) => string) | undefined {
 
 const always = ['metadata.name', 'metadata.namespace'];
 
-export const builtinFields = (collection: string): ReadField => createReaders([...always, ...(table[collection] ?? [])]);
+export const builtinFields = (collection: string): ReadField =>
+  createReaders([...always, ...(table[collection] ?? [])]);
 
 /** `selectableFields` of a custom resource, given as JSON paths such as `.spec.color`. */
 export const customFields = (jsonPaths: readonly string[]): ReadField =>

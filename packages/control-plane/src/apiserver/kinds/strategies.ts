@@ -126,7 +126,10 @@ const certificateRequests: Partial<Strategy> = {
 
 const volumes: Partial<Strategy> = {
   prepareCreate(object, { now }) {
-    object['status'] = { phase: 'Pending', ...(object.kind === 'PersistentVolume' ? { lastPhaseTransitionTime: toTime(now) } : {}) };
+    object['status'] = {
+      phase: 'Pending',
+      ...(object.kind === 'PersistentVolume' ? { lastPhaseTransitionTime: toTime(now) } : {}),
+    };
   },
 };
 

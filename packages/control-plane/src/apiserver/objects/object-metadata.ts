@@ -25,7 +25,13 @@ export function startMetadata(
   if (given.resourceVersion) throw fail('BadRequest', 'resourceVersion should not be set on objects to be created');
   if (given.namespace && given.namespace !== namespace) throw namespaceMismatch(given.namespace, namespace);
   const name = given.name || (given.generateName ? generatedName(given.generateName, random) : '');
-  const { deletionTimestamp: _, deletionGracePeriodSeconds: __, generation: ___, resourceVersion: ____, ...rest } = given;
+  const {
+    deletionTimestamp: _,
+    deletionGracePeriodSeconds: __,
+    generation: ___,
+    resourceVersion: ____,
+    ...rest
+  } = given;
   object.metadata = {
     ...rest,
     name,
@@ -94,7 +100,10 @@ function desired(kind: Kind, object: KubeObject): unknown {
 
 /** Nothing but bookkeeping differs. */
 export function isSame(next: KubeObject, before: KubeObject): boolean {
-  const bare = ({ metadata: { managedFields: _, ...metadata }, ...rest }: KubeObject): unknown => ({ ...rest, metadata });
+  const bare = ({ metadata: { managedFields: _, ...metadata }, ...rest }: KubeObject): unknown => ({
+    ...rest,
+    metadata,
+  });
   return jsonEqual(withoutEmpty(bare(next)), withoutEmpty(bare(before)));
 }
 
@@ -108,7 +117,11 @@ function withoutEmpty(value: unknown): unknown {
   return {
     ...Object.fromEntries(fields),
     ...(isObject(metadata)
-      ? { metadata: Object.fromEntries(Object.entries(metadata).filter(([, f]) => !isEmpty(f) && !(Array.isArray(f) && f.length === 0))) }
+      ? {
+          metadata: Object.fromEntries(
+            Object.entries(metadata).filter(([, f]) => !isEmpty(f) && !(Array.isArray(f) && f.length === 0)),
+          ),
+        }
       : {}),
   };
 }
@@ -124,7 +137,11 @@ export function outdated(kind: Kind, { name = '' }: ObjectMeta): Error {
 }
 
 const conflict = (kind: Kind, { name = '' }: ObjectMeta, message: string): Error =>
-  fail('Conflict', message, { name, ...(kind.served.group ? { group: kind.served.group } : {}), kind: kind.served.resource });
+  fail('Conflict', message, {
+    name,
+    ...(kind.served.group ? { group: kind.served.group } : {}),
+    kind: kind.served.resource,
+  });
 
 const namespaceMismatch = (given: string, expected: string | undefined): Error =>
   fail(

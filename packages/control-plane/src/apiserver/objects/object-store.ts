@@ -41,14 +41,21 @@ export interface ObjectStore {
   readonly revision: number;
   get(key: StoreKey): StoredObject | undefined;
   page(
-    request: StoreRange & { readonly after?: StorePosition | undefined; readonly limit: number; readonly revision: number },
+    request: StoreRange & {
+      readonly after?: StorePosition | undefined;
+      readonly limit: number;
+      readonly revision: number;
+    },
   ): readonly StoredObject[];
   count(range: StoreRange & { readonly after?: StorePosition | undefined }): number;
   write(
     key: StoreKey,
     expected: number,
     body: ((revision: number) => string) | undefined,
-  ): Promise<{ readonly ok: true; readonly revision: number } | { readonly ok: false; readonly current: StoredObject | undefined }>;
+  ): Promise<
+    | { readonly ok: true; readonly revision: number }
+    | { readonly ok: false; readonly current: StoredObject | undefined }
+  >;
   watch(range: StoreRange, revision: number): StoreWatcher;
   compact(): Promise<void>;
 }

@@ -21,7 +21,12 @@ export async function readPatchDocument({ type, text }: Patch): Promise<unknown>
 }
 
 /** The patched object. Throws what the patch does wrong. */
-export function patched(kind: Kind, type: Exclude<Patch['type'], 'apply'>, before: KubeObject, document: unknown): KubeObject {
+export function patched(
+  kind: Kind,
+  type: Exclude<Patch['type'], 'apply'>,
+  before: KubeObject,
+  document: unknown,
+): KubeObject {
   if (type === 'json') return asObject(jsonPatch(before, document));
   if (!isObject(document)) throw fail('BadRequest', 'error decoding patch: it must be an object');
   if (type === 'merge') return asObject(mergePatch(before, document));

@@ -6,7 +6,12 @@ import type { Kind } from '../kinds/kind.ts';
 /** JSON text for the store, apiVersion first, so that the version of a body can be told without parsing it. */
 export function storedText(kind: Kind, object: KubeObject, revision: number): string {
   const { apiVersion, kind: name, metadata, ...rest } = kind.conversion ? kind.conversion.toStored(object) : object;
-  return JSON.stringify({ apiVersion, kind: name, metadata: { ...metadata, resourceVersion: String(revision) }, ...rest });
+  return JSON.stringify({
+    apiVersion,
+    kind: name,
+    metadata: { ...metadata, resourceVersion: String(revision) },
+    ...rest,
+  });
 }
 
 /** A stored body as the kind's version shows it. */

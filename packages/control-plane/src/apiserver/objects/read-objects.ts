@@ -112,8 +112,7 @@ function checkNotAhead(store: ObjectStore, asked: number): void {
 function changeOf(kind: Kind, event: StoreChange, filter: ObjectFilter | undefined): WatchChange | undefined {
   const after = event.after === undefined ? undefined : present(kind, event.after);
   const isIn = after !== undefined && (!filter || filter.matches(after.object));
-  const wasIn =
-    event.before !== undefined && (!filter || filter.matches(present(kind, event.before).object));
+  const wasIn = event.before !== undefined && (!filter || filter.matches(present(kind, event.before).object));
   if (isIn) return { type: wasIn ? 'MODIFIED' : 'ADDED', document: after };
   return wasIn ? { type: 'DELETED', document: presentRemoved(kind, event.before!, event.revision) } : undefined;
 }

@@ -53,13 +53,27 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
       checkPreconditions(kind, before, options);
       const { dryRun } = options;
       await admission.admit(
-        { operation: 'delete', kind, namespace, name, subresource: undefined, object: undefined, before, user: call.user, dryRun },
+        {
+          operation: 'delete',
+          kind,
+          namespace,
+          name,
+          subresource: undefined,
+          object: undefined,
+          before,
+          user: call.user,
+          dryRun,
+        },
         call,
       );
       const marked = mark(kind, before, options, clock);
       const gone = isReleased(kind, marked);
       if (options.dryRun || (!gone && marked === before)) return answer(kind, marked, gone);
-      const outcome = await store.write(key, stored.revision, gone ? undefined : (revision) => storedText(kind, marked, revision));
+      const outcome = await store.write(
+        key,
+        stored.revision,
+        gone ? undefined : (revision) => storedText(kind, marked, revision),
+      );
       if (!outcome.ok) continue;
       if (!gone) marked.metadata.resourceVersion = String(outcome.revision);
       onWritten(kind, before, gone ? undefined : marked);

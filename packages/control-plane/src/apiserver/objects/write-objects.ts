@@ -68,8 +68,17 @@ export const systemWrite: WriteOptions = {
 
 export function createObjectWriter(deps: WriteDeps): ObjectWriter {
   const { store, clock, random, admission } = deps;
-  const context = { get now() { return clock.now(); }, uuid: () => random.uuid() };
-  const manager = ({ fieldManager }: WriteOptions, subresource = ''): Manager => ({ name: fieldManager, subresource, now: clock.now() });
+  const context = {
+    get now() {
+      return clock.now();
+    },
+    uuid: () => random.uuid(),
+  };
+  const manager = ({ fieldManager }: WriteOptions, subresource = ''): Manager => ({
+    name: fieldManager,
+    subresource,
+    now: clock.now(),
+  });
 
   const create: ObjectWriter['create'] = async ({ kind, namespace }, body, options, call, manages = 'update') => {
     const object = withDefaults(kind, readFields(kind, structuredClone(body), options, call));
@@ -102,7 +111,8 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
         deps.checkCreate(kind, namespace);
         return storedText(kind, object, revision);
       });
-      if (outcome.ok) return { document: documentOfObject(written(kind, undefined, object, outcome.revision)), created: true };
+      if (outcome.ok)
+        return { document: documentOfObject(written(kind, undefined, object, outcome.revision)), created: true };
       if (!body.metadata.generateName || body.metadata.name || tries >= maxTries) throw exists(kind, at);
       object.metadata.name = generatedName(body.metadata.generateName, random);
     }
@@ -142,9 +152,14 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
       const before = present(kind, stored.body).object;
       const next = await prepare(asked, before, options, call);
       const gone = isReleased(kind, next);
-      if (!gone && isSame(next, before) && sameManagers(next, before)) return { document: documentOfObject(before), created: false };
+      if (!gone && isSame(next, before) && sameManagers(next, before))
+        return { document: documentOfObject(before), created: false };
       if (options.dryRun) return { document: documentOfObject(next), created: false };
-      const outcome = await store.write(key, stored.revision, gone ? undefined : (revision) => storedText(kind, next, revision));
+      const outcome = await store.write(
+        key,
+        stored.revision,
+        gone ? undefined : (revision) => storedText(kind, next, revision),
+      );
       if (!outcome.ok) continue;
       if (gone) deps.onWritten(kind, before, undefined);
       else written(kind, before, next, outcome.revision);

@@ -1,6 +1,12 @@
 // Binding a pod to a node, evicting it within its disruption budget, and adding ephemeral containers.
 import { type Clock, toTime } from '@kedge/core/time';
-import { documentOfObject, type Call, type RemoveOptions, type WriteOptions, type Written } from '@kedge/engine/kube-api';
+import {
+  documentOfObject,
+  type Call,
+  type RemoveOptions,
+  type WriteOptions,
+  type Written,
+} from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
 import type { Binding, Pod, PodCondition, PodDisruptionBudget, PodSpec } from '@kedge/model/k8s-types';
@@ -40,13 +46,21 @@ export function createBinding({ clock, writer }: PodSubresourceDeps): Subresourc
           make(before) {
             const pod = structuredClone(before) as unknown as Pod & KubeObject;
             const conflict = (why: string): Error =>
-              fail('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": ${why}`, { name, kind: 'pods/binding' });
-            if (pod.metadata.deletionTimestamp) throw conflict(`pod ${name} is being deleted, cannot be assigned to a host`);
+              fail('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": ${why}`, {
+                name,
+                kind: 'pods/binding',
+              });
+            if (pod.metadata.deletionTimestamp)
+              throw conflict(`pod ${name} is being deleted, cannot be assigned to a host`);
             if (pod.spec?.nodeName) throw conflict(`pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
             (pod.spec as PodSpec).nodeName = node;
             const annotations = { ...pod.metadata.annotations, ...metadata?.annotations };
             if (Object.keys(annotations).length > 0) pod.metadata.annotations = annotations;
-            const scheduled: PodCondition = { type: 'PodScheduled', status: 'True', lastTransitionTime: toTime(clock.now()) };
+            const scheduled: PodCondition = {
+              type: 'PodScheduled',
+              status: 'True',
+              lastTransitionTime: toTime(clock.now()),
+            };
             const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
             pod.status = { ...pod.status, conditions: [...others, scheduled] };
             return pod;
@@ -73,7 +87,9 @@ export function createEviction(deps: PodSubresourceDeps): Subresource {
       if ((budget.status?.disruptionsAllowed ?? 0) <= 0) {
         throw fail('TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
           retryAfterSeconds: 10,
-          causes: [{ reason: 'DisruptionBudget', message: `The disruption budget ${name} does not allow a disruption now` }],
+          causes: [
+            { reason: 'DisruptionBudget', message: `The disruption budget ${name} does not allow a disruption now` },
+          ],
         });
       }
       await writer.change(
@@ -98,7 +114,10 @@ export function createEviction(deps: PodSubresourceDeps): Subresource {
   return {
     async create({ kind, namespace = '', name }, body, options, call) {
       const pod = reader.get(kind, namespace, name).object;
-      const given = (body['deleteOptions'] ?? {}) as { gracePeriodSeconds?: number; preconditions?: RemoveOptions['preconditions'] };
+      const given = (body['deleteOptions'] ?? {}) as {
+        gracePeriodSeconds?: number;
+        preconditions?: RemoveOptions['preconditions'];
+      };
       const hasEnded = ['Succeeded', 'Failed'].includes((pod as unknown as Pod).status?.phase ?? '');
       if (!hasEnded && !pod.metadata.deletionTimestamp && !options.dryRun) await spendBudgets(pod, namespace, call);
       await remove(
@@ -134,7 +153,10 @@ export function createEphemeralContainers({ reader, writer }: PodSubresourceDeps
         manages: 'update',
         make(before) {
           const { ephemeralContainers } = (make(before)['spec'] ?? {}) as PodSpec;
-          return { ...before, spec: { ...(before['spec'] as PodSpec), ...(ephemeralContainers ? { ephemeralContainers } : {}) } };
+          return {
+            ...before,
+            spec: { ...(before['spec'] as PodSpec), ...(ephemeralContainers ? { ephemeralContainers } : {}) },
+          };
         },
       },
       options,

@@ -1,11 +1,7 @@
 // Questions about identity and permission: reviews are answered and never kept.
 import type { ApiUser } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
-import type {
-  PolicyRule,
-  SubjectAccessReviewSpec,
-  TokenReviewSpec,
-} from '@kedge/model/k8s-types';
+import type { PolicyRule, SubjectAccessReviewSpec, TokenReviewSpec } from '@kedge/model/k8s-types';
 import type { Authenticator } from '../authn/authenticate.ts';
 import type { Attributes, Authorizer } from '../authz/attributes.ts';
 import type { Question } from './subresource.ts';
@@ -21,7 +17,11 @@ type AccessSpec = Pick<SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResou
 
 function attributesOf({ resourceAttributes: of, nonResourceAttributes: path }: AccessSpec): Attributes {
   if (path) return { isResource: false, verb: path.verb ?? '', path: path.path ?? '' };
-  if (!of) throw fail('Invalid', 'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (!of)
+    throw fail(
+      'Invalid',
+      'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
+    );
   const { verb = '', group = '', resource = '', subresource = '', namespace = '', name = '' } = of;
   return { isResource: true, verb, group, resource, subresource, namespace, name };
 }
@@ -33,7 +33,12 @@ const userInfo = ({ name, uid, groups, extra }: ApiUser) => ({
   ...(extra && Object.keys(extra).length ? { extra } : {}),
 });
 
-export function createReviews({ authenticator, authorizer, audience, rulesFor }: ReviewDeps): Readonly<Record<string, Question>> {
+export function createReviews({
+  authenticator,
+  authorizer,
+  audience,
+  rulesFor,
+}: ReviewDeps): Readonly<Record<string, Question>> {
   const decide = (user: ApiUser, spec: AccessSpec) => {
     const { allowed, reason } = authorizer.decide(user, attributesOf(spec));
     return { allowed, ...(reason ? { reason } : {}) };
@@ -49,7 +54,8 @@ export function createReviews({ authenticator, authorizer, audience, rulesFor }:
     'subjectaccessreviews.authorization.k8s.io': subjectAccess,
     'localsubjectaccessreviews.authorization.k8s.io': async (body, namespace, call) => {
       const asked = ((body['spec'] ?? {}) as SubjectAccessReviewSpec).resourceAttributes?.namespace;
-      if (asked !== namespace) throw fail('Invalid', 'spec.resourceAttributes.namespace must be the namespace of the request');
+      if (asked !== namespace)
+        throw fail('Invalid', 'spec.resourceAttributes.namespace must be the namespace of the request');
       return subjectAccess(body, namespace, call);
     },
     'selfsubjectrulesreviews.authorization.k8s.io': async (body, _, { user }) => {
@@ -58,8 +64,15 @@ export function createReviews({ authenticator, authorizer, audience, rulesFor }:
       return answer(body, {
         resourceRules: rules
           .filter(({ resources }) => resources)
-          .map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames ? { resourceNames } : {}) })),
-        nonResourceRules: rules.filter(({ nonResourceURLs }) => nonResourceURLs).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+          .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+            verbs,
+            apiGroups,
+            resources,
+            ...(resourceNames ? { resourceNames } : {}),
+          })),
+        nonResourceRules: rules
+          .filter(({ nonResourceURLs }) => nonResourceURLs)
+          .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
         incomplete: false,
       });
     },

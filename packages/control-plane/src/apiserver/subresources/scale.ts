@@ -16,7 +16,11 @@ export interface ScalePaths {
   readonly selector: string | undefined;
 }
 
-const usual: ScalePaths = { specReplicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' };
+const usual: ScalePaths = {
+  specReplicas: 'spec.replicas',
+  statusReplicas: 'status.replicas',
+  selector: 'spec.selector',
+};
 
 export function createScale(
   reader: ObjectReader,
@@ -31,7 +35,10 @@ export function createScale(
     const { kind, namespace, name } = of;
     const replicas = (scale['spec'] as { replicas?: number } | undefined)?.replicas ?? 0;
     if (!Number.isInteger(replicas) || replicas < 0) {
-      throw fail('Invalid', `Scale "${name}" is invalid: spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`);
+      throw fail(
+        'Invalid',
+        `Scale "${name}" is invalid: spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`,
+      );
     }
     const { resourceVersion, uid } = scale.metadata;
     const { document } = await writer.change(
@@ -45,7 +52,11 @@ export function createScale(
         make(before) {
           const next = structuredClone(before);
           writePath(next, pathsOf(kind).specReplicas, replicas);
-          next.metadata = { ...next.metadata, ...(resourceVersion ? { resourceVersion } : {}), ...(uid ? { uid } : {}) };
+          next.metadata = {
+            ...next.metadata,
+            ...(resourceVersion ? { resourceVersion } : {}),
+            ...(uid ? { uid } : {}),
+          };
           return next;
         },
       },
@@ -62,7 +73,12 @@ export function createScale(
       const document = await readPatchDocument(patch);
       // Server-side apply of a scale states one field; merging it has the same result.
       const type = patch.type === 'apply' ? 'merge' : patch.type;
-      return write(of, patched({ ...of.kind, schema: undefined, isCustom: false }, type, read(of), document), options, call);
+      return write(
+        of,
+        patched({ ...of.kind, schema: undefined, isCustom: false }, type, read(of), document),
+        options,
+        call,
+      );
     },
   };
 }
@@ -75,7 +91,10 @@ function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'],
     spec: { replicas: readPath(object, paths.specReplicas) ?? 0 },
-    status: { replicas: readPath(object, paths.statusReplicas) ?? 0, ...(selector ? { selector: selectorText(selector) } : {}) },
+    status: {
+      replicas: readPath(object, paths.statusReplicas) ?? 0,
+      ...(selector ? { selector: selectorText(selector) } : {}),
+    },
   };
 }
 

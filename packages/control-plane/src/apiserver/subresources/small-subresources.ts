@@ -54,7 +54,10 @@ function createPartial(
 export const createApproval = (reader: ObjectReader, writer: ObjectWriter): Subresource =>
   createPartial(reader, writer, 'approval', (before, wanted) => {
     const { conditions } = (wanted['status'] ?? {}) as { conditions?: unknown };
-    return { ...before, status: { ...(before['status'] as object | undefined), ...(conditions ? { conditions } : {}) } };
+    return {
+      ...before,
+      status: { ...(before['status'] as object | undefined), ...(conditions ? { conditions } : {}) },
+    };
   });
 
 export const createFinalize = (reader: ObjectReader, writer: ObjectWriter): Subresource =>

@@ -26,17 +26,26 @@ const usual = 3_600;
 export function createTokenRequest(deps: TokenRequestDeps): Subresource {
   const { clock, random, tokens } = deps;
 
-  function boundTo(request: AuthenticationV1TokenRequest, namespace: string): Omit<BoundTo, 'namespace' | 'serviceaccount'> {
+  function boundTo(
+    request: AuthenticationV1TokenRequest,
+    namespace: string,
+  ): Omit<BoundTo, 'namespace' | 'serviceaccount'> {
     const ref = request.spec.boundObjectRef;
     if (!ref) return {};
     const part = ({ Pod: 'pod', Secret: 'secret', Node: 'node' } as const)[ref.kind ?? ''];
     if (!part || !ref.name) {
-      throw fail('Invalid', `TokenRequest is invalid: spec.boundObjectRef.kind: Unsupported value: "${ref.kind ?? ''}": use Pod, Secret or Node`);
+      throw fail(
+        'Invalid',
+        `TokenRequest is invalid: spec.boundObjectRef.kind: Unsupported value: "${ref.kind ?? ''}": use Pod, Secret or Node`,
+      );
     }
     const object = deps.readBound(ref.kind!, part === 'node' ? '' : namespace, ref.name);
     const uid = object.metadata.uid ?? '';
     if (ref.uid && ref.uid !== uid) {
-      throw fail('Conflict', `the UID in the bound object reference (${ref.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`);
+      throw fail(
+        'Conflict',
+        `the UID in the bound object reference (${ref.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+      );
     }
     const nodeName = part === 'pod' ? (object['spec'] as { nodeName?: string } | undefined)?.nodeName : undefined;
     const bound = { [part]: { name: ref.name, uid } };
@@ -50,7 +59,10 @@ export function createTokenRequest(deps: TokenRequestDeps): Subresource {
       const request = body as unknown as AuthenticationV1TokenRequest;
       const expirationSeconds = request.spec?.expirationSeconds ?? usual;
       if (expirationSeconds < shortest || expirationSeconds > 2 ** 32) {
-        throw fail('Invalid', `TokenRequest "${name}" is invalid: spec.expirationSeconds: Invalid value: ${expirationSeconds}: may not specify a duration less than 10 minutes`);
+        throw fail(
+          'Invalid',
+          `TokenRequest "${name}" is invalid: spec.expirationSeconds: Invalid value: ${expirationSeconds}: may not specify a duration less than 10 minutes`,
+        );
       }
       const audiences = request.spec?.audiences?.length ? request.spec.audiences : [deps.audience];
       const issuedAt = Math.floor(clock.now() / 1_000);

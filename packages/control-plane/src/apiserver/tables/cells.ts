@@ -44,7 +44,11 @@ export const joined = (parts: readonly (string | undefined)[] | undefined, separ
   (parts ?? []).filter(Boolean).join(separator) || none;
 
 export const labelsText = (labels: Readonly<Record<string, string>> | undefined): string =>
-  joined(Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`));
+  joined(
+    Object.entries(labels ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => `${key}=${value}`),
+  );
 
 export function selectorText(selector: LabelSelectorObject | undefined): string {
   if (!selector) return none;
@@ -61,8 +65,22 @@ interface PodTemplate {
 
 /** The two columns every workload ends with in the wide form. */
 export const containerColumns = <T>(template: (object: T) => PodTemplate | undefined): Column<T>[] => [
-  text('Containers', (object) => template(object)?.spec?.containers?.map(({ name }) => name).join(','), 1),
-  text('Images', (object) => template(object)?.spec?.containers?.map(({ image }) => image).join(','), 1),
+  text(
+    'Containers',
+    (object) =>
+      template(object)
+        ?.spec?.containers?.map(({ name }) => name)
+        .join(','),
+    1,
+  ),
+  text(
+    'Images',
+    (object) =>
+      template(object)
+        ?.spec?.containers?.map(({ image }) => image)
+        .join(','),
+    1,
+  ),
 ];
 
 /** Time since an event, `<unknown>` when it has not happened. */

@@ -27,7 +27,10 @@ const named = <T>(columns: Column<T>[]): Column<T>[] => [nameColumn as unknown a
 const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
 const sizeOf = (map: object | undefined): number => Object.keys(map ?? {}).length;
 
-export const namespaceColumns: Column<Namespace>[] = named([text('Status', ({ status }) => status?.phase ?? ''), aged()]);
+export const namespaceColumns: Column<Namespace>[] = named([
+  text('Status', ({ status }) => status?.phase ?? ''),
+  aged(),
+]);
 
 export const configMapColumns: Column<ConfigMap>[] = named([
   count('Data', ({ data, binaryData }) => sizeOf(data) + sizeOf(binaryData)),
@@ -59,16 +62,30 @@ export const eventColumns: Column<Event>[] = [
   text('Reason', ({ reason }) => reason ?? ''),
   text('Object', ({ involvedObject: of }) => (of?.kind ? `${lower(of.kind)}/${of.name ?? ''}` : (of?.name ?? ''))),
   text('Subobject', ({ involvedObject }) => involvedObject?.fieldPath ?? '', 1),
-  text('Source', ({ source, reportingComponent }) => joined([source?.component || reportingComponent, source?.host], ', '), 1),
+  text(
+    'Source',
+    ({ source, reportingComponent }) => joined([source?.component || reportingComponent, source?.host], ', '),
+    1,
+  ),
   text('Message', ({ message }) => (message ?? '').trim()),
-  text('First Seen', (event, now) => age(event.firstTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp, now), 1),
+  text(
+    'First Seen',
+    (event, now) => age(event.firstTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp, now),
+    1,
+  ),
   count('Count', (event) => event.series?.count ?? event.count ?? 1, 1),
   { ...(nameColumn as unknown as Column<Event>), priority: 1 },
 ];
 
 export const eventsV1Columns: Column<EventsV1Event>[] = [
   text('Last Seen', (event, now) =>
-    age(event.series?.lastObservedTime ?? event.deprecatedLastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp, now),
+    age(
+      event.series?.lastObservedTime ??
+        event.deprecatedLastTimestamp ??
+        event.eventTime ??
+        event.metadata?.creationTimestamp,
+      now,
+    ),
   ),
   text('Type', ({ type }) => type ?? ''),
   text('Reason', ({ reason }) => reason ?? ''),
@@ -104,7 +121,8 @@ const shortModes: Readonly<Record<string, string>> = {
   ReadWriteMany: 'RWX',
   ReadWriteOncePod: 'RWOP',
 };
-const modes = (all: readonly string[] | undefined): string => (all ?? []).map((mode) => shortModes[mode] ?? mode).join(',');
+const modes = (all: readonly string[] | undefined): string =>
+  (all ?? []).map((mode) => shortModes[mode] ?? mode).join(',');
 
 export const volumeColumns: Column<PersistentVolume>[] = named([
   text('Capacity', ({ spec }) => spec?.capacity?.['storage'] ?? ''),
@@ -158,7 +176,9 @@ export const certificateRequestColumns: Column<CertificateSigningRequest>[] = na
   aged(),
   text('SignerName', ({ spec }) => spec.signerName),
   text('Requestor', ({ spec }) => spec.username ?? ''),
-  text('RequestedDuration', ({ spec }) => (spec.expirationSeconds === undefined ? '<none>' : `${spec.expirationSeconds}s`)),
+  text('RequestedDuration', ({ spec }) =>
+    spec.expirationSeconds === undefined ? '<none>' : `${spec.expirationSeconds}s`,
+  ),
   text('Condition', ({ status }) => {
     const types = (status?.conditions ?? []).map(({ type }) => type);
     const word = ['Denied', 'Failed', 'Approved'].filter((type) => types.includes(type)).join(',') || 'Pending';

@@ -8,7 +8,9 @@ const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
 /** Lists longer than this end in `+ n more...`. */
 const shown = 3;
 const abridged = (all: readonly string[]): string =>
-  all.length === 0 ? none : all.slice(0, shown).join(',') + (all.length > shown ? ` + ${all.length - shown} more...` : '');
+  all.length === 0
+    ? none
+    : all.slice(0, shown).join(',') + (all.length > shown ? ` + ${all.length - shown} more...` : '');
 
 export const serviceColumns: Column<Service>[] = named([
   text('Type', ({ spec }) => spec?.type ?? 'ClusterIP'),
@@ -44,7 +46,9 @@ export const endpointsColumns: Column<Endpoints>[] = named([
       (subsets ?? []).flatMap(({ addresses = [], ports = [] }) =>
         ports.length === 0
           ? addresses.map(({ ip }) => ip)
-          : ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))),
+          : ports.flatMap(({ port }) =>
+              addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
+            ),
       ),
     ),
   ),

@@ -26,9 +26,13 @@ function readiness(pod: Pod): { ready: number; total: number } {
   const statuses = pod.status?.containerStatuses ?? [];
   const sidecars = (pod.status?.initContainerStatuses ?? []).filter(({ name }) => isSidecar(pod, name));
   const total =
-    (pod.spec?.containers?.length ?? 0) + (pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').length;
+    (pod.spec?.containers?.length ?? 0) +
+    (pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').length;
   const isReady = ({ ready, state }: ContainerStatus): boolean => ready && state?.running !== undefined;
-  return { ready: statuses.filter(isReady).length + sidecars.filter(({ ready, started }) => ready && started).length, total };
+  return {
+    ready: statuses.filter(isReady).length + sidecars.filter(({ ready, started }) => ready && started).length,
+    total,
+  };
 }
 
 /** The STATUS column: phase, or why the pod is not simply that. */
@@ -36,7 +40,9 @@ export function podReason(pod: Pod): string {
   const { metadata, spec, status } = pod;
   if (metadata?.deletionTimestamp) return status?.reason === 'NodeLost' ? 'Unknown' : 'Terminating';
   let reason = status?.reason || status?.phase || 'Unknown';
-  const gated = status?.conditions?.find(({ type, reason: why }) => type === 'PodScheduled' && why === 'SchedulingGated');
+  const gated = status?.conditions?.find(
+    ({ type, reason: why }) => type === 'PodScheduled' && why === 'SchedulingGated',
+  );
   if (gated) reason = 'SchedulingGated';
 
   const initial = initReason(pod);

@@ -114,7 +114,9 @@ export const autoscalerColumns: Column<HorizontalPodAutoscaler>[] = named([
     const targets = (spec?.metrics ?? []).flatMap((metric, at) => {
       if (!metric.resource) return [];
       const now = status?.currentMetrics?.[at]?.resource?.current.averageUtilization;
-      return [`${metric.resource.name}: ${now ?? '<unknown>'}%/${metric.resource.target.averageUtilization ?? '<auto>'}%`];
+      return [
+        `${metric.resource.name}: ${now ?? '<unknown>'}%/${metric.resource.target.averageUtilization ?? '<auto>'}%`,
+      ];
     });
     return targets.join(', ') || none;
   }),
