@@ -18,10 +18,13 @@ import { createLifecycle } from './pod/lifecycle.ts';
 import { createPodReconciler } from './pod/pod-reconciler.ts';
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
+import { createNodeFactsReader } from './node/node-facts.ts';
+import { createNodeReporter } from './node/node-reporter.ts';
 import { isTerminating, uidOf } from './pod/pod-spec.ts';
 import { mentions } from './pod/referenced-names.ts';
 import type { Asks, DesiredPods, Link, Objects, Outbox, Tokens } from './ports.ts';
 import { createProber } from './probes/prober.ts';
+import { createRunProbe } from './probes/run-probe.ts';
 import { createObserver } from './runtime/observe.ts';
 import { createPodPaths } from './runtime/pod-paths.ts';
 import { createRuntimeWatch } from './runtime/runtime-watch.ts';
@@ -56,12 +59,28 @@ export function createEdged(deps: EdgedDeps): Module {
     name: 'edged',
     async start(scope) {
       await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
-      startPods({ ...deps, log }, await deps.host.facts(), scope);
+      const pods = startPods({ ...deps, log }, await deps.host.facts(), scope);
+      startNode({ ...deps, log }, pods, scope);
     },
   };
 }
 
-function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
+interface RunningPods {
+  /** Every status counts as changed. */
+  reportAllAgain(): void;
+  /** The runtime has come back. */
+  onReturn(listener: () => void): void;
+}
+
+function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
+  const { cri, host, files, config } = deps;
+  const facts = createNodeFactsReader({ cri, host, files, rootDirectory: config.rootDirectory });
+  const reporter = createNodeReporter({ ...deps, facts, nodeMade: () => pods.reportAllAgain() });
+  pods.onReturn(() => reporter.lookNow());
+  reporter.start(scope);
+}
+
+function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods {
   const { clock, log, config, cri, files, pods, outbox, objects } = deps;
   const paths = createPodPaths(config);
   const events = createEventRecorder({
@@ -76,7 +95,14 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
   const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
   const setup = createPodSetup({ files, paths, config, facts: () => facts });
   const stops = createContainerStops({ cri, clock, log, scope });
-  const prober = createProber();
+  const prober = createProber({
+    clock,
+    scope,
+    events,
+    run: createRunProbe({ cri, clock, network: deps.network }),
+    hostIps: () => setup.hostAddresses(),
+    changed: (uid) => queue.enqueue(uid),
+  });
   const lifecycle = createLifecycle({
     cri,
     clock,
@@ -94,6 +120,7 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
     paths,
     facts: () => facts,
   });
+  const returned: (() => void)[] = [];
   const watch = createRuntimeWatch({
     cri,
     clock,
@@ -101,7 +128,10 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
     site: config.site,
     observer,
     changed: (uid) => queue.enqueue(uid),
-    returned: () => void enqueueAll(),
+    returned: () => {
+      void enqueueAll();
+      for (const listener of returned) listener();
+    },
   });
   const reconciler = createPodReconciler({
     clock,
@@ -181,4 +211,13 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): void {
     }),
   );
   scope.spawn('runtime watch', (signal) => watch.run(signal));
+  return {
+    reportAllAgain() {
+      for (const pod of pods.list()) {
+        reconciler.reportAgain(uidOf(pod));
+        queue.enqueue(uidOf(pod));
+      }
+    },
+    onReturn: (listener) => void returned.push(listener),
+  };
 }

@@ -42,8 +42,6 @@ export interface Outbox {
   podStatus(report: { readonly ref: ObjectRef; readonly uid: string; readonly status: PodStatus }): Promise<void>;
   /** The pod has ended here and may be removed from the API. Goes out after the statuses before it. */
   podDelete(report: { readonly ref: ObjectRef; readonly uid: string }): Promise<void>;
-  /** A strategic merge patch of the Node's status. Not kept over a restart: the newest is computed again. */
-  nodeStatus(report: { readonly ref: ObjectRef; readonly patch: string }): void;
   event(report: { readonly ref: ObjectRef; readonly event: Event; readonly change: 'insert' | 'update' }): void;
 }
 

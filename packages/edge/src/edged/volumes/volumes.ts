@@ -1,7 +1,7 @@
 // Sets up the volumes of pods below their directories, keeps those from the API current, and takes them down.
 import { explain } from '@kedge/core/errors';
 import type { Files, Mounts } from '@kedge/core/ports';
-import { type Clock, type Instant, minutes, plus } from '@kedge/core/time';
+import { type Clock, type Instant, plus, seconds } from '@kedge/core/time';
 import type { Pod, Volume } from '@kedge/model/k8s-types';
 import { quantity, quantityUnits } from '@kedge/model/k8s-quantity';
 import { specOf, uidOf } from '../pod/pod-spec.ts';
@@ -93,7 +93,7 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
         if (one.renewAt !== undefined && (renewAt === undefined || one.renewAt < renewAt)) renewAt = one.renewAt;
       }
       // A clock that jumped may have put the renewal into the past: then it is due soon, not at once and for ever.
-      const soonest = plus(clock.now(), minutes(0.1));
+      const soonest = plus(clock.now(), seconds(30));
       return { ok: true, paths: result, renewAt: renewAt === undefined || renewAt > soonest ? renewAt : soonest };
     },
     async tearDown(uid) {

@@ -1,0 +1,69 @@
+// Gathers what the node's status is made of: the machine, how full it is, and how the container runtime is.
+import { explain } from '@kedge/core/errors';
+import type { Files, Host, HostFacts, HostLoad } from '@kedge/core/ports';
+import { seconds } from '@kedge/core/time';
+import type { Cri } from '@kedge/wire/cri';
+
+export interface NodeFacts {
+  readonly host: HostFacts;
+  readonly load: HostLoad;
+  readonly disk: {
+    readonly totalBytes: number;
+    readonly freeBytes: number;
+    readonly totalInodes: number;
+    readonly freeInodes: number;
+  };
+  /** `containerd://1.6.20`. */
+  readonly runtimeVersion: string;
+  /** Empty when the runtime and its network are well. */
+  readonly runtimeProblems: readonly string[];
+}
+
+export interface NodeFactsReader {
+  read(signal: AbortSignal): Promise<NodeFacts>;
+}
+
+export function createNodeFactsReader(deps: {
+  cri: Cri;
+  host: Host;
+  files: Files;
+  rootDirectory: string;
+}): NodeFactsReader {
+  const { cri, host, files, rootDirectory } = deps;
+  let runtimeVersion = '';
+
+  async function readRuntime(signal: AbortSignal): Promise<string[]> {
+    const options = { signal, timeout: seconds(5) };
+    try {
+      if (runtimeVersion === '') {
+        const version = await cri.version({ version: 'v1' }, options);
+        runtimeVersion = `${version.runtimeName}://${version.runtimeVersion}`;
+      }
+      const { status } = await cri.status({}, options);
+      return (status?.conditions ?? [])
+        .filter(({ status: isTrue }) => !isTrue)
+        .map(({ type, reason, message }) =>
+          type === 'NetworkReady'
+            ? `container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`
+            : `container runtime not ready: ${type}=false reason:${reason} message:${message}`,
+        );
+    } catch (error) {
+      signal.throwIfAborted();
+      // A runtime that comes back may be another version.
+      runtimeVersion = '';
+      return [`container runtime is down: ${explain(error)}`];
+    }
+  }
+
+  return {
+    async read(signal) {
+      const [facts, load, disk, runtimeProblems] = await Promise.all([
+        host.facts(),
+        host.load(),
+        files.space(rootDirectory),
+        readRuntime(signal),
+      ]);
+      return { host: facts, load, disk, runtimeProblems, runtimeVersion: runtimeVersion || 'unknown://unknown' };
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// The Node as this edge registers it, and the status it reports. Pure.
+import type { Instant } from '@kedge/core/time';
+import type { Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '@kedge/model/k8s-types';
+import type { EdgedConfig } from '../config.ts';
+import { nodeConditions } from './node-conditions.ts';
+import type { NodeFacts } from './node-facts.ts';
+
+/** Kept for the system before pods get any: what eviction would otherwise take back. */
+const reservedMemoryBytes = 100 * 1_024 * 1_024;
+const reservedDiskShare = 0.1;
+
+/** The labels by which schedulers and KubeEdge's controllers know an edge. */
+export function nodeLabels({ host }: NodeFacts, config: EdgedConfig): Record<string, string> {
+  return {
+    'beta.kubernetes.io/arch': host.architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': host.architecture,
+    'kubernetes.io/hostname': config.node,
+    'kubernetes.io/os': 'linux',
+    'node-role.kubernetes.io/agent': '',
+    'node-role.kubernetes.io/edge': '',
+    ...config.nodeLabels,
+  };
+}
+
+export function nodeObject(facts: NodeFacts, config: EdgedConfig, now: Instant): Node {
+  const unschedulable: Taint[] = config.registerSchedulable
+    ? []
+    : [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }];
+  const taints = [...config.nodeTaints.map((taint) => ({ ...taint })), ...unschedulable];
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: config.node,
+      labels: nodeLabels(facts, config),
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: {
+      ...(taints.length > 0 ? { taints } : {}),
+      ...(config.registerSchedulable ? {} : { unschedulable: true }),
+    },
+    status: nodeStatus(facts, config, [], now),
+  };
+}
+
+export function nodeStatus(
+  facts: NodeFacts,
+  config: EdgedConfig,
+  previous: readonly NodeCondition[],
+  now: Instant,
+): NodeStatus {
+  const { host, disk } = facts;
+  const pods = String(config.maxPods);
+  const memory = host.memoryBytes;
+  const address = config.nodeIp ?? host.addresses[0];
+  const addresses: NodeAddress[] = [
+    ...(address === undefined ? [] : [{ type: 'InternalIP', address }]),
+    { type: 'Hostname', address: config.node },
+  ];
+  return {
+    capacity: {
+      cpu: String(host.cpus),
+      'ephemeral-storage': inKibibytes(disk.totalBytes),
+      memory: inKibibytes(memory),
+      pods,
+    },
+    allocatable: {
+      cpu: String(host.cpus),
+      'ephemeral-storage': String(Math.floor(disk.totalBytes * (1 - reservedDiskShare))),
+      memory: inKibibytes(Math.max(0, memory - reservedMemoryBytes)),
+      pods,
+    },
+    conditions: nodeConditions(facts, previous, now),
+    addresses,
+    nodeInfo: {
+      architecture: host.architecture,
+      bootID: host.bootId,
+      containerRuntimeVersion: facts.runtimeVersion,
+      kernelVersion: host.kernelVersion,
+      kubeProxyVersion: config.version,
+      kubeletVersion: config.version,
+      machineID: host.machineId,
+      operatingSystem: 'linux',
+      osImage: host.osImage,
+      systemUUID: host.systemUuid,
+    },
+  };
+}
+
+const inKibibytes = (bytes: number): string => `${Math.floor(bytes / 1_024)}Ki`;
+
+/** What two statuses have to agree in to count as unchanged: all but the heartbeats. */
+export const statusEssence = ({ conditions = [], ...rest }: NodeStatus): string =>
+  JSON.stringify({ ...rest, conditions: conditions.map(({ lastHeartbeatTime: _, ...condition }) => condition) });
+
+/** A strategic merge patch that leaves the Node with this status, whatever it had. */
+export function statusPatch(status: NodeStatus, labels: Record<string, string> | undefined): string {
+  const { addresses = [], ...rest } = status;
+  return JSON.stringify({
+    ...(labels ? { metadata: { labels } } : {}),
+    // Addresses would be merged by type, and one that changed its kind would stay.
+    status: { ...rest, addresses: [{ $patch: 'replace' }, ...addresses] },
+  });
+}

@@ -1,0 +1,86 @@
+// Asks a container once: by a command in it, a GET, or a connection.
+import type { ProbeNetwork } from '@kedge/core/ports';
+import { explain } from '@kedge/core/errors';
+import { type Clock, milliseconds, seconds, withTimeout } from '@kedge/core/time';
+import type { Container, Probe } from '@kedge/model/k8s-types';
+import type { Cri } from '@kedge/wire/cri';
+import { rpcCodeOf } from '@kedge/wire/rpc';
+import { portNumber } from './probe-target.ts';
+
+/** `unknown`: the question could not be asked; it counts for nothing. */
+export type ProbeResult = { readonly is: 'success' | 'unknown' } | { readonly is: 'failure'; readonly message: string };
+
+export interface ProbeSubject {
+  readonly container: Container;
+  readonly containerId: string;
+  readonly podIp: string;
+}
+
+const longestMessage = 1_024;
+
+export type RunProbe = (probe: Probe, subject: ProbeSubject, signal: AbortSignal) => Promise<ProbeResult>;
+
+export function createRunProbe(deps: { cri: Cri; clock: Clock; network: ProbeNetwork }): RunProbe {
+  const { cri, clock, network } = deps;
+
+  async function runExec(
+    command: string[],
+    limit: number,
+    containerId: string,
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    try {
+      const request = { containerId, cmd: command, timeout: BigInt(Math.ceil(limit)) };
+      const { exitCode, stdout, stderr } = await cri.execSync(request, { signal, timeout: seconds(limit + 5) });
+      if (exitCode === 0) return { is: 'success' };
+      const decoder = new TextDecoder();
+      return failure(decoder.decode(stdout) + decoder.decode(stderr));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (rpcCodeOf(error) === 'DEADLINE_EXCEEDED') return failure(`command timed out after ${limit}s`);
+      // The container is gone or the runtime does not answer: that is not the container's failure.
+      return { is: 'unknown' };
+    }
+  }
+
+  async function runHttp(
+    { scheme, host, port, path, httpHeaders }: NonNullable<Probe['httpGet']>,
+    { container, podIp }: ProbeSubject,
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    const number = portNumber(container, port);
+    if (number === undefined) return failure(`there is no port "${port}"`);
+    const headers = (httpHeaders ?? []).map(({ name, value }) => [name, value] as const);
+    const { status } = await network.get(
+      { scheme: scheme === 'HTTPS' ? 'https' : 'http', host: host ?? podIp, port: number, path: path ?? '/', headers },
+      signal,
+    );
+    return status >= 200 && status < 400 ? { is: 'success' } : failure(`HTTP probe failed with statuscode: ${status}`);
+  }
+
+  return async (probe, subject, signal) => {
+    const limit = probe.timeoutSeconds ?? 1;
+    if (probe.exec) return runExec(probe.exec.command ?? [], limit, subject.containerId, signal);
+    const late = new AbortController();
+    const either = AbortSignal.any([signal, late.signal]);
+    const ask = async (): Promise<ProbeResult> => {
+      if (probe.httpGet) return runHttp(probe.httpGet, subject, either);
+      const { host, port = 0 } = probe.tcpSocket ?? {};
+      const number = portNumber(subject.container, port);
+      if (number === undefined) return failure(`there is no port "${port}"`);
+      await network.connect({ host: host ?? subject.podIp, port: number }, either);
+      return { is: 'success' };
+    };
+    try {
+      const timedOut = (): Error => new Error(`no answer within ${limit}s`);
+      return await withTimeout(clock, 'answer to a probe', milliseconds(limit * 1_000), ask(), timedOut);
+    } catch (error) {
+      signal.throwIfAborted();
+      return failure(explain(error));
+    } finally {
+      late.abort();
+    }
+  };
+}
+
+const failure = (message: string): ProbeResult => ({ is: 'failure', message: message.trim().slice(0, longestMessage) });
