@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as holdsFor, integer, property } from 'fast-check';
 import { FakeClock } from '@kedge/core/testing';
 import { minutes, seconds } from '@kedge/core/time';
 import type { Pod } from '@kedge/model/k8s-types';
@@ -36,8 +36,8 @@ function setUp() {
 const names = (all: { key: string }[]) => all.map(({ key }) => key.replace('default/', ''));
 
 test('a heap gives back what it was given, in order', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer()), (numbers) => {
+  holdsFor(
+    property(array(integer()), (numbers) => {
       const heap = new Heap<number>((a, b) => a < b);
       for (const number of numbers) heap.push(number);
       const out = numbers.map(() => heap.pop());
