@@ -59,7 +59,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     const secure = url.protocol === 'https:';
     const settings: https.RequestOptions = {
       method: asked.method,
-      headers: { ...asked.headers },
+      headers: { ...lengthOf(asked.body), ...asked.headers },
       agent: secure ? secureAgent : plainAgent,
       ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
     };
@@ -88,6 +88,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     },
   };
 }
+
+/** Node leaves it out with GET and DELETE, and the server would take the body for the next request. */
+const lengthOf = (body: string | Uint8Array | undefined): Record<string, string> =>
+  body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
 
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
