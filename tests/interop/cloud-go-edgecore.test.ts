@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '@kedge/platform/node';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
-import { createFakeKubeApi } from '@kedge/testing/kube';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { startTestServer } from '../../packages/control-plane/test/test-server.ts';
 
 import { canRun, createGoEdge, eventually, isReady, scratch, startLiveCloud, versions } from './cloud-go-rig.ts';
-import { api, installSyncs, syncResources } from './cloud-rig.ts';
+import { api } from './cloud-rig.ts';
 
 const pods = api('pods');
 const nodes = api('nodes');
@@ -21,23 +22,15 @@ const pod = (name: string, spec: object = {}): KubeObject => ({
   spec: {
     nodeName: node,
     serviceAccountName: 'default',
-    automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 2,
     restartPolicy: 'Always',
     dnsPolicy: 'Default',
-    // What an API server fills in; a kubelet takes its absence for an error.
-    enableServiceLinks: false,
-    securityContext: {},
-    schedulerName: 'default-scheduler',
     tolerations: [{ operator: 'Exists' }],
     containers: [
       {
         name: 'c',
         image: 'docker.io/library/busybox:1.35',
         imagePullPolicy: 'Never',
-        terminationMessagePath: '/dev/termination-log',
-        terminationMessagePolicy: 'File',
-        resources: {},
         command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'],
       },
     ],
@@ -45,12 +38,30 @@ const pod = (name: string, spec: object = {}): KubeObject => ({
   },
 });
 
+/** What controllers put into every namespace. */
+async function prepareNamespace(kube: KubeApi): Promise<void> {
+  const metadata = (name: string) => ({ name, namespace: 'default' });
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('default') };
+  await kube.create(api('serviceaccounts'), 'default', account);
+  const roots = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata('kube-root-ca.crt'),
+    data: { 'ca.crt': 'x' },
+  };
+  await kube.create(api('configmaps'), 'default', roots);
+}
+
 for (const version of versions) {
   const skip = canRun(version) ? false : `PEERS names no folder with edgecore-${version}, or this is not root`;
   test(`edgecore ${version} joins, runs pods and loses none`, { skip, timeout: 600_000 }, async (t) => {
     const directory = await scratch(t);
-    const kube = createFakeKubeApi({ clock: systemClock, resources: syncResources });
-    await installSyncs(kube);
+    const server = await startTestServer({ directory: join(directory, 'api') });
+    t.after(() => server.stop());
+    const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
+    t.after(() => access.close());
+    const kube = access.api;
+    await prepareNamespace(kube);
     let cloud = await startLiveCloud(kube, join(directory, 'cloud.log'));
     t.after(() => cloud.stop());
     const edge = await createGoEdge(t, { version, node, cloud, directory });
