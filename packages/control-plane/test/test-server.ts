@@ -23,7 +23,11 @@ export async function startTestServer(options: {
 }): Promise<TestServer> {
   const { directory, port = 0, level = 'error' } = options;
   await mkdir(directory, { recursive: true });
-  const log = createLog({ now: systemClock.now, write: (record) => console.error(formatRecord(record)), level });
+  const log = createLog({
+    now: systemClock.now,
+    write: (record) => process.stderr.write(`${formatRecord(record)}\n`),
+    level,
+  });
   const database = openDatabase({
     path: join(directory, 'state.db'),
     migrations: apiStoreMigrations,

@@ -6,6 +6,7 @@ import type { Clock } from '@kedge/core/time';
 import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createReplicaSetController } from './replicaset/replica-set-controller.ts';
 import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
@@ -41,6 +42,7 @@ export function createControllers(options: ControllersOptions): Module {
     createRootCaPublisher({ ...deps, rootCa }),
     createReplicaSetController(deps),
     createDeploymentController(deps),
+    createGarbageCollector(deps),
   ];
   return {
     name: 'controllers',

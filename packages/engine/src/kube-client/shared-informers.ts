@@ -7,7 +7,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type GroupVersionResource, type KubeObject, objectKey } from '@kedge/model/k8s';
 import type { Collection } from './collections.ts';
-import { informerSource, onlyMetadata, type Trim, withoutManagedFields } from './informer-source.ts';
+import { informerSource } from './informer-source.ts';
 import type { KubeApi, Selection } from './kube-api.ts';
 
 export interface SharedInformers extends Module {
@@ -16,8 +16,8 @@ export interface SharedInformers extends Module {
    * Runs from the module's start on.
    */
   of<T extends KubeObject>(collection: Collection<T>, selection?: Selection): Informer<T>;
-  /** A copy of names, owners and finalizers only; the full copy when there is one already. */
-  metadataOf(collection: GroupVersionResource): Informer<KubeObject>;
+  /** The copy of a whole collection if somebody has asked for it; for readers that would make do with less. */
+  known(collection: GroupVersionResource): Informer<KubeObject> | undefined;
 }
 
 export interface SharedInformersOptions {
@@ -28,29 +28,23 @@ export interface SharedInformersOptions {
 }
 
 export function createSharedInformers({ api, clock, log, random }: SharedInformersOptions): SharedInformers {
-  const full = new Map<string, Informer<KubeObject>>();
-  const slim = new Map<string, Informer<KubeObject>>();
+  const copies = new Map<string, Informer<KubeObject>>();
   let scope: Scope | undefined;
 
-  function open(
-    within: Map<string, Informer<KubeObject>>,
-    collection: GroupVersionResource,
-    selection: Selection,
-    trim: Trim,
-  ) {
+  function open(collection: GroupVersionResource, selection: Selection): Informer<KubeObject> {
     const name = nameOf(collection, selection);
-    const known = within.get(name);
+    const known = copies.get(name);
     if (known) return known;
     const informer = createInformer<KubeObject>({
       name,
       clock,
       log,
-      source: informerSource(api, collection, selection, trim),
+      source: informerSource(api, collection, selection),
       keyOf: objectKey,
       versionOf: (object) => object.metadata.resourceVersion,
       random: () => random.next(),
     });
-    within.set(name, informer);
+    copies.set(name, informer);
     if (scope) informer.start(scope);
     return informer;
   }
@@ -60,12 +54,12 @@ export function createSharedInformers({ api, clock, log, random }: SharedInforme
     // Ready at once: whoever needs a copy waits for that copy.
     async start(owner) {
       scope = owner;
-      for (const informer of [...full.values(), ...slim.values()]) informer.start(owner);
+      for (const informer of copies.values()) informer.start(owner);
     },
     // The collection says what its objects are; the API is trusted to keep to it.
     of: <T extends KubeObject>(collection: Collection<T>, selection: Selection = {}) =>
-      open(full, collection, selection, withoutManagedFields) as unknown as Informer<T>,
-    metadataOf: (collection) => full.get(nameOf(collection, {})) ?? open(slim, collection, {}, onlyMetadata),
+      open(collection, selection) as unknown as Informer<T>,
+    known: (collection) => copies.get(nameOf(collection, {})),
   };
 }
 

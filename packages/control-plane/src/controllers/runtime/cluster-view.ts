@@ -15,8 +15,8 @@ export interface ClusterView {
   readonly of: SharedInformers['of'];
   /** That copy by namespace; one index however often it is asked for. */
   byNamespace<T extends KubeObject>(collection: Collection<T>): Index<T>;
-  /** Names, owners and finalizers of any collection. */
-  readonly metadataOf: SharedInformers['metadataOf'];
+  /** The copy of a whole collection if some controller has it. */
+  readonly known: SharedInformers['known'];
 }
 
 export function createClusterView(informers: SharedInformers): ClusterView {
@@ -38,7 +38,7 @@ export function createClusterView(informers: SharedInformers): ClusterView {
     podsByNode: indexBy(pods, objectKey, (pod) => present(pod.spec?.nodeName)),
     of: informers.of,
     byNamespace,
-    metadataOf: informers.metadataOf,
+    known: informers.known,
   };
 }
 
