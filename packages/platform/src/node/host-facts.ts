@@ -1,7 +1,7 @@
 // What this machine is: read once at start and handed to whoever needs it (configuration defaults, node status).
 import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os';
-import type { HostFacts } from '@kedge/core/config';
+import type { HostFacts } from '@kedge/core/ports';
 
 /** Node's names of processors, as Go (and so Kubernetes) calls them. */
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386' };
@@ -17,7 +17,6 @@ export function readHostFacts(): HostFacts {
     bootId: firstText('/proc/sys/kernel/random/boot_id'),
     kernelVersion: release(),
     osImage: osImage(),
-    operatingSystem: 'linux',
     architecture: architectures[arch()] ?? arch(),
   };
 }

@@ -1,0 +1,38 @@
+// cloudcore.yaml in our own units, as the parts of cloudcore take it.
+import type { Duration } from '@kedge/core/time';
+
+export interface CloudCoreConfig {
+  readonly kubeApi: {
+    /** A kubeconfig file; without it the service account of the pod we run in counts. */
+    readonly kubeconfig: string | undefined;
+    /** Instead of the address in the kubeconfig. */
+    readonly server: string | undefined;
+  };
+  /** Metrics and health. */
+  readonly monitor: { readonly address: string; readonly port: number };
+  readonly identity: {
+    readonly advertiseAddress: readonly string[];
+    readonly dnsNames: readonly string[];
+    readonly edgeCertificateLifetime: Duration;
+    readonly tokenRefresh: Duration;
+    readonly caFile: string | undefined;
+    readonly caKeyFile: string | undefined;
+    readonly certificateFile: string | undefined;
+    readonly keyFile: string | undefined;
+  };
+  readonly hub: {
+    readonly address: string;
+    readonly port: number;
+    readonly nodeLimit: number;
+    /** A link without a sign of life for this long is over. */
+    readonly keepalive: Duration;
+    readonly writeTimeout: Duration;
+    /** Whether a node is held to what belongs to it. */
+    readonly authorization: boolean;
+    /** What nodes are told to be served by. */
+    readonly ownAddress: string;
+  };
+  /** Where nodes get their certificates; undefined when switched off. */
+  readonly https: { readonly address: string; readonly port: number } | undefined;
+  readonly modules: { readonly cloudHub: boolean; readonly edgeController: boolean; readonly syncController: boolean };
+}

@@ -1,0 +1,62 @@
+// edgecore.yaml in our own units, as the parts of edgecore take it.
+import type { Secret } from '@kedge/core/log';
+import type { Duration } from '@kedge/core/time';
+import type { NodeName } from '../k8s/index.ts';
+
+export interface EdgeCoreConfig {
+  readonly node: NodeName;
+  readonly database: { readonly path: string };
+  readonly identity: {
+    readonly node: NodeName;
+    readonly httpServer: string;
+    /** Needed only where the files hold no usable certificate. */
+    readonly token: Secret<string> | undefined;
+    readonly paths: { readonly ca: string; readonly certificate: string; readonly key: string };
+    readonly rotate: boolean;
+  };
+  readonly hub: {
+    /** `host:port` of CloudHub's WebSocket listener. */
+    readonly server: string;
+    readonly node: NodeName;
+    readonly projectId: string;
+    readonly heartbeat: Duration;
+    readonly handshakeTimeout: Duration;
+    readonly writeTimeout: Duration;
+    readonly messagesPerSecond: number;
+    readonly messageBurst: number;
+  };
+  readonly meta: { readonly remoteQueryTimeout: Duration };
+  readonly edged: EdgedSettings;
+  readonly modules: { readonly edgeHub: boolean; readonly edged: boolean; readonly metaManager: boolean };
+}
+
+export interface EdgedSettings {
+  readonly node: NodeName;
+  /** Marks what this edge runs on a container runtime that others may use too. */
+  readonly site: string;
+  /** Path of the CRI socket. */
+  readonly runtimeSocket: string;
+  /** Path of the CRI image service's socket. */
+  readonly imageSocket: string;
+  readonly podSandboxImage: string;
+  readonly rootDirectory: string;
+  readonly podLogsDirectory: string;
+  /** Parent of all pods' cgroups, such as `/kubepods`. */
+  readonly cgroupRoot: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly clusterDomain: string;
+  readonly clusterDns: readonly string[];
+  readonly resolvConf: string;
+  readonly maxPods: number;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
+  readonly registerNode: boolean;
+  readonly registerSchedulable: boolean;
+  /** The address to report; undefined takes that of the default route. */
+  readonly nodeIp: string | undefined;
+  readonly statusUpdateEvery: Duration;
+  readonly statusReportEvery: Duration;
+  readonly leaseDuration: Duration;
+  readonly reportEvents: boolean;
+  readonly imagePullParallel: number;
+}

@@ -1,0 +1,165 @@
+// The schema of edgecore.yaml, `edgecore.config.kubeedge.io/v1alpha2`: every key that KubeEdge v1.22 and v1.23 know.
+// Source: KubeEdge's configuration reference. Keys of ours say so in their description.
+import { choice, type DocumentOf, flag, integer, listOf, mapOf, object, text, unused } from '@kedge/core/config';
+import { tailoredKubeletSchema } from './tailored-kubelet-schema.ts';
+
+export const edgeCoreApiVersion = 'edgecore.config.kubeedge.io/v1alpha2';
+
+const file = (start: string, description?: string) =>
+  text(start, { format: 'path', ...(description === undefined ? {} : { description }) });
+const ca = '/etc/kubeedge/ca/rootCA.crt';
+const certificate = '/etc/kubeedge/certs/server.crt';
+const key = '/etc/kubeedge/certs/server.key';
+
+const edgeHub = object({
+  enable: flag(true),
+  heartbeat: integer(15, { minimum: 1, description: 'Seconds between signs of life.' }),
+  httpServer: text('', {
+    format: 'url',
+    description: "CloudHub's HTTPS address: where this node gets its certificate.",
+  }),
+  token: text('', { description: 'Join token; needed until the node has its certificate.' }),
+  projectID: text('e632aba927ea4ac2b575ec1603d56f10'),
+  messageQPS: integer(30, { minimum: 0, description: 'Messages a second to the cloud, over time.' }),
+  messageBurst: integer(60, { minimum: 0, description: 'Messages at once to the cloud.' }),
+  tlsCaFile: file(ca),
+  tlsCertFile: file(certificate),
+  tlsPrivateKeyFile: file(key),
+  rotateCertificates: flag(true, { description: 'Renews the certificate before it ends.' }),
+  websocket: object(
+    {
+      enable: flag(true),
+      server: text('', { format: 'host-port' }),
+      handshakeTimeout: integer(30, { minimum: 1 }),
+      writeDeadline: integer(15, { minimum: 1 }),
+      readDeadline: unused(integer(15)),
+    },
+    { description: "CloudHub's message channel; times are in seconds." },
+  ),
+  quic: unused(
+    object({
+      enable: flag(false),
+      server: text(''),
+      handshakeTimeout: integer(30),
+      readDeadline: integer(15),
+      writeDeadline: integer(15),
+    }),
+  ),
+});
+
+const edged = object({
+  enable: flag(true),
+  hostnameOverride: text('', { format: 'node-name', description: 'Name of the node.' }),
+  nodeIP: text('', { description: 'Address of the node; empty finds it out.' }),
+  nodeLabels: mapOf(text(''), {}, { description: 'Labels the node registers itself with.' }),
+  site: text('', {
+    description:
+      'kedge only. Marks what this edge runs on a container runtime shared with other edges; empty takes the name of the node.',
+  }),
+  reportEvent: flag(false, { description: 'Sends events to the cloud.' }),
+  registerSchedulable: flag(true),
+  rootDirectory: file('/var/lib/kubelet', "Pods' volumes and files."),
+  podSandboxImage: text('kubeedge/pause:3.6', { description: 'Image of the container that holds a pod together.' }),
+  tailoredKubeletConfig: tailoredKubeletSchema,
+  registerNodeNamespace: unused(text('default')),
+  customInterfaceName: unused(text('')),
+  runtimeCgroups: unused(text('')),
+  windowsService: unused(flag(false)),
+  windowsPriorityClass: unused(text('')),
+  experimentalMounterPath: unused(text('')),
+  experimentalNodeAllocatableIgnoreEvictionThreshold: unused(flag(false)),
+  minimumGCAge: unused(text('0s', { format: 'duration' })),
+  maxPerPodContainerCount: unused(integer(1)),
+  maxContainerCount: unused(integer(-1)),
+  seccompDefault: unused(flag(false)),
+});
+
+const metaManager = object({
+  enable: flag(true),
+  remoteQueryTimeout: integer(60, { minimum: 1, description: 'Seconds to wait for an answer of the cloud.' }),
+  contextSendGroup: unused(text('hub')),
+  contextSendModule: unused(text('websocket')),
+  metaServer: unused(
+    object({
+      enable: flag(false),
+      server: text('127.0.0.1:10550', { format: 'host-port' }),
+      dummyServer: text('169.254.30.10:10550', { format: 'host-port' }),
+      tlsCaFile: file(ca),
+      tlsCertFile: file(certificate),
+      tlsPrivateKeyFile: file(key),
+      serviceAccountIssuers: listOf(text(''), ['https://kubernetes.default.svc.cluster.local']),
+      apiAudiences: listOf(text('')),
+      serviceAccountKeyFiles: listOf(text('', { format: 'path' })),
+    }),
+  ),
+});
+
+const eventBus = unused(
+  object({
+    enable: flag(true),
+    mqttMode: choice(2, [0, 1, 2]),
+    mqttQOS: choice(0, [0, 1, 2]),
+    mqttRetain: flag(false),
+    mqttSessionQueueSize: integer(100, { minimum: 1 }),
+    mqttServerExternal: text('tcp://127.0.0.1:1883'),
+    mqttServerInternal: text('tcp://127.0.0.1:1884'),
+    mqttSubClientID: text(''),
+    mqttPubClientID: text(''),
+    mqttUsername: text(''),
+    mqttPassword: text(''),
+    eventBusTLS: object({
+      enable: flag(false),
+      tlsMqttCAFile: file(ca),
+      tlsMqttCertFile: file(certificate),
+      tlsMqttPrivateKeyFile: file(key),
+    }),
+  }),
+);
+
+const edgeStream = unused(
+  object({
+    enable: flag(false),
+    server: text('127.0.0.1:10004', { format: 'host-port' }),
+    handshakeTimeout: integer(30),
+    readDeadline: integer(15),
+    writeDeadline: integer(15),
+    tlsTunnelCAFile: file(ca),
+    tlsTunnelCertFile: file(certificate),
+    tlsTunnelPrivateKeyFile: file(key),
+  }),
+);
+
+export const edgeCoreSchema = object({
+  apiVersion: choice(edgeCoreApiVersion, [edgeCoreApiVersion]),
+  kind: choice('EdgeCore', ['EdgeCore']),
+  edgecoreVersion: unused(text('')),
+  database: object({
+    dataSource: file(
+      '/var/lib/kubeedge/edgecore.db',
+      'What the node knows; it starts from this file without the cloud.',
+    ),
+    driverName: unused(text('sqlite3')),
+    aliasName: unused(text('default')),
+  }),
+  modules: object({
+    edgeHub,
+    edged,
+    metaManager,
+    eventBus,
+    serviceBus: unused(
+      object({
+        enable: flag(false),
+        server: text('127.0.0.1'),
+        port: integer(9_060, { minimum: 1, maximum: 65_535 }),
+        timeout: integer(60, { minimum: 1 }),
+      }),
+    ),
+    deviceTwin: unused(object({ enable: flag(true), dmiSockPath: text('/etc/kubeedge/dmi.sock') })),
+    dbTest: unused(object({ enable: flag(false) })),
+    edgeStream,
+    taskManager: unused(object({ enable: flag(false) })),
+  }),
+  featureGates: unused(mapOf(flag(false))),
+});
+
+export type EdgeCoreDocument = DocumentOf<typeof edgeCoreSchema>;

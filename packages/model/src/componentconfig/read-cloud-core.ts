@@ -1,0 +1,122 @@
+// Reads cloudcore.yaml: defaults for a host, checks across keys, and the way into our own units.
+import {
+  type ConfigSources,
+  defaultsOf,
+  type HostFacts,
+  type Problem,
+  readConfig,
+  splitHostPort,
+  writeDocument,
+} from '@kedge/core/config';
+import { days, hours, seconds } from '@kedge/core/time';
+import type { CloudCoreConfig } from './cloud-core-config.ts';
+import { type CloudCoreDocument, cloudCoreSchema } from './cloud-core-schema.ts';
+
+type Facts = Pick<HostFacts, 'addresses'>;
+
+/** The whole document of somebody who configures nothing. */
+export function cloudCoreDefaults({ addresses }: Facts): CloudCoreDocument {
+  const document = defaultsOf(cloudCoreSchema);
+  const { modules } = document;
+  return {
+    ...document,
+    modules: { ...modules, cloudHub: { ...modules.cloudHub, advertiseAddress: addresses.slice(0, 1) } },
+  };
+}
+
+/** What is wrong with values that are right one by one. */
+export function checkCloudCore({ modules: { cloudHub } }: CloudCoreDocument): Problem[] {
+  const at = (key: string, say: string): Problem => ({ path: `modules.cloudHub.${key}`, say });
+  if (!cloudHub.enable) return [];
+  const problems: Problem[] = [];
+  const { websocket, https, quic } = cloudHub;
+  if (!websocket.enable) {
+    const instead = quic.enable ? 'there is no QUIC here' : 'nodes have no other channel';
+    problems.push(at('websocket.enable', `is false, needs to be true: ${instead}`));
+  }
+  if (https.enable && https.port === websocket.port && overlap(https.address, websocket.address)) {
+    problems.push(at('https.port', `is ${https.port}, which is that of websocket too: give each its own`));
+  }
+  if (cloudHub.advertiseAddress.every((address) => address === '') && cloudHub.dnsNames.every((name) => name === '')) {
+    problems.push(
+      at('advertiseAddress', 'is empty, and so is dnsNames: edges need an address or a name to reach us at'),
+    );
+  }
+  return problems;
+}
+
+const overlap = (a: string, b: string): boolean => a === b || [a, b].some((one) => one === '0.0.0.0' || one === '::');
+
+/** Throws CONFIG_INVALID. */
+export function readCloudCoreConfig(
+  sources: ConfigSources,
+  facts: Facts,
+): { readonly config: CloudCoreConfig; readonly warnings: readonly string[] } {
+  const { document, warnings } = readConfig(cloudCoreSchema, cloudCoreDefaults(facts), sources, checkCloudCore);
+  return { config: toConfig(document), warnings };
+}
+
+function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): CloudCoreConfig {
+  const { cloudHub, edgeController, syncController } = modules;
+  const { host, port } = splitHostPort(commonConfig.monitorServer.bindAddress)!;
+  const advertiseAddress = cloudHub.advertiseAddress.filter(isGiven);
+  return {
+    kubeApi: { kubeconfig: given(kubeAPIConfig.kubeConfig), server: given(kubeAPIConfig.master) },
+    monitor: { address: host, port },
+    identity: {
+      advertiseAddress,
+      dnsNames: cloudHub.dnsNames.filter(isGiven),
+      edgeCertificateLifetime: days(cloudHub.edgeCertSigningDuration),
+      tokenRefresh: hours(cloudHub.tokenRefreshDuration),
+      caFile: given(cloudHub.tlsCAFile),
+      caKeyFile: given(cloudHub.tlsCAKeyFile),
+      certificateFile: given(cloudHub.tlsCertFile),
+      keyFile: given(cloudHub.tlsPrivateKeyFile),
+    },
+    hub: {
+      address: cloudHub.websocket.address,
+      port: cloudHub.websocket.port,
+      nodeLimit: cloudHub.nodeLimit,
+      keepalive: seconds(cloudHub.keepaliveInterval),
+      writeTimeout: seconds(cloudHub.writeTimeout),
+      authorization: holdsNodes(cloudHub.authorization),
+      ownAddress: advertiseAddress[0] ?? '',
+    },
+    https: cloudHub.https.enable ? { address: cloudHub.https.address, port: cloudHub.https.port } : undefined,
+    modules: {
+      cloudHub: cloudHub.enable,
+      edgeController: edgeController.enable,
+      syncController: syncController.enable,
+    },
+  };
+}
+
+const holdsNodes = ({ enable, debug, modes }: CloudCoreDocument['modules']['cloudHub']['authorization']): boolean =>
+  enable && !debug && modes.some(({ node }) => node?.enable);
+
+const isGiven = (text: string): boolean => text !== '';
+const given = (text: string): string | undefined => (isGiven(text) ? text : undefined);
+
+/** For `cloudcore --defaultconfig`. */
+export const writeCloudCoreDefaults = (facts: Facts): string =>
+  writeDocument(
+    cloudCoreSchema,
+    cloudCoreDefaults(facts),
+    'cloudcore.yaml with every key that has an effect, at its default.',
+  );
+
+/** For `cloudcore --minconfig`. */
+export function writeCloudCoreMinimum(facts: Facts): string {
+  const { apiVersion, kind, kubeAPIConfig, modules } = cloudCoreDefaults(facts);
+  const { nodeLimit, advertiseAddress, websocket, https } = modules.cloudHub;
+  return writeDocument(
+    cloudCoreSchema,
+    {
+      apiVersion,
+      kind,
+      kubeAPIConfig: { kubeConfig: kubeAPIConfig.kubeConfig },
+      modules: { cloudHub: { nodeLimit, advertiseAddress, websocket, https } },
+    },
+    'cloudcore.yaml with the keys that most people look at; all others keep their defaults.',
+  );
+}

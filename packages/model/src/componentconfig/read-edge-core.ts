@@ -1,0 +1,179 @@
+// Reads edgecore.yaml: defaults for a host, checks across keys, and the way into our own units.
+import {
+  type ConfigSources,
+  defaultsOf,
+  type HostFacts,
+  type Problem,
+  readConfig,
+  writeDocument,
+} from '@kedge/core/config';
+import { secret } from '@kedge/core/log';
+import { type Duration, parseDuration, seconds } from '@kedge/core/time';
+import { type NodeName, nodeName } from '../k8s/index.ts';
+import type { EdgeCoreConfig, EdgedSettings } from './edge-core-config.ts';
+import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
+
+type Facts = Pick<HostFacts, 'hostname' | 'addresses'>;
+
+/** Where there is no limit upstream, this many images are pulled at once. */
+const manyPulls = 16;
+
+/** The whole document of somebody who configures nothing. As upstream's, it expects the cloud on this very machine. */
+export function edgeCoreDefaults({ hostname, addresses: [address = '127.0.0.1'] }: Facts): EdgeCoreDocument {
+  const document = defaultsOf(edgeCoreSchema);
+  const { edgeHub, edged } = document.modules;
+  const cloud = address.includes(':') ? `[${address}]` : address;
+  return {
+    ...document,
+    modules: {
+      ...document.modules,
+      edgeHub: {
+        ...edgeHub,
+        httpServer: `https://${cloud}:10002`,
+        websocket: { ...edgeHub.websocket, server: `${cloud}:10000` },
+      },
+      edged: { ...edged, hostnameOverride: hostname.toLowerCase() },
+    },
+  };
+}
+
+/** What is wrong with values that are right one by one. */
+export function checkEdgeCore({ modules: { edgeHub, edged } }: EdgeCoreDocument): Problem[] {
+  return [...(edgeHub.enable ? checkEdgeHub(edgeHub) : []), ...(edged.enable ? checkEdged(edged) : [])];
+}
+
+function checkEdgeHub({ websocket, quic }: EdgeCoreDocument['modules']['edgeHub']): Problem[] {
+  if (websocket.enable) return [];
+  const instead = quic.enable ? 'there is no QUIC here' : 'there is no other channel to the cloud';
+  return [{ path: 'modules.edgeHub.websocket.enable', say: `is false, needs to be true: ${instead}` }];
+}
+
+function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument['modules']['edged']): Problem[] {
+  const problems: Problem[] = [];
+  const complain = (key: string, say: string) => problems.push({ path: `modules.edged.${key}`, say });
+  const ours = 'tailoredKubeletConfig';
+  if (nodeIP !== '' && !/^[\d.]+$|:/.test(nodeIP)) complain('nodeIP', `is "${nodeIP}", needs an IP address`);
+  const { imageServiceEndpoint: images } = kubelet;
+  if (images !== '' && !images.startsWith('unix:///')) {
+    complain(
+      `${ours}.imageServiceEndpoint`,
+      `is "${images}", needs a socket such as unix:///run/containerd/containerd.sock`,
+    );
+  }
+  for (const key of ['nodeStatusUpdateFrequency', 'nodeStatusReportFrequency'] as const) {
+    if (toDuration(kubelet[key]) <= 0)
+      complain(`${ours}.${key}`, `is ${kubelet[key]}, needs to be longer than nothing`);
+  }
+  kubelet.registerWithTaints.forEach(({ key }, n) => {
+    if (key === '') complain(`${ours}.registerWithTaints.${n}.key`, 'is missing');
+  });
+  return problems;
+}
+
+/** Throws CONFIG_INVALID. */
+export function readEdgeCoreConfig(
+  sources: ConfigSources,
+  facts: Facts,
+): { readonly config: EdgeCoreConfig; readonly warnings: readonly string[] } {
+  const { document, warnings } = readConfig(edgeCoreSchema, edgeCoreDefaults(facts), sources, checkEdgeCore);
+  return { config: toConfig(document), warnings };
+}
+
+function toConfig({ database, modules: { edgeHub, edged, metaManager } }: EdgeCoreDocument): EdgeCoreConfig {
+  const node = nodeName(edged.hostnameOverride);
+  return {
+    node,
+    database: { path: database.dataSource },
+    identity: {
+      node,
+      httpServer: edgeHub.httpServer,
+      token: edgeHub.token === '' ? undefined : secret(edgeHub.token),
+      paths: { ca: edgeHub.tlsCaFile, certificate: edgeHub.tlsCertFile, key: edgeHub.tlsPrivateKeyFile },
+      rotate: edgeHub.rotateCertificates,
+    },
+    hub: {
+      server: edgeHub.websocket.server,
+      node,
+      projectId: edgeHub.projectID,
+      heartbeat: seconds(edgeHub.heartbeat),
+      handshakeTimeout: seconds(edgeHub.websocket.handshakeTimeout),
+      writeTimeout: seconds(edgeHub.websocket.writeDeadline),
+      messagesPerSecond: edgeHub.messageQPS,
+      messageBurst: edgeHub.messageBurst,
+    },
+    meta: { remoteQueryTimeout: seconds(metaManager.remoteQueryTimeout) },
+    edged: toEdgedSettings(node, edged),
+    modules: { edgeHub: edgeHub.enable, edged: edged.enable, metaManager: metaManager.enable },
+  };
+}
+
+function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edged']): EdgedSettings {
+  const { tailoredKubeletConfig: kubelet } = edged;
+  const runtimeSocket = socketPath(kubelet.containerRuntimeEndpoint);
+  return {
+    node,
+    site: edged.site || node,
+    runtimeSocket,
+    imageSocket: kubelet.imageServiceEndpoint === '' ? runtimeSocket : socketPath(kubelet.imageServiceEndpoint),
+    podSandboxImage: edged.podSandboxImage,
+    rootDirectory: edged.rootDirectory,
+    podLogsDirectory: kubelet.podLogsDir,
+    cgroupRoot: kubelet.cgroupRoot || '/kubepods',
+    cgroupDriver: kubelet.cgroupDriver,
+    clusterDomain: kubelet.clusterDomain,
+    clusterDns: kubelet.clusterDNS,
+    resolvConf: kubelet.resolvConf,
+    maxPods: kubelet.maxPods,
+    nodeLabels: edged.nodeLabels,
+    nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({
+      key,
+      effect,
+      ...(value === undefined ? {} : { value }),
+    })),
+    registerNode: kubelet.registerNode,
+    registerSchedulable: edged.registerSchedulable,
+    nodeIp: edged.nodeIP || undefined,
+    statusUpdateEvery: toDuration(kubelet.nodeStatusUpdateFrequency),
+    statusReportEvery: toDuration(kubelet.nodeStatusReportFrequency),
+    leaseDuration: seconds(kubelet.nodeLeaseDurationSeconds),
+    reportEvents: edged.reportEvent,
+    imagePullParallel: kubelet.serializeImagePulls ? 1 : (kubelet.maxParallelImagePulls ?? manyPulls),
+  };
+}
+
+/** The schema has seen to it that this is one. */
+const toDuration = (text: string): Duration => parseDuration(text)!;
+const socketPath = (url: string): string => url.slice('unix://'.length);
+
+/** For `edgecore --defaultconfig`. */
+export const writeEdgeCoreDefaults = (facts: Facts): string =>
+  writeDocument(
+    edgeCoreSchema,
+    edgeCoreDefaults(facts),
+    'edgecore.yaml with every key that has an effect, at its default.',
+  );
+
+/** For `edgecore --minconfig`. */
+export function writeEdgeCoreMinimum(facts: Facts): string {
+  const { apiVersion, kind, database, modules } = edgeCoreDefaults(facts);
+  const { edgeHub, edged } = modules;
+  const { hostnameOverride, podSandboxImage, tailoredKubeletConfig } = edged;
+  const { containerRuntimeEndpoint, cgroupDriver } = tailoredKubeletConfig;
+  return writeDocument(
+    edgeCoreSchema,
+    {
+      apiVersion,
+      kind,
+      database: { dataSource: database.dataSource },
+      modules: {
+        edgeHub: {
+          httpServer: edgeHub.httpServer,
+          token: edgeHub.token,
+          websocket: { enable: true, server: edgeHub.websocket.server },
+        },
+        edged: { hostnameOverride, podSandboxImage, tailoredKubeletConfig: { containerRuntimeEndpoint, cgroupDriver } },
+      },
+    },
+    'edgecore.yaml with the keys that most people look at; all others keep their defaults.',
+  );
+}

@@ -1,0 +1,157 @@
+// `modules.edged.tailoredKubeletConfig`: KubeEdge's selection of the kubelet's own configuration.
+// Source: KubeEdge's configuration reference and kubelet.config.k8s.io/v1beta1.
+import {
+  choice,
+  decimal,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  object,
+  optional,
+  type Schema,
+  text,
+  unused,
+} from '@kedge/core/config';
+
+const duration = (start: string, description?: string) =>
+  text(start, { format: 'duration', ...(description === undefined ? {} : { description }) });
+const texts = () => mapOf(text(''));
+const percent = (start: number) => integer(start, { minimum: 0, maximum: 100 });
+const maybe = <T>(schema: Schema<T>) => unused(optional(schema));
+
+const taint = object({
+  key: text(''),
+  value: optional(text('')),
+  effect: choice('NoSchedule', ['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+  timeAdded: optional(text('')),
+});
+
+const logOptions = () => object({ splitStream: flag(false), infoBufferSize: text('0') });
+
+/** What edged does something with. */
+const used = {
+  containerRuntimeEndpoint: text('unix:///run/containerd/containerd.sock', { format: 'unix-url' }),
+  imageServiceEndpoint: text('', { description: 'Empty is the same as containerRuntimeEndpoint.' }),
+  cgroupDriver: choice('cgroupfs', ['cgroupfs', 'systemd']),
+  cgroupRoot: text('', { description: "Parent of all pods' cgroups; empty is /kubepods." }),
+  podLogsDir: text('/var/log/pods', { format: 'path' }),
+  clusterDomain: text('cluster.local'),
+  clusterDNS: listOf(text('', { format: 'ip' })),
+  resolvConf: text('/etc/resolv.conf', { format: 'path' }),
+  maxPods: integer(110, { minimum: 0 }),
+  registerNode: flag(true),
+  registerWithTaints: listOf(taint),
+  nodeStatusUpdateFrequency: duration('10s', 'How often the status of the node is worked out.'),
+  nodeStatusReportFrequency: duration('5m0s', 'How often it is sent although nothing changed.'),
+  nodeLeaseDurationSeconds: integer(40, { minimum: 1 }),
+  serializeImagePulls: flag(true),
+  maxParallelImagePulls: optional(integer(1, { minimum: 1 })),
+} as const;
+
+/** What KubeEdge knows besides. */
+const known = {
+  staticPodPath: unused(text('/etc/kubeedge/manifests')),
+  syncFrequency: unused(duration('1m0s')),
+  fileCheckFrequency: unused(duration('20s')),
+  address: unused(text('127.0.0.1', { format: 'ip' })),
+  readOnlyPort: unused(integer(10_350, { minimum: 0, maximum: 65_535 })),
+  registryPullQPS: unused(integer(5)),
+  registryBurst: unused(integer(10)),
+  eventRecordQPS: unused(integer(50)),
+  eventBurst: unused(integer(100)),
+  enableDebuggingHandlers: unused(flag(true)),
+  enableContentionProfiling: unused(flag(false)),
+  oomScoreAdj: unused(integer(-999, { minimum: -1_000, maximum: 1_000 })),
+  streamingConnectionIdleTimeout: unused(duration('4h0m0s')),
+  imageMinimumGCAge: unused(duration('2m0s')),
+  imageMaximumGCAge: unused(duration('0s')),
+  imageGCHighThresholdPercent: unused(percent(85)),
+  imageGCLowThresholdPercent: unused(percent(80)),
+  volumeStatsAggPeriod: unused(duration('1m0s')),
+  kubeletCgroups: unused(text('')),
+  systemCgroups: unused(text('')),
+  cgroupsPerQOS: unused(flag(true)),
+  singleProcessOOMKill: maybe(flag(false)),
+  cpuManagerPolicy: unused(text('none')),
+  cpuManagerPolicyOptions: unused(texts()),
+  cpuManagerReconcilePeriod: unused(duration('10s')),
+  memoryManagerPolicy: unused(text('None')),
+  topologyManagerPolicy: unused(text('none')),
+  topologyManagerScope: unused(text('container')),
+  topologyManagerPolicyOptions: unused(texts()),
+  qosReserved: unused(texts()),
+  runtimeRequestTimeout: unused(duration('2m0s')),
+  hairpinMode: unused(text('promiscuous-bridge')),
+  podCIDR: unused(text('')),
+  podPidsLimit: unused(integer(-1)),
+  cpuCFSQuota: unused(flag(true)),
+  cpuCFSQuotaPeriod: unused(duration('100ms')),
+  nodeStatusMaxImages: unused(integer(0)),
+  maxOpenFiles: unused(integer(1_000_000)),
+  contentType: unused(text('application/json')),
+  evictionHard: unused(
+    mapOf(text(''), {
+      'imagefs.available': '15%',
+      'imagefs.inodesFree': '5%',
+      'memory.available': '100Mi',
+      'nodefs.available': '10%',
+      'nodefs.inodesFree': '5%',
+    }),
+  ),
+  evictionSoft: unused(texts()),
+  evictionSoftGracePeriod: unused(texts()),
+  evictionPressureTransitionPeriod: unused(duration('5m0s')),
+  evictionMaxPodGracePeriod: unused(integer(0)),
+  evictionMinimumReclaim: unused(texts()),
+  podsPerCore: unused(integer(0)),
+  enableControllerAttachDetach: unused(flag(true)),
+  protectKernelDefaults: unused(flag(false)),
+  makeIPTablesUtilChains: unused(flag(true)),
+  iptablesMasqueradeBit: unused(integer(14)),
+  iptablesDropBit: unused(integer(15)),
+  featureGates: unused(mapOf(flag(false))),
+  failSwapOn: unused(flag(false)),
+  memorySwap: unused(object({ swapBehavior: optional(text('')) })),
+  containerLogMaxSize: unused(text('10Mi')),
+  containerLogMaxFiles: unused(integer(5)),
+  containerLogMaxWorkers: unused(integer(1)),
+  containerLogMonitorInterval: unused(duration('10s')),
+  configMapAndSecretChangeDetectionStrategy: unused(text('Get')),
+  systemReserved: unused(texts()),
+  kubeReserved: unused(texts()),
+  reservedSystemCPUs: unused(text('')),
+  showHiddenMetricsForVersion: unused(text('')),
+  systemReservedCgroup: unused(text('')),
+  kubeReservedCgroup: unused(text('')),
+  enforceNodeAllocatable: unused(listOf(text(''), ['pods'])),
+  allowedUnsafeSysctls: unused(listOf(text(''))),
+  volumePluginDir: unused(text('/usr/libexec/kubernetes/kubelet-plugins/volume/exec/')),
+  kernelMemcgNotification: unused(flag(false)),
+  logging: unused(
+    object({
+      format: text('text'),
+      flushFrequency: text('5s', { format: 'duration' }),
+      verbosity: integer(0),
+      vmodule: listOf(object({ filePattern: text(''), verbosity: integer(0) })),
+      options: object({ text: logOptions(), json: logOptions() }),
+    }),
+  ),
+  enableSystemLogHandler: unused(flag(true)),
+  enableSystemLogQuery: unused(flag(false)),
+  shutdownGracePeriod: unused(duration('0s')),
+  shutdownGracePeriodCriticalPods: unused(duration('0s')),
+  shutdownGracePeriodByPodPriority: unused(
+    listOf(object({ priority: integer(0), shutdownGracePeriodSeconds: integer(0) })),
+  ),
+  crashLoopBackOff: unused(object({ maxContainerRestartPeriod: optional(duration('5m')) })),
+  reservedMemory: unused(listOf(object({ numaNode: integer(0), limits: texts() }))),
+  enableProfilingHandler: unused(flag(true)),
+  enableDebugFlagsHandler: unused(flag(true)),
+  seccompDefault: unused(flag(false)),
+  memoryThrottlingFactor: unused(decimal(0.9)),
+  localStorageCapacityIsolation: unused(flag(true)),
+  failCgroupV1: unused(flag(false)),
+} as const;
+
+export const tailoredKubeletSchema = object({ ...used, ...known });
