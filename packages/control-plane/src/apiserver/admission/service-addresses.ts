@@ -1,7 +1,7 @@
 // Services get a cluster address and, by type, node ports; they keep them for life and give them back at the end.
 import type { Random } from '@kedge/core/ports';
 import { fail, invalidField, invalidObject, type KubeObject } from '@kedge/model/k8s';
-import type { Service, ServicePort, ServiceSpec } from '@kedge/model/k8s-types';
+import type { Service, ServiceSpec } from '@kedge/model/k8s-types';
 import type { AdmissionStep } from './admission.ts';
 import { addressPool, formatIPv4, NumberPool, parseIPv4 } from './address-range.ts';
 
@@ -83,11 +83,10 @@ export function createServiceAddresses(deps: {
     apiAddress: formatIPv4(addresses.first),
     step: {
       name: 'ServiceAddresses',
-      admit({ operation, kind, object, before, subresource, dryRun }) {
+      admit({ operation, kind, object, subresource, dryRun }) {
         if (kind.collection !== 'services' || subresource !== undefined || !object || operation === 'delete') return;
         const spec = (object['spec'] ??= {}) as ServiceSpec;
-        spec.type ??= 'ClusterIP';
-        if (before) keepGiven(spec, (before as unknown as Service).spec ?? {});
+        if (!usesNodePorts(spec)) for (const port of spec.ports ?? []) delete port.nodePort;
         // A trial must not use up addresses; what it would get is not known then.
         if (dryRun) return;
         if (spec.type === 'ExternalName') {
@@ -118,21 +117,6 @@ export function createServiceAddresses(deps: {
 
 const usesNodePorts = ({ type, allocateLoadBalancerNodePorts }: ServiceSpec): boolean =>
   type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
-
-/** A client that replaces a service need not know what was given to it. */
-function keepGiven(spec: ServiceSpec, before: ServiceSpec): void {
-  if (spec.type !== 'ExternalName' && before.clusterIP && !spec.clusterIP) spec.clusterIP = before.clusterIP;
-  if (!usesNodePorts(spec)) {
-    for (const port of spec.ports ?? []) delete port.nodePort;
-    return;
-  }
-  const same = (a: ServicePort, b: ServicePort): boolean =>
-    a.port === b.port && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP');
-  for (const port of spec.ports ?? []) {
-    const had = before.ports?.find((other) => same(port, other))?.nodePort;
-    if (!port.nodePort && had) port.nodePort = had;
-  }
-}
 
 const invalid = (object: KubeObject, field: string, value: unknown, why: string): Error =>
   invalidObject({ group: '', kind: 'Service' }, object.metadata.name ?? '', [invalidField(field, value, why)]);

@@ -2,6 +2,7 @@
 import { age, type Cell, plainLayout, type ServedResource, type TableLayout } from '@kedge/engine/kube-api';
 import { apiVersionOf, type KubeObject } from '@kedge/model/k8s';
 import { isObject } from '@kedge/model/k8s-patch';
+import { rulesFor } from '@kedge/model/k8s-kinds';
 import { customResourceSchema, type Schema } from '@kedge/model/k8s-schema';
 import type { SubresourceInfo, Verb } from '@kedge/model/k8s-resources';
 import type {
@@ -57,6 +58,7 @@ function customKind(
     collection: collectionOf(group, names.plural),
     apiVersion,
     schema: customResourceSchema(schema, objectMeta),
+    rules: rulesFor(apiVersion, names.kind),
     strategy: { ...plainStrategy, countsGenerations: true },
     layout: customLayout(version.additionalPrinterColumns),
     readField: customFields((version.selectableFields ?? []).map(({ jsonPath }) => jsonPath)),

@@ -1,6 +1,7 @@
 // All kinds that are served: the built-in ones, and custom ones that come and go with their definitions.
 import type { Catalog, ServedResource } from '@kedge/engine/kube-api';
 import { apiVersionOf, type GroupVersionResource } from '@kedge/model/k8s';
+import { rulesFor } from '@kedge/model/k8s-kinds';
 import { builtinResources } from '@kedge/model/k8s-resources';
 import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
 import { builtinLayout } from '../tables/layouts.ts';
@@ -66,6 +67,7 @@ function builtinKind(served: ServedResource, schemas: BuiltinSchemas): Kind {
     collection,
     apiVersion,
     schema: schemas.ofKind(apiVersion, kind),
+    rules: rulesFor(apiVersion, kind),
     strategy: strategyOf(collection),
     layout: builtinLayout(apiVersion, resource),
     readField: builtinFields(collection),

@@ -1,6 +1,7 @@
 // Everything the generic path has to know about one served kind.
 import type { ReadField, ServedResource, TableLayout } from '@kedge/engine/kube-api';
 import type { KubeObject } from '@kedge/model/k8s';
+import type { KindRules } from '@kedge/model/k8s-kinds';
 import type { Schema } from '@kedge/model/k8s-schema';
 import type { Strategy } from './strategy.ts';
 
@@ -10,6 +11,7 @@ export interface Kind {
   readonly collection: string;
   readonly apiVersion: string;
   readonly schema: Schema | undefined;
+  readonly rules: KindRules;
   readonly strategy: Strategy;
   readonly layout: TableLayout;
   readonly readField: ReadField;

@@ -1,11 +1,6 @@
-// What kinds do differently on the generic path, as data and small functions.
+// What kinds do differently on the generic path beyond their model's rules: the server's own part in their lives.
 import type { Instant } from '@kedge/core/time';
-import type { FieldError, KubeObject } from '@kedge/model/k8s';
-
-export interface StrategyContext {
-  readonly now: Instant;
-  readonly uuid: () => string;
-}
+import type { KubeObject } from '@kedge/model/k8s';
 
 export interface Strategy {
   /** `metadata.generation` grows when anything but metadata and status changes. */
@@ -14,27 +9,24 @@ export interface Strategy {
   readonly createsOnUpdate: boolean;
   /** A write to the status subresource may change labels, annotations and the like. */
   readonly statusCarriesMetadata: boolean;
-  /** Last touch before a new object is checked and stored; `object` may be changed. */
-  prepareCreate(object: KubeObject, context: StrategyContext): void;
+  /** What a new object gets from the server when all else is decided. */
+  finishCreate(object: KubeObject, now: Instant): KubeObject;
   /** As above, for a new state of an object. */
-  prepareUpdate(object: KubeObject, before: KubeObject, context: StrategyContext): void;
-  /** What is wrong with the new state beyond its schema. */
-  check(object: KubeObject, before: KubeObject | undefined): readonly FieldError[];
+  finishUpdate(object: KubeObject, before: KubeObject): KubeObject;
   /** How many seconds a deletion waits for somebody to finish; 0 removes at once. */
   grace(object: KubeObject, asked: number | undefined): number;
   /** Whether something beyond `metadata.finalizers` holds a deleted object back. */
   isHeld(object: KubeObject): boolean;
 }
 
-const nothing = (): void => undefined;
+const same = (object: KubeObject): KubeObject => object;
 
 export const plainStrategy: Strategy = {
   countsGenerations: false,
   createsOnUpdate: false,
   statusCarriesMetadata: false,
-  prepareCreate: nothing,
-  prepareUpdate: nothing,
-  check: () => [],
+  finishCreate: same,
+  finishUpdate: same,
   grace: () => 0,
   isHeld: () => false,
 };

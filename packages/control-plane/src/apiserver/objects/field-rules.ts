@@ -2,6 +2,7 @@
 // default, what is wrong is refused.
 import type { Call, WriteOptions } from '@kedge/engine/kube-api';
 import { fail, type FieldError, type KubeObject } from '@kedge/model/k8s';
+import { checkMetadata, checkMetadataUpdate } from '@kedge/model/k8s-kinds';
 import { applySchemaDefaults, pruneUnknown, readBuiltin, validateValue } from '@kedge/model/k8s-schema';
 import type { Kind } from '../kinds/kind.ts';
 
@@ -25,9 +26,20 @@ export function readFields(kind: Kind, object: KubeObject, options: WriteOptions
   return value;
 }
 
-export function withDefaults(kind: Kind, object: KubeObject): KubeObject {
-  return kind.schema && kind.isCustom ? applySchemaDefaults(object, kind.schema) : object;
-}
+/** What the kind documents as defaults, filled in. */
+export const withDefaults = (kind: Kind, object: KubeObject): KubeObject =>
+  kind.rules.defaults(kind.schema && kind.isCustom ? applySchemaDefaults(object, kind.schema) : object);
 
-export const fieldErrors = (kind: Kind, object: KubeObject): readonly FieldError[] =>
-  kind.schema && kind.isCustom ? validateValue(object, kind.schema) : [];
+/** Everything that is wrong with a state by itself, and with how it differs from the one before. */
+export function fieldErrors(kind: Kind, object: KubeObject, before: KubeObject | undefined): readonly FieldError[] {
+  const { rules, served, schema } = kind;
+  const metadata = before
+    ? checkMetadataUpdate(object.metadata, before.metadata)
+    : checkMetadata(object.metadata, { namespaced: served.namespaced, checkName: rules.checkName });
+  return [
+    ...metadata,
+    ...(schema && kind.isCustom ? validateValue(object, schema) : []),
+    ...rules.validate(object),
+    ...(before ? rules.validateUpdate(object, before) : []),
+  ];
+}

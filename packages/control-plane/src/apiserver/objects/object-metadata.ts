@@ -61,13 +61,6 @@ export function keepMetadata(kind: Kind, next: KubeObject, before: KubeObject): 
     );
   }
   if (given.resourceVersion && given.resourceVersion !== had.resourceVersion) throw outdated(kind, had);
-  const added = had.deletionTimestamp ? (given.finalizers ?? []).filter((one) => !had.finalizers?.includes(one)) : [];
-  if (added.length > 0) {
-    throw fail(
-      'Invalid',
-      `${kind.served.kind} "${had.name}" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-    );
-  }
   next.metadata = { ...given, ...kept(had) };
   for (const field of serverFields) if (had[field] === undefined) delete next.metadata[field];
 }

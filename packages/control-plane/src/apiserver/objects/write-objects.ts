@@ -4,7 +4,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type Call, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
 import { fail, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
-import type { Admission, AdmissionRequest } from '../admission/admission.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { fieldErrors, readFields, withDefaults } from './field-rules.ts';
 import { countGeneration, generatedName, isSame, keepMetadata, outdated, startMetadata } from './object-metadata.ts';
@@ -68,12 +68,6 @@ export const systemWrite: WriteOptions = {
 
 export function createObjectWriter(deps: WriteDeps): ObjectWriter {
   const { store, clock, random, admission } = deps;
-  const context = {
-    get now() {
-      return clock.now();
-    },
-    uuid: () => random.uuid(),
-  };
   const manager = ({ fieldManager }: WriteOptions, subresource = ''): Manager => ({
     name: fieldManager,
     subresource,
@@ -81,25 +75,27 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
   });
 
   const create: ObjectWriter['create'] = async ({ kind, namespace }, body, options, call, manages = 'update') => {
-    const object = withDefaults(kind, readFields(kind, structuredClone(body), options, call));
-    startMetadata(kind, object, namespace, { now: clock.now(), random });
-    if (kind.served.subresources['status'] && !keepsInitialStatus(kind)) delete object['status'];
-    const name = object.metadata.name ?? '';
-    const request: AdmissionRequest = {
-      operation: 'create',
-      kind,
-      namespace,
-      name,
-      subresource: undefined,
-      object,
-      before: undefined,
-      user: call.user,
-      dryRun: options.dryRun,
-    };
-    await admission.admit(request, call);
-    kind.strategy.prepareCreate(object, context);
+    const given = withDefaults(kind, readFields(kind, structuredClone(body), options, call));
+    startMetadata(kind, given, namespace, { now: clock.now(), random });
+    if (kind.served.subresources['status'] && !keepsInitialStatus(kind)) delete given['status'];
+    // Before admission: what the server adds belongs to nobody.
+    if (manages === 'update') trackManager(kind, given, undefined, manager(options));
+    await admission.admit(
+      {
+        operation: 'create',
+        kind,
+        namespace,
+        name: given.metadata.name ?? '',
+        subresource: undefined,
+        object: given,
+        before: undefined,
+        user: call.user,
+        dryRun: options.dryRun,
+      },
+      call,
+    );
+    const object = kind.strategy.finishCreate(kind.rules.prepareCreate(given), clock.now());
     refuseInvalid(kind, object, undefined);
-    if (manages === 'update') trackManager(kind, object, undefined, manager(options));
 
     for (let tries = 0; ; tries++) {
       const at = object.metadata.name ?? '';
@@ -127,19 +123,20 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
   async function prepare(change: Change, before: KubeObject, options: WriteOptions, call: Call): Promise<KubeObject> {
     const { kind, part, name, namespace, subresource } = change;
     const made = structuredClone(await change.make(before));
-    const next = withDefaults(kind, readFields(kind, made, options, call));
-    keepMetadata(kind, next, before);
-    keepOtherParts(kind, next, before, part);
+    const read = withDefaults(kind, readFields(kind, made, options, call));
+    keepMetadata(kind, read, before);
+    keepOtherParts(kind, read, before, part);
+    if (change.manages === 'update') trackManager(kind, read, before, manager(options, subresource));
+    const carried = part === 'main' ? kind.rules.prepareUpdate(read, before) : read;
     const { user } = call;
     const { dryRun } = options;
     await admission.admit(
-      { operation: 'update', kind, namespace, name, subresource, object: next, before, user, dryRun },
+      { operation: 'update', kind, namespace, name, subresource, object: carried, before, user, dryRun },
       call,
     );
-    if (part === 'main') kind.strategy.prepareUpdate(next, before, context);
+    const next = part === 'main' ? kind.strategy.finishUpdate(carried, before) : carried;
     countGeneration(kind, next, before);
-    if (part === 'main') refuseInvalid(kind, next, before);
-    if (change.manages === 'update') trackManager(kind, next, before, manager(options, subresource));
+    if (part === 'main' || (part === 'status' && kind.isCustom)) refuseInvalid(kind, next, before);
     return next;
   }
 
@@ -202,12 +199,12 @@ export const isReleased = (kind: Kind, object: KubeObject): boolean =>
 
 function sameManagers(next: KubeObject, before: KubeObject): boolean {
   const bare = (object: KubeObject): string =>
-    JSON.stringify((object.metadata.managedFields ?? []).map(({ time: _, ...rest }) => rest));
+    JSON.stringify((object.metadata.managedFields ?? []).map((entry) => ({ ...entry, time: undefined })));
   return bare(next) === bare(before);
 }
 
 function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): void {
-  const errors = [...fieldErrors(kind, object), ...kind.strategy.check(object, before)];
+  const errors = fieldErrors(kind, object, before);
   if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
 }
 

@@ -20,8 +20,10 @@ export async function startTestServer(options: {
   directory: string;
   port?: number;
   level?: LogLevel;
+  /** Keys to share between servers; making them takes a while. */
+  pki?: string;
 }): Promise<TestServer> {
-  const { directory, port = 0, level = 'error' } = options;
+  const { directory, port = 0, level = 'error', pki = join(directory, 'pki') } = options;
   await mkdir(directory, { recursive: true });
   const log = createLog({
     now: systemClock.now,
@@ -56,7 +58,7 @@ export async function startTestServer(options: {
       address: '127.0.0.1',
       port,
       advertiseAddress: '127.0.0.1',
-      pkiDirectory: join(directory, 'pki'),
+      pkiDirectory: pki,
       names: [],
       addresses: [],
       serviceCidr: '10.96.0.0/16',
