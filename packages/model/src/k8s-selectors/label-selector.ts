@@ -95,7 +95,7 @@ export function checkLabelSelector(selector: LabelSelectorObject | null | undefi
 }
 
 function checkExpression(expression: { key: string; operator: string; values?: string[] }, path: string): FieldError[] {
-  const { key, operator, values = [] } = expression;
+  const { key = '', operator = '', values = [] } = expression;
   return [
     ...checkArity(operator, values, path),
     ...checkQualifiedName(key).map((sentence) => invalidField(`${path}.key`, key, sentence)),

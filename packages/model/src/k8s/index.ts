@@ -48,3 +48,4 @@ export type { ConditionLike, ConditionStatus } from './conditions.ts';
 export { controllerOf, controllerReference, isControlledBy, isOwnedBy } from './owners.ts';
 export { isPodActive, isPodReady, isPodTerminal, isSidecar, podLimits, podRequests, qosClass } from './pods.ts';
 export type { PodLike, QosClass, ResourceAmounts } from './pods.ts';
+export { intOrPercent, percentOf } from './int-or-percent.ts';

@@ -1,0 +1,12 @@
+// What built-in kinds add to their schemas: defaults, initial state, validation and what may change.
+//
+//     const rules = rulesFor('apps/v1', 'Deployment');
+//     const object = rules.defaults(readBuiltin(body, schema).value);
+//     const errors = [...checkMetadata(object.metadata, { namespaced: true, checkName: rules.checkName }), ...rules.validate(object)];
+//     if (errors.length > 0) throw invalidObject({ group: 'apps', kind: 'Deployment' }, name, errors);
+export { defaultPullPolicy } from './container-defaults.ts';
+export type { KindRules } from './kind-rules.ts';
+export { checkMetadata, checkMetadataUpdate } from './object-meta.ts';
+export type { MetadataRules } from './object-meta.ts';
+export { defaultPod, defaultPodSpec, defaultPodTemplate } from './pod-defaults.ts';
+export { rulesFor } from './rules-for.ts';

@@ -1,0 +1,181 @@
+// Checks of what decides where pods run: taints, tolerations, affinity, topology.
+import {
+  checkLabelValue,
+  checkQualifiedName,
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  requiredField,
+} from '../k8s/index.ts';
+import type { FieldError } from '../k8s/index.ts';
+import { checkLabelSelector, parseInteger } from '../k8s-selectors/index.ts';
+import type {
+  Affinity,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+  Taint,
+  Toleration,
+  TopologySpreadConstraint,
+} from '../k8s-types/index.ts';
+import { checkChoice, checkOptionalChoice, checkRange, checkRequiredName, checkText, repeated } from './checks.ts';
+
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+export function checkTolerations(tolerations: readonly Toleration[], path: string): FieldError[] {
+  return tolerations.flatMap((toleration, at) => checkToleration(toleration, `${path}[${at}]`));
+}
+
+function checkToleration({ key, operator, value, effect, tolerationSeconds }: Toleration, path: string): FieldError[] {
+  return [
+    ...checkText(key, checkQualifiedName, `${path}.key`),
+    ...(!key && operator !== 'Exists'
+      ? [
+          invalidField(
+            `${path}.operator`,
+            operator ?? '',
+            'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+          ),
+        ]
+      : []),
+    ...(tolerationSeconds !== undefined && effect !== 'NoExecute'
+      ? [invalidField(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set")]
+      : []),
+    ...(operator === 'Exists' && value
+      ? [invalidField(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'")]
+      : []),
+    ...(operator === 'Exists' ? [] : checkText(value, checkLabelValue, `${path}.operator`)),
+    ...checkOptionalChoice(operator, ['Equal', 'Exists'], `${path}.operator`),
+    ...checkOptionalChoice(effect, effects, `${path}.effect`),
+  ];
+}
+
+export function checkTaints(taints: readonly Taint[], path: string): FieldError[] {
+  return [
+    ...taints.flatMap(({ key, value, effect }, at) => [
+      ...checkRequiredName(key, checkQualifiedName, `${path}[${at}]`),
+      ...checkText(value, checkLabelValue, `${path}[${at}]`),
+      ...checkChoice(effect, effects, `${path}[${at}].effect`),
+    ]),
+    ...repeated(taints, ({ key, effect }) => `${key}:${effect}`).map((at) =>
+      duplicateField(`${path}[${at}]`, taints[at]),
+    ),
+  ];
+}
+
+export function checkAffinity(affinity: Affinity | undefined, path: string): FieldError[] {
+  const { nodeAffinity, podAffinity, podAntiAffinity } = affinity ?? {};
+  const required = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const at = `${path}.nodeAffinity`;
+  const termsPath = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+  return [
+    ...(required && !required.nodeSelectorTerms?.length
+      ? [requiredField(termsPath, 'must have at least one node selector term')]
+      : []),
+    ...(required?.nodeSelectorTerms ?? []).flatMap((term, i) => checkNodeTerm(term, `${termsPath}[${i}]`)),
+    ...(nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((preferred, i) => {
+      const here = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
+      return [...checkWeight(preferred.weight, here), ...checkNodeTerm(preferred.preference, `${here}.preference`)];
+    }),
+    ...checkPodAffinity(podAffinity, `${path}.podAffinity`),
+    ...checkPodAffinity(podAntiAffinity, `${path}.podAntiAffinity`),
+  ];
+}
+
+const checkWeight = (weight: number, path: string): FieldError[] =>
+  weight >= 1 && weight <= 100 ? [] : [invalidField(`${path}.weight`, weight, 'must be in the range 1-100')];
+
+const checkNodeTerm = (term: NodeSelectorTerm | undefined, path: string): FieldError[] => [
+  ...(term?.matchExpressions ?? []).flatMap((requirement, i) =>
+    checkNodeRequirement(requirement, `${path}.matchExpressions[${i}]`),
+  ),
+  ...(term?.matchFields ?? []).flatMap((requirement, i) => [
+    ...checkOptionalChoice(requirement.operator, ['In', 'NotIn'], `${path}.matchFields[${i}].operator`),
+    ...(requirement.key === 'metadata.name'
+      ? []
+      : [invalidField(`${path}.matchFields[${i}].key`, requirement.key, 'not a valid field selector key')]),
+    ...(requirement.values?.length === 1
+      ? []
+      : [
+          requiredField(
+            `${path}.matchFields[${i}].values`,
+            "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+          ),
+        ]),
+  ]),
+];
+
+function checkNodeRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
+  return [...checkNodeOperator(operator, values, path), ...checkRequiredName(key, checkQualifiedName, `${path}.key`)];
+}
+
+function checkNodeOperator(operator: string, values: readonly string[], path: string): FieldError[] {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      return values.length > 0
+        ? []
+        : [requiredField(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")];
+    case 'Exists':
+    case 'DoesNotExist':
+      return values.length === 0
+        ? []
+        : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
+    case 'Gt':
+    case 'Lt':
+      return values.length === 1 && parseInteger(values[0]) !== undefined
+        ? []
+        : [requiredField(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")];
+    default:
+      return [invalidField(`${path}.operator`, operator, 'not a valid selector operator')];
+  }
+}
+
+function checkPodAffinity(affinity: PodAffinity | undefined, path: string): FieldError[] {
+  return [
+    ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, i) =>
+      checkPodTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`),
+    ),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((preferred, i) => {
+      const here = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
+      return [
+        ...checkWeight(preferred.weight, here),
+        ...checkPodTerm(preferred.podAffinityTerm, `${here}.podAffinityTerm`),
+      ];
+    }),
+  ];
+}
+
+const checkPodTerm = (term: PodAffinityTerm | undefined, path: string): FieldError[] => [
+  ...checkLabelSelector(term?.labelSelector, `${path}.labelSelector`),
+  ...checkLabelSelector(term?.namespaceSelector, `${path}.namespaceSelector`),
+  ...(term?.topologyKey
+    ? checkText(term.topologyKey, checkQualifiedName, `${path}.topologyKey`)
+    : [requiredField(`${path}.topologyKey`, 'can not be empty')]),
+];
+
+export function checkTopologySpread(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
+  return [
+    ...constraints.flatMap((constraint, i) => [
+      ...(constraint.maxSkew > 0
+        ? []
+        : [invalidField(`${path}[${i}].maxSkew`, constraint.maxSkew, 'must be greater than zero')]),
+      ...checkRequiredName(constraint.topologyKey, checkQualifiedName, `${path}[${i}].topologyKey`),
+      ...checkChoice(
+        constraint.whenUnsatisfiable,
+        ['DoNotSchedule', 'ScheduleAnyway'],
+        `${path}[${i}].whenUnsatisfiable`,
+      ),
+      ...checkRange(constraint.minDomains, 1, 2 ** 31 - 1, `${path}[${i}].minDomains`),
+      ...checkLabelSelector(constraint.labelSelector, `${path}[${i}].labelSelector`),
+    ]),
+    ...repeated(constraints, ({ topologyKey, whenUnsatisfiable }) => `{${topologyKey}, ${whenUnsatisfiable}}`).map(
+      (i) =>
+        duplicateField(
+          `${path}[${i}].{topologyKey, whenUnsatisfiable}`,
+          `{${constraints[i]!.topologyKey}, ${constraints[i]!.whenUnsatisfiable}}`,
+        ),
+    ),
+  ];
+}

@@ -1,0 +1,179 @@
+// Checks of volumes, and of where containers mount them.
+import {
+  checkConfigMapKey,
+  checkDns1123Label,
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  notFoundField,
+  requiredField,
+} from '../k8s/index.ts';
+import type { FieldError } from '../k8s/index.ts';
+import { parseQuantity } from '../k8s-quantity/index.ts';
+import type {
+  Container,
+  KeyToPath,
+  ObjectFieldSelector,
+  Volume,
+  VolumeMount,
+  VolumeProjection,
+} from '../k8s-types/index.ts';
+import { checkChoice, checkOptionalChoice, checkRange, checkRequiredName, repeated } from './checks.ts';
+
+export function checkVolumes(volumes: readonly Volume[], path: string): FieldError[] {
+  return [
+    ...volumes.flatMap((volume, at) => [
+      ...checkRequiredName(volume.name, checkDns1123Label, `${path}[${at}].name`),
+      ...checkSource(volume, `${path}[${at}]`),
+    ]),
+    ...repeated(volumes, ({ name }) => name).map((at) => duplicateField(`${path}[${at}].name`, volumes[at]!.name)),
+  ];
+}
+
+function checkSource(volume: Volume, path: string): FieldError[] {
+  const sources = Object.keys(volume).filter((field) => field !== 'name');
+  if (sources.length === 0) return [requiredField(path, 'must specify a volume type')];
+  const extra = sources
+    .slice(1)
+    .map((name) => forbiddenField(`${path}.${name}`, 'may not specify more than 1 volume type'));
+  return [...extra, ...checkKnownSource(volume, path)];
+}
+
+const hostPathTypes = [
+  '',
+  'DirectoryOrCreate',
+  'Directory',
+  'FileOrCreate',
+  'File',
+  'Socket',
+  'CharDevice',
+  'BlockDevice',
+];
+const maxMode = 0o777;
+
+function checkKnownSource(volume: Volume, path: string): FieldError[] {
+  const { emptyDir, hostPath, secret, configMap, downwardAPI, projected, persistentVolumeClaim, nfs, csi } = volume;
+  const size = emptyDir?.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
+  return [
+    ...(size && size.nano < 0n
+      ? [forbiddenField(`${path}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+      : []),
+    ...(hostPath ? checkHostPath(hostPath.path, hostPath.type, `${path}.hostPath`) : []),
+    ...(secret ? checkFiles(secret.secretName, secret, `${path}.secret`, 'secretName') : []),
+    ...(configMap ? checkFiles(configMap.name, configMap, `${path}.configMap`, 'name') : []),
+    ...checkRange(downwardAPI?.defaultMode, 0, maxMode, `${path}.downwardAPI.defaultMode`),
+    ...checkRange(projected?.defaultMode, 0, maxMode, `${path}.projected.defaultMode`),
+    ...(projected?.sources ?? []).flatMap((source, at) => checkProjection(source, `${path}.projected.sources[${at}]`)),
+    ...(persistentVolumeClaim && !persistentVolumeClaim.claimName
+      ? [requiredField(`${path}.persistentVolumeClaim.claimName`)]
+      : []),
+    ...(nfs && !nfs.server ? [requiredField(`${path}.nfs.server`)] : []),
+    ...(nfs && !nfs.path?.startsWith('/')
+      ? [invalidField(`${path}.nfs.path`, nfs.path ?? '', 'must be an absolute path')]
+      : []),
+    ...(csi && !csi.driver ? [requiredField(`${path}.csi.driver`)] : []),
+  ];
+}
+
+function checkHostPath(target: string | undefined, type: string | undefined, path: string): FieldError[] {
+  if (!target) return [requiredField(`${path}.path`)];
+  return [...checkNoBacksteps(target, `${path}.path`), ...checkOptionalChoice(type, hostPathTypes, `${path}.type`)];
+}
+
+const checkNoBacksteps = (target: string, path: string): FieldError[] =>
+  target.split('/').includes('..') ? [invalidField(path, target, "must not contain '..'")] : [];
+
+/** A path below a directory: relative, without a way out. */
+const checkDescending = (target: string | undefined, path: string): FieldError[] =>
+  target === undefined
+    ? []
+    : [
+        ...(target.startsWith('/') ? [invalidField(path, target, 'must be a relative path')] : []),
+        ...checkNoBacksteps(target, path),
+      ];
+
+interface Files {
+  readonly defaultMode?: number;
+  readonly items?: readonly KeyToPath[];
+}
+
+function checkFiles(name: string | undefined, files: Files, path: string, nameField: string): FieldError[] {
+  return [
+    ...(name ? [] : [requiredField(`${path}.${nameField}`)]),
+    ...checkRange(files.defaultMode, 0, maxMode, `${path}.defaultMode`),
+    ...checkItems(files.items ?? [], `${path}.items`),
+  ];
+}
+
+const checkItems = (items: readonly KeyToPath[], path: string): FieldError[] =>
+  items.flatMap((item, at) => [
+    ...checkRequiredName(item.key, checkConfigMapKey, `${path}[${at}].key`),
+    ...(item.path ? checkDescending(item.path, `${path}[${at}].path`) : [requiredField(`${path}[${at}].path`)]),
+    ...checkRange(item.mode, 0, maxMode, `${path}[${at}].mode`),
+  ]);
+
+const minTokenSeconds = 600;
+
+function checkProjection(source: VolumeProjection, path: string): FieldError[] {
+  const { secret, configMap, serviceAccountToken: token } = source;
+  const kinds = Object.keys(source);
+  return [
+    ...kinds.slice(1).map((kind) => forbiddenField(`${path}.${kind}`, 'may not specify more than 1 volume type')),
+    ...(secret ? checkFiles(secret.name, secret, `${path}.secret`, 'name') : []),
+    ...(configMap ? checkFiles(configMap.name, configMap, `${path}.configMap`, 'name') : []),
+    ...(token && (token.expirationSeconds ?? 0) < minTokenSeconds
+      ? [
+          invalidField(
+            `${path}.serviceAccountToken.expirationSeconds`,
+            token.expirationSeconds,
+            'may not specify a duration less than 10 minutes',
+          ),
+        ]
+      : []),
+    ...(token && !token.path ? [requiredField(`${path}.serviceAccountToken.path`)] : []),
+    ...(token ? checkDescending(token.path, `${path}.serviceAccountToken.path`) : []),
+  ];
+}
+
+export function checkMounts(container: Container, volumes: readonly Volume[], path: string): FieldError[] {
+  const mounts = container.volumeMounts ?? [];
+  return [
+    ...mounts.flatMap((mount, at) => checkMount(mount, container, volumes, `${path}[${at}]`)),
+    ...repeated(mounts, ({ mountPath }) => mountPath).map((at) =>
+      invalidField(`${path}[${at}].mountPath`, mounts[at]!.mountPath, 'must be unique'),
+    ),
+  ];
+}
+
+function checkMount(mount: VolumeMount, container: Container, volumes: readonly Volume[], path: string): FieldError[] {
+  const isKnown = volumes.some(({ name }) => name === mount.name);
+  const isPrivileged = container.securityContext?.privileged ?? false;
+  return [
+    ...(mount.name ? [] : [requiredField(`${path}.name`)]),
+    ...(mount.name && !isKnown ? [notFoundField(`${path}.name`, mount.name)] : []),
+    ...(mount.mountPath ? [] : [requiredField(`${path}.mountPath`)]),
+    ...checkDescending(mount.subPath, `${path}.subPath`),
+    ...checkDescending(mount.subPathExpr, `${path}.subPathExpr`),
+    ...(mount.subPath && mount.subPathExpr
+      ? [invalidField(`${path}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive')]
+      : []),
+    ...(mount.mountPropagation === undefined
+      ? []
+      : checkChoice(mount.mountPropagation, ['Bidirectional', 'HostToContainer', 'None'], `${path}.mountPropagation`)),
+    ...(mount.mountPropagation === 'Bidirectional' && !isPrivileged
+      ? [
+          forbiddenField(
+            `${path}.mountPropagation`,
+            'Bidirectional mount propagation is available only to privileged containers',
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** The fields of a pod that its own containers may read. */
+export function checkFieldRef(ref: ObjectFieldSelector, fields: readonly string[], path: string): FieldError[] {
+  if (!ref.fieldPath) return [requiredField(`${path}.fieldPath`)];
+  if (/^metadata\.(?:annotations|labels)\['[^']+'\]$/.test(ref.fieldPath)) return [];
+  return checkChoice(ref.fieldPath, fields, `${path}.fieldPath`);
+}
