@@ -76,7 +76,8 @@ function formOf(content: Record<string, unknown>): object {
 }
 
 /** Typed answers of a Go cloud leave kind and version out; with or without, an edge takes both. */
-function withoutType({ kind: _, apiVersion: __, ...rest }: KubeObject): unknown {
+function withoutType(object: KubeObject): unknown {
+  const { kind: _, apiVersion: __, ...rest } = object;
   return stable(rest);
 }
 

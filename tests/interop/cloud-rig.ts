@@ -21,7 +21,7 @@ import { createKeys } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { createFakeKubeApi, type FakeKubeApi } from '@kedge/testing/kube';
 import { linkPair } from '@kedge/testing/link';
-import { type CloudCoreConfig, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
+import { type CloudCoreSettings, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
 
 export const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -95,7 +95,7 @@ export interface CloudRig {
 export interface RigOptions {
   readonly kube?: FakeKubeApi;
   readonly clock?: FakeClock;
-  readonly config?: Partial<CloudCoreConfig['hub']>;
+  readonly config?: Partial<CloudCoreSettings['hub']>;
 }
 
 export const api = (resource: string, group = '', version = 'v1') => ({ group, version, resource });
@@ -145,12 +145,17 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
         dnsNames: [],
         edgeCertificateLifetime: days(365),
         tokenRefresh: hours(12),
+        caFile: undefined,
+        caKeyFile: undefined,
+        certificateFile: undefined,
+        keyFile: undefined,
       },
       hub: {
         address: '0.0.0.0',
         port: 10000,
         nodeLimit: 10,
         keepalive: seconds(30),
+        writeTimeout: seconds(30),
         authorization: true,
         ownAddress: '192.0.2.2',
         ...options.config,

@@ -3,23 +3,17 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
-import {
-  type CloudHubConfig,
-  createBootstrapApi,
-  createCloudHub,
-  createLedger,
-  createOutboxes,
-  mayRead,
-} from '@kedge/cloud/cloudhub';
+import { createBootstrapApi, createCloudHub, createLedger, createOutboxes, mayRead } from '@kedge/cloud/cloudhub';
 import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
 import { createCrdInstaller } from '@kedge/cloud/crds';
 import { createCsrApprover } from '@kedge/cloud/csrapprover';
 import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
 import { createSyncController } from '@kedge/cloud/synccontroller';
-import { type CloudIdentityConfig, createCloudIdentity } from '@kedge/engine/identity-cloud';
+import { createCloudIdentity } from '@kedge/engine/identity-cloud';
 import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
 import { apiVersionOf, type GroupVersionResource, type NodeName } from '@kedge/model/k8s';
 import type { Pod } from '@kedge/model/k8s-types';
+import type { CloudCoreConfig } from '@kedge/model/componentconfig';
 import { clusterObjectSyncs, objectSyncs } from '@kedge/model/kubeedge';
 
 export interface CloudCorePlatform {
@@ -35,14 +29,11 @@ export interface CloudCorePlatform {
   readonly kubeCa: string | undefined;
 }
 
-export interface CloudCoreConfig {
-  readonly identity: CloudIdentityConfig;
-  readonly hub: CloudHubConfig;
-  readonly https: { readonly address: string; readonly port: number };
-}
+/** What of cloudcore.yaml matters here. */
+export type CloudCoreSettings = Pick<CloudCoreConfig, 'identity' | 'hub' | 'https'>;
 
 /** In the order in which they start. */
-export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreConfig): Promise<Module[]> {
+export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSettings): Promise<Module[]> {
   const { clock, log, random, kube, keys, authorities, servers, files } = on;
   const informers = createSharedInformers({ api: kube, clock, log, random });
   const pods = informers.of(collections.pods);
@@ -67,7 +58,15 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreCo
   };
 
   const identity = createCloudIdentity(
-    { clock, log, kube, files, keys, authorities, onRenewed: (tls) => [bootstrap, hub].forEach((at) => at.renew(tls)) },
+    {
+      clock,
+      log,
+      kube,
+      files,
+      keys,
+      authorities,
+      onRenewed: (tls) => [bootstrap, hub].forEach((at) => at?.renew(tls)),
+    },
     config.identity,
   );
   const edge = createEdgeController({
@@ -120,11 +119,11 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreCo
     },
     config.hub,
   );
-  const bootstrap = createBootstrapApi({ log, kube, servers, identity }, config.https);
+  const bootstrap = config.https && createBootstrapApi({ log, kube, servers, identity }, config.https);
   const approver = createCsrApprover({ clock, log, kube, requests, authorities });
   const crds = createCrdInstaller({ clock, log, kube });
   // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
-  return [crds, informers, identity, ledger, edge, sync, approver, hub, bootstrap];
+  return [crds, informers, identity, ledger, edge, sync, approver, hub, ...(bootstrap ? [bootstrap] : [])];
 }
 
 const collectionOf = (of: GroupVersionResource, kind: string) => ({
