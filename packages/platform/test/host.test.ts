@@ -4,7 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { instant, milliseconds, days } from '@kedge/core/time';
-import { createProcesses, createRandom, openLogFile, readHostFacts, systemClock } from '@kedge/platform/node';
+import { createHost } from '@kedge/platform/linux';
+import { createProcesses, createRandom, openLogFile, systemClock } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
 
 describe('the system clock', () => {
@@ -72,8 +73,8 @@ describe('processes', () => {
   });
 });
 
-test('host facts are those of this machine', () => {
-  const facts = readHostFacts();
+test('host facts are those of this machine', async () => {
+  const facts = await createHost().facts();
   assert.ok(facts.cpus >= 1 && facts.memoryBytes > 0);
   assert.match(facts.architecture, /^(?:amd64|arm64)$/);
   assert.equal(facts.bootId, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());

@@ -9,11 +9,12 @@ export const configErrors = defineErrors('CONFIG', {
   INVALID: {
     retry: 'never',
     say: (d: { problems: readonly (Problem & { readonly from: string })[] }) =>
-      `the configuration cannot be used:\n${d.problems
-        .map(({ from, path, say }) => `  ${from}: ${path ? `${path} ` : ''}${say}`)
-        .join('\n')}`,
+      `the configuration cannot be used:${d.problems.map(toLine).join('')}`,
   },
 });
+
+const toLine = ({ from, path, say }: Problem & { readonly from: string }): string =>
+  `\n  ${from}: ${path ? `${path} ` : ''}${say}`;
 
 export interface ConfigSources {
   /** What the file holds, read as YAML; absent when there is no file. */

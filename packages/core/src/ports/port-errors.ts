@@ -27,7 +27,7 @@ export const httpErrors = defineErrors('HTTP', {
   UPGRADE_REFUSED: {
     retry: 'backoff',
     say: (d: { url: string; status: number; say: string }) =>
-      `${d.url} refused the WebSocket with HTTP ${d.status}${d.say ? `: ${d.say}` : ''}`,
+      `${d.url} refused the WebSocket with HTTP ${d.status} ${d.say}`.trimEnd(),
   },
   BODY_TOO_LARGE: {
     retry: 'never',
@@ -48,8 +48,7 @@ export const httpErrors = defineErrors('HTTP', {
   PORT_TAKEN: {
     retry: 'backoff',
     say: (d: { address: string; port: number }) =>
-      `port ${d.port} on ${d.address} is in use by another program: stop it, or configure another port ` +
-      `(\`ss -ltnp 'sport = :${d.port}'\` shows which program it is)`,
+      `port ${d.port} on ${d.address} is in use by another program: stop it, or configure another port; "ss -ltnp" lists who listens`,
   },
   LISTEN_FAILED: {
     retry: 'backoff',
@@ -73,7 +72,7 @@ export const filesErrors = defineErrors('FILES', {
   DISK_FULL: {
     retry: 'backoff',
     say: (d: { doing: string; path: string }) =>
-      `cannot ${d.doing} ${d.path}: the disk is full; free some space on its file system (\`df -h ${d.path}\`)`,
+      `cannot ${d.doing} ${d.path}: the disk is full; free some space on its file system (see df -h)`,
   },
   NOT_PERMITTED: {
     retry: 'backoff',
@@ -107,7 +106,7 @@ export const databaseErrors = defineErrors('SQLITE', {
   FULL: {
     retry: 'backoff',
     say: (d: { path: string }) =>
-      `${d.path} cannot grow: the disk is full; free some space on its file system (\`df -h ${d.path}\`)`,
+      `${d.path} cannot grow: the disk is full; free some space on its file system (see df -h)`,
   },
   NEWER_SCHEMA: {
     retry: 'never',

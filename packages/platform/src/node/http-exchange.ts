@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http'
 import { codeOf } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import {
+  type Headers,
   type HttpHandler,
   httpErrors,
   type ResponseStream,
@@ -97,10 +98,7 @@ function toServerResponse(incoming: IncomingMessage, outgoing: NodeResponse): Se
   return {
     send(status, headers, body) {
       if (!incoming.complete && hasBody(incoming)) outgoing.shouldKeepAlive = false;
-      outgoing.writeHead(
-        status,
-        body === undefined ? headers : { ...headers, 'content-length': Buffer.byteLength(body) },
-      );
+      outgoing.writeHead(status, withLength(status, headers, body));
       outgoing.end(body);
     },
     stream(status, headers) {
@@ -110,6 +108,14 @@ function toServerResponse(incoming: IncomingMessage, outgoing: NodeResponse): Se
       return toStream(outgoing);
     },
   };
+}
+
+/** Without a length Node would send an empty answer in chunks. These statuses have no body, and so no length. */
+function withLength(status: number, headers: Headers, body: string | Uint8Array | undefined): Headers {
+  if (body === undefined && (status < 200 || status === 204 || status === 304)) return headers;
+  if (body === undefined && Object.keys(headers).some((name) => name.toLowerCase() === 'content-length'))
+    return headers;
+  return { ...headers, 'content-length': String(body === undefined ? 0 : Buffer.byteLength(body)) };
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>

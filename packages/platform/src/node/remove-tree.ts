@@ -3,6 +3,7 @@
 import * as fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { filesErrors } from '@kedge/core/ports';
+import { parseMountPoints } from '../linux/mounts.ts';
 
 /** Silent when there is nothing. Looks for mounts first, so that a refusal leaves the tree as it was. */
 export async function removeTree(path: string): Promise<void> {
@@ -19,15 +20,9 @@ export async function removeTree(path: string): Promise<void> {
 
 /** A bind mount of the same file system has the same device number: only the mount table shows it. */
 async function findMount(target: string, device: number): Promise<string | undefined> {
-  const table = await fs.readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  const real = await fs.realpath(target);
-  for (const line of table.split('\n')) {
-    const mountPoint = line
-      .split(' ')[4]
-      ?.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
-    if (mountPoint === real || mountPoint?.startsWith(`${real}/`)) return mountPoint;
-  }
-  return table === '' ? findOtherDevice(target, device) : undefined;
+  const table = await fs.readFile('/proc/self/mountinfo', 'utf8').catch(() => undefined);
+  if (table === undefined) return findOtherDevice(target, device);
+  return parseMountPoints(table, await fs.realpath(target))[0];
 }
 
 async function findOtherDevice(directory: string, device: number): Promise<string | undefined> {

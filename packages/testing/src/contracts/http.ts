@@ -59,6 +59,20 @@ export function describeHttp(what: string, under: HttpUnderTest): void {
       assert.deepEqual([answer.headers['content-length'], await answer.text()], ['4', '']);
     });
 
+    test('an answer without a body says so', async (t) => {
+      const { url } = await serve(t, under, {
+        handler: async ({ path }, response) => response.send(Number(path.slice(1)), {}),
+      });
+      const client = clientFor(t, under);
+      const lengthOf = async (status: number) => {
+        const answer = await client.request({ method: 'GET', url: `${url}/${status}` });
+        return [answer.status, answer.headers['content-length'], await answer.text()];
+      };
+      assert.deepEqual(await lengthOf(200), [200, '0', '']);
+      assert.deepEqual(await lengthOf(204), [204, undefined, '']);
+      assert.deepEqual(await lengthOf(304), [304, undefined, '']);
+    });
+
     test('a body over the limit is answered 413, and the server goes on', async (t) => {
       const { url } = await serve(t, under, {
         handler: async (request, response) => response.send(200, {}, String((await request.body(10)).length)),

@@ -1,4 +1,6 @@
 // One suite per interface with several implementations: the fake and the real one pass the same.
+export { describeCri } from './cri.ts';
+export type { CriUnderTest } from './cri.ts';
 export { describeDatabase } from './database.ts';
 export { withCode } from './expect-error.ts';
 export { describeFiles } from './files.ts';
