@@ -8,14 +8,12 @@ export function cloudcoreConfig(layout: SiteLayout, ports: SitePorts): string {
     apiVersion: 'cloudcore.config.kubeedge.io/v1alpha1',
     kind: 'CloudCore',
     kubeAPIConfig: { kubeConfig: layout.cloudcore.kubeconfig },
-    commonConfig: { monitorServer: { bindAddress: '127.0.0.1:0', enableProfiling: false } },
     modules: {
       cloudHub: {
         advertiseAddress: ['127.0.0.1'],
         dnsNames: ['localhost'],
         websocket: { enable: true, address: '127.0.0.1', port: ports.hub },
         https: { enable: true, address: '127.0.0.1', port: ports.hubHttps },
-        unixsocket: { enable: false },
       },
     },
   });
@@ -54,10 +52,9 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
           containerRuntimeEndpoint: `unix://${facts.runtimeSocket}`,
           cgroupRoot: facts.cgroupRoot,
           cgroupDriver: 'cgroupfs',
+          podLogsDir: join(directory, 'pod-logs'),
         },
       },
-      eventBus: { enable: false },
-      deviceTwin: { enable: false },
     },
   });
 }
