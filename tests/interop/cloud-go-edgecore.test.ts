@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { startTestServer } from '../../packages/control-plane/test/test-server.ts';
+import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 
 import { canRun, createGoEdge, eventually, isReady, scratch, startLiveCloud, versions } from './cloud-go-rig.ts';
 import { api } from './cloud-rig.ts';
@@ -25,12 +25,18 @@ const pod = (name: string, spec: object = {}): KubeObject => ({
     terminationGracePeriodSeconds: 2,
     restartPolicy: 'Always',
     dnsPolicy: 'Default',
+    enableServiceLinks: false,
+    securityContext: {},
+    schedulerName: 'default-scheduler',
     tolerations: [{ operator: 'Exists' }],
     containers: [
       {
         name: 'c',
         image: 'docker.io/library/busybox:1.35',
         imagePullPolicy: 'Never',
+        terminationMessagePath: '/dev/termination-log',
+        terminationMessagePolicy: 'File',
+        resources: {},
         command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'],
       },
     ],
@@ -55,16 +61,16 @@ async function prepareNamespace(kube: KubeApi): Promise<void> {
 for (const version of versions) {
   const skip = canRun(version) ? false : `PEERS names no folder with edgecore-${version}, or this is not root`;
   test(`edgecore ${version} joins, runs pods and loses none`, { skip, timeout: 600_000 }, async (t) => {
-    const directory = await scratch(t);
+    const { directory, later } = await scratch(t);
     const server = await startTestServer({ directory: join(directory, 'api') });
-    t.after(() => server.stop());
+    later(() => server.stop());
     const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-    t.after(() => access.close());
+    later(() => access.close());
     const kube = access.api;
     await prepareNamespace(kube);
     let cloud = await startLiveCloud(kube, join(directory, 'cloud.log'));
-    t.after(() => cloud.stop());
-    const edge = await createGoEdge(t, { version, node, cloud, directory });
+    later(() => cloud.stop());
+    const edge = await createGoEdge(later, { version, node, cloud, directory });
     edge.start();
 
     const phaseOf = async (name: string) => {

@@ -113,7 +113,7 @@ export interface GoEdge {
 }
 
 export async function createGoEdge(
-  t: TestContext,
+  later: Later,
   { version, node, cloud, directory }: { version: string; node: string; cloud: LiveCloud; directory: string },
 ): Promise<GoEdge> {
   const site = containerdSite(join(directory, 'c'));
@@ -181,7 +181,7 @@ export async function createGoEdge(
     },
     log: () => readFile(logFile, 'utf8').catch(() => ''),
   };
-  t.after(async () => {
+  later(async () => {
     await edge.stop();
     await removeContainerd(site);
     await unmountBelow(directory);
@@ -197,12 +197,17 @@ async function unmountBelow(directory: string): Promise<void> {
   }
 }
 
-export async function scratch(t: TestContext): Promise<string> {
+export type Later = (cleanup: () => Promise<unknown>) => void;
+
+/** A directory for the test, and a way to name what has to be undone, last first, before it goes. */
+export async function scratch(t: TestContext): Promise<{ directory: string; later: Later }> {
   const directory = await mkdtemp(join(tmpdir(), 'kedge-go-'));
+  const cleanups: (() => Promise<unknown>)[] = [];
   t.after(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
     if (process.env['KEEP'] === undefined) await rm(directory, { recursive: true, force: true });
   });
-  return directory;
+  return { directory, later: (cleanup) => void cleanups.push(cleanup) };
 }
 
 /** Looks again every half second; says what it last saw when time is up. */

@@ -6,6 +6,10 @@ export const cloudHubErrors = defineErrors('CLOUDHUB', {
     retry: 'backoff',
     say: (d: { node: string; seconds: number }) => `node "${d.node}" sent no keepalive for ${d.seconds} s`,
   },
+  STUCK: {
+    retry: 'backoff',
+    say: (d: { node: string; seconds: number }) => `node "${d.node}" did not take a message within ${d.seconds} s`,
+  },
   REPLACED: { retry: 'never', say: (d: { node: string }) => `node "${d.node}" opened a newer link` },
   NODE_DELETED: { retry: 'never', say: (d: { node: string }) => `Node "${d.node}" was deleted` },
 });

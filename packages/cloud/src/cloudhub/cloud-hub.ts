@@ -31,6 +31,8 @@ export interface CloudHubConfig {
   readonly nodeLimit: number;
   /** A link without a keepalive for this long is over. */
   readonly keepalive: Duration;
+  /** A link that takes longer to take a message is over. */
+  readonly writeTimeout: Duration;
   /** Whether a node is held to what belongs to it. */
   readonly authorization: boolean;
   /** What nodes are told to be served by. */
@@ -119,6 +121,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
         if (link === upstreamWay) events.connected(node, { mayBeEmpty: true, wantsNode: link.codec.wantsNode });
       },
       silenceLimit: config.keepalive,
+      writeLimit: config.writeTimeout,
     });
     sessions.get(node)?.end(cloudHubErrors.REPLACED({ node }));
     sessions.set(node, session);

@@ -4,7 +4,7 @@ import { explain, type KedgeError } from '@kedge/core/errors';
 import { KeyedMutex } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Random, Socket } from '@kedge/core/ports';
-import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, seconds, withTimeout } from '@kedge/core/time';
 import { createAckedLane } from '@kedge/engine/channel';
 import { fail, type NodeName, toStatus } from '@kedge/model/k8s';
 import { type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
@@ -38,6 +38,7 @@ export interface SessionDeps {
   /** The edge registers its Node: its process is new, and its store may be too. */
   readonly onRegistration: () => void;
   readonly silenceLimit: Duration;
+  readonly writeLimit: Duration;
 }
 
 export interface Session {
@@ -58,7 +59,12 @@ export function createSession(deps: SessionDeps): Session {
   const kept = new Map<MessageId, Put>();
   let lastKeepalive = clock.monotonic();
 
-  const send = (message: Downstream): Promise<void> => socket.send(codec.encode(message));
+  /** A peer that does not read would have everything wait in memory. */
+  const write = (data: string | Uint8Array): Promise<void> =>
+    withTimeout(clock, 'a write to the edge', deps.writeLimit, socket.send(data), () =>
+      cloudHubErrors.STUCK({ node, seconds: deps.writeLimit / seconds(1) }),
+    );
+  const send = (message: Downstream): Promise<void> => write(codec.encode(message));
   const lane = createAckedLane<Downstream>({
     clock,
     log,
@@ -71,7 +77,7 @@ export function createSession(deps: SessionDeps): Session {
     switch (message.kind) {
       case 'keepalive':
         lastKeepalive = clock.monotonic();
-        if (codec.pulse !== undefined) socket.send(codec.pulse).catch((error: unknown) => stop.abort(error));
+        if (codec.pulse !== undefined) write(codec.pulse).catch((error: unknown) => stop.abort(error));
         deps.onKeepalive();
         return;
       case 'ack':
