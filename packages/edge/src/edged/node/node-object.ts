@@ -92,7 +92,7 @@ const inKibibytes = (bytes: number): string => `${Math.floor(bytes / 1_024)}Ki`;
 
 /** What two statuses have to agree in to count as unchanged: all but the heartbeats. */
 export const statusEssence = ({ conditions = [], ...rest }: NodeStatus): string =>
-  JSON.stringify({ ...rest, conditions: conditions.map(({ lastHeartbeatTime: _, ...condition }) => condition) });
+  JSON.stringify({ ...rest, conditions: conditions.map((condition) => ({ ...condition, lastHeartbeatTime: '' })) });
 
 /** A strategic merge patch that leaves the Node with this status, whatever it had. */
 export function statusPatch(status: NodeStatus, labels: Record<string, string> | undefined): string {

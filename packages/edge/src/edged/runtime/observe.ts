@@ -139,7 +139,15 @@ function toSeenState(status: Whole<ContainerStatus>): SeenState {
     case ContainerState.CONTAINER_EXITED: {
       const finishedAt = fromNanoseconds(status.finishedAt);
       const { exitCode, reason, message } = status;
-      return { at: 'exited', startedAt, finishedAt, exitCode, reason, message };
+      // A container that ends at once may have its start noted after its end.
+      return {
+        at: 'exited',
+        startedAt: instant(Math.min(startedAt, finishedAt)),
+        finishedAt,
+        exitCode,
+        reason,
+        message,
+      };
     }
     default:
       return { at: 'unknown' };
