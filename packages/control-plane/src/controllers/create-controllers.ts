@@ -8,6 +8,9 @@ import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
+import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-controller.ts';
+import { createTaintEviction } from './nodelifecycle/taint-eviction.ts';
+import { createPodGc } from './podgc/pod-gc.ts';
 import { createReplicaSetController } from './replicaset/replica-set-controller.ts';
 import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
 import { createClusterView } from './runtime/cluster-view.ts';
@@ -42,6 +45,9 @@ export function createControllers(options: ControllersOptions): Module {
     createRootCaPublisher({ ...deps, rootCa }),
     createReplicaSetController(deps),
     createDeploymentController(deps),
+    createNodeLifecycleController(deps),
+    createTaintEviction(deps),
+    createPodGc(deps),
     createGarbageCollector(deps),
   ];
   return {

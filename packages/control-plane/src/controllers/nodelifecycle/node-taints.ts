@@ -1,0 +1,45 @@
+// The taints that say how a node is, derived from its conditions. Pure.
+import { type Instant, toTime } from '@kedge/core/time';
+import type { Node, Taint } from '@kedge/model/k8s-types';
+
+const prefix = 'node.kubernetes.io/';
+export const notReady = `${prefix}not-ready`;
+export const unreachable = `${prefix}unreachable`;
+const unschedulable = `${prefix}unschedulable`;
+
+/** Which taint a condition stands for, by its status. */
+const taintsOfConditions: readonly (readonly [type: string, status: string, key: string])[] = [
+  ['Ready', 'False', notReady],
+  ['Ready', 'Unknown', unreachable],
+  ['MemoryPressure', 'True', `${prefix}memory-pressure`],
+  ['DiskPressure', 'True', `${prefix}disk-pressure`],
+  ['PIDPressure', 'True', `${prefix}pid-pressure`],
+  ['NetworkUnavailable', 'True', `${prefix}network-unavailable`],
+];
+const ownNoSchedule = new Set([...taintsOfConditions.map(([, , key]) => key), unschedulable]);
+const ownNoExecute = new Set([notReady, unreachable]);
+
+const isOwn = ({ key, effect }: Taint): boolean =>
+  (effect === 'NoSchedule' && ownNoSchedule.has(key)) || (effect === 'NoExecute' && ownNoExecute.has(key));
+
+/**
+ * The taints the node should have; undefined when it has them. `evicts` is false while no node at all is ready: then
+ * it is more likely that we cannot hear than that every node has failed, and nothing may be moved.
+ */
+export function planTaints({ spec, status }: Node, now: Instant, evicts: boolean): Taint[] | undefined {
+  const before = spec?.taints ?? [];
+  const keys = taintsOfConditions
+    .filter(([type, is]) => status?.conditions?.some((condition) => condition.type === type && condition.status === is))
+    .map(([, , key]) => key);
+  const wanted: Taint[] = [
+    ...keys.map((key) => ({ key, effect: 'NoSchedule' })),
+    ...(spec?.unschedulable ? [{ key: unschedulable, effect: 'NoSchedule' }] : []),
+    ...(evicts ? keys.filter((key) => ownNoExecute.has(key)).map((key) => ({ key, effect: 'NoExecute' })) : []),
+  ];
+  const same = (a: Taint) => (b: Taint) => a.key === b.key && a.effect === b.effect;
+  const kept = before.filter((taint) => !isOwn(taint) || wanted.some(same(taint)));
+  const added = wanted
+    .filter((taint) => !before.some(same(taint)))
+    .map((taint) => ({ ...taint, timeAdded: toTime(now) }));
+  return kept.length === before.length && added.length === 0 ? undefined : [...kept, ...added];
+}
