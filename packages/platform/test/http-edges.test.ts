@@ -81,6 +81,20 @@ test('a connection whose answer was read is used again', async (t) => {
   assert.equal(connections, 1);
 });
 
+test('an answer without a body gives its connection back unread, and reads as empty', async (t) => {
+  let connections = 0;
+  const url = await rawServer(t, (socket) => {
+    connections += 1;
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+  });
+  const client = createHttpClient({ maxConnections: 1 });
+  t.after(() => client.close());
+  const first = await client.request({ method: 'DELETE', url });
+  await client.request({ method: 'DELETE', url });
+  assert.equal(await first.text(), '');
+  assert.equal(connections, 1);
+});
+
 test('an answer that breaks off is said to be broken', async (t) => {
   const url = await rawServer(t, (socket) => {
     socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'));

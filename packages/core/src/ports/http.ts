@@ -11,6 +11,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A body that is there holds its connection until it is read, or iterating over it is stopped. */
 export interface HttpResponse {
   readonly status: number;
   /** Names in lower case. */

@@ -1,4 +1,5 @@
 // The file system behind the Files port. "There is none" is a value; everything else that goes wrong is a FILES_ error.
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,12 +7,12 @@ import { type FileInfo, type Files, filesErrors } from '@kedge/core/ports';
 import { removeTree } from './remove-tree.ts';
 
 export function createFiles(): Files {
-  let temporaries = 0;
   return {
     readText: (path) => orAbsent('read', path, () => fs.readFile(path, 'utf8')),
     readBytes: (path) => orAbsent<Uint8Array>('read', path, () => fs.readFile(path)),
     writeAtomically(path, content, { mode = 0o644 } = {}) {
-      const beside = `${path}.tmp-${process.pid}-${(temporaries += 1)}`;
+      // Not to be guessed, and never left over from an earlier run under the same process id.
+      const beside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
       return attempt('write', path, () => replaceFile(path, beside, content, mode));
     },
     append: (path, content) => attempt('append to', path, () => fs.appendFile(path, content)),

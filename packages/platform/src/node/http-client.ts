@@ -148,6 +148,8 @@ function exchange(
     });
     outgoing.once('response', (incoming) => {
       clearTimeout(timer);
+      // Nobody reads a body that is not there, and without reading the connection is never free again.
+      if (!hasBody(asked.method, incoming)) incoming.resume();
       resolve(incoming);
     });
     outgoing.once('error', (error) => {
@@ -165,6 +167,9 @@ function exchange(
     outgoing.end(asked.body);
   });
 }
+
+const hasBody = (method: string, { statusCode, headers }: http.IncomingMessage): boolean =>
+  method !== 'HEAD' && statusCode !== 204 && statusCode !== 304 && headers['content-length'] !== '0';
 
 const isReset = (error: NodeJS.ErrnoException): boolean => error.code === 'ECONNRESET' || error.code === 'EPIPE';
 
