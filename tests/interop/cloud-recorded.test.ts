@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { isStatus, type KubeObject, type Status, statusError } from '@kedge/model/k8s';
 import type { RawMessage } from '@kedge/model/messages';
-import { significance } from '../../packages/cloud/src/edgecontroller/significance.ts';
+import { significance } from '@kedge/cloud/edgecontroller';
 import { api, type CloudRig, edgeNode, type FakeEdge, settle, startCloud } from './cloud-rig.ts';
 import { readRecording } from './recorded/read-recording.ts';
 

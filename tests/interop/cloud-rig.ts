@@ -230,14 +230,18 @@ function dialHub(
     async ask(operation, resource, content = null) {
       const question = envelope(random, operation, resource, content);
       await edge.send(question);
-      await settle();
-      return received.find((message) => message.header.parent_msg_id === question.header.msg_id);
+      const answer = () => received.find((message) => message.header.parent_msg_id === question.header.msg_id);
+      // Cryptography takes its time in another thread.
+      for (let i = 0; i < 200 && !answer(); i++) await settle();
+      return answer();
     },
     pushes: () => received.filter((message) => message.header.parent_msg_id === undefined),
   };
   void (async () => {
     for await (const frame of link.edge.frames()) {
       const message = JSON.parse(new TextDecoder().decode(frame.data)) as RawMessage;
+      // An edge that negotiated the dense link reads for itself.
+      if (!message.header) continue;
       received.push(message);
       if (edge.acknowledge && !isClosed) await edge.send(ackOf(random, message)).catch(() => undefined);
     }

@@ -127,6 +127,15 @@ test('a change that the node need not hear of counts as had by a node that has, 
   assert.equal(versions.get(uid('A')), '3');
 });
 
+test('what another cloudcore has delivered meanwhile is not sent again', async () => {
+  const { outbox, versions } = memory();
+  outbox.put(put('a', 'A', 1));
+  outbox.put(put('b', 'B', 1));
+  versions.set(uid('A'), '3');
+  assert.deepEqual(await drain(outbox), ['put B@1']);
+  assert.equal(outbox.size, 0);
+});
+
 test('a full outbox takes no more, and says so', () => {
   const { outbox } = memory();
   for (let i = 0; i < 5; i++) assert.equal(outbox.put(put(`p${i}`, `P${i}`, 1)), true);

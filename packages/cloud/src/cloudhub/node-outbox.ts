@@ -38,9 +38,12 @@ export interface OutboxItem {
 interface Entry extends OutboxItem {
   readonly uid: Uid;
   readonly push: Push;
+  /** Sent even if the node is on record as having it. */
+  readonly again: boolean;
   /** The version that an acknowledgement stands for. */
   standsFor: string | undefined;
-  taken: boolean;
+  /** The node may have got this or an earlier version. */
+  wasSent: boolean;
 }
 
 export interface NodeOutboxDeps {
@@ -56,15 +59,16 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
   const slots = new Map<string, Entry[]>();
   let count = 0;
 
-  function entryOf(push: Push): Entry {
+  function entryOf(push: Push, again: boolean, wasSent = false): Entry {
     const id = messageId(uuid());
     return {
       key: slotOf(push.ref),
       id,
       uid: uidOf(push),
       push,
+      again,
       standsFor: push.version,
-      taken: false,
+      wasSent,
       async message() {
         await deliveries.intend(node, push);
         return { ...push, id, at: now() };
@@ -72,13 +76,13 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     };
   }
 
-  function append(push: Push): boolean {
+  function append(push: Push, again = false): boolean {
     // Dropped, but not lost: the next comparison of ledger and API finds it again.
     if (count >= limit) return false;
     const slot = slotOf(push.ref);
     const waiting = slots.get(slot);
-    if (waiting) waiting.push(entryOf(push));
-    else slots.set(slot, [entryOf(push)]);
+    if (waiting) waiting.push(entryOf(push, again));
+    else slots.set(slot, [entryOf(push, again)]);
     count++;
     return true;
   }
@@ -94,6 +98,10 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     if (waiting.length > 0) slots.set(slot, waiting);
   }
 
+  /** By another cloudcore, which served the node meanwhile. */
+  const isDelivered = ({ again, push, uid }: Entry): boolean =>
+    !again && push.kind === 'object.put' && compareVersions(deliveries.versionOf(node, uid), push.version) >= 0;
+
   const newest = (push: Push): Entry | undefined => {
     const last = slots.get(slotOf(push.ref))?.at(-1);
     return last?.uid === uidOf(push) ? last : undefined;
@@ -101,7 +109,7 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
 
   function replace(old: Entry, push: Push): boolean {
     const waiting = slots.get(old.key)!;
-    waiting[waiting.indexOf(old)] = entryOf(push);
+    waiting[waiting.indexOf(old)] = entryOf(push, old.again, old.wasSent);
     return true;
   }
 
@@ -116,13 +124,13 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
         return compareVersions(waiting.push.version, push.version) < 0 && replace(waiting, push);
       }
       if (!again && compareVersions(deliveries.versionOf(node, uidOf(push)), push.version) >= 0) return false;
-      return append(push);
+      return append(push, again);
     },
     delete(push) {
       const waiting = newest(push);
       if (!waiting) return append(push);
       if (waiting.push.kind === 'object.delete') return false;
-      const neverSent = !waiting.taken && deliveries.versionOf(node, push.uid) === undefined;
+      const neverSent = !waiting.wasSent && deliveries.versionOf(node, push.uid) === undefined;
       if (!neverSent) return replace(waiting, push);
       remove(waiting.key, waiting);
       return false;
@@ -135,7 +143,11 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     take(busy) {
       for (const [slot, [first]] of slots) {
         if (!first || busy(slot)) continue;
-        first.taken = true;
+        if (isDelivered(first)) {
+          remove(slot, first);
+          continue;
+        }
+        first.wasSent = true;
         return first;
       }
       return undefined;

@@ -1,4 +1,5 @@
 // What a handler of an edge's question comes back with, and how it is put together.
+import { withoutManagedFields } from '@kedge/engine/kube-client';
 import type { KubeObject, NodeName, ResourceVersion } from '@kedge/model/k8s';
 import type { Outcome, Question, Upstream } from '@kedge/model/messages';
 import type { Put } from '../sink.ts';
@@ -22,8 +23,9 @@ export type EdgeHandlers = {
   ) => Promise<Answer | undefined>;
 };
 
+/** Without the record of who set which field: half of an object, and nothing that an edge looks at. */
 export const answer = (type: KnownType, object: KubeObject): Answer => ({
-  outcome: { ok: true, value: withKind(type, object) },
+  outcome: { ok: true, value: withKind(type, withoutManagedFields(object)) },
   version: versionOf(object),
 });
 

@@ -1,6 +1,6 @@
 // One handler for everything an edge may ask or report, put together from those of nodes, pods and other objects.
 import type { Log } from '@kedge/core/log';
-import { fail, type NodeName, type Uid } from '@kedge/model/k8s';
+import { fail, type NodeName, nodeName, type Uid } from '@kedge/model/k8s';
 import type { LinkedType } from '@kedge/model/messages';
 import { type Answer, type Asked, type EdgeHandlers, ok } from './answer.ts';
 import type { createNodeUp } from './nodes.ts';
@@ -16,14 +16,15 @@ export interface UpDeps {
   readonly kubeCa: string | undefined;
 }
 
+/** Addresses are taken at their word: whether this node may is decided before. */
 export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): EdgeHandlers {
   function get(node: NodeName, { ref }: Asked<'object.get'>, signal: AbortSignal): Promise<Answer> {
     const type = ref.type as LinkedType;
     switch (type) {
       case 'node':
-        return nodes.get(node, signal);
+        return nodes.get(nodeName(ref.name), signal);
       case 'lease':
-        return nodes.lease.get(node, signal);
+        return nodes.lease.get(nodeName(ref.name), signal);
       case 'pod':
         return pods.get(node, ref, signal);
       case 'configmap':
@@ -41,36 +42,37 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
   }
 
   function create(node: NodeName, question: Asked<'object.create'>, signal: AbortSignal): Promise<Answer> {
-    switch (question.ref.type) {
+    const { ref, object } = question;
+    switch (ref.type) {
       case 'node':
-        return nodes.create(node, question, signal);
+        return nodes.create(nodeName(ref.name), object, signal);
       case 'lease':
-        return nodes.lease.create(node, question.object, signal);
+        return nodes.lease.create(nodeName(ref.name), object, signal);
       case 'pod':
         return pods.create(question, signal);
       case 'certificatesigningrequest':
-        return objects.createRequest(node, question.object, signal);
+        return objects.createRequest(node, object, signal);
       default:
-        return Promise.reject(unsupported('create', question.ref.type));
+        return Promise.reject(unsupported('create', ref.type));
     }
   }
 
-  function update(node: NodeName, question: Asked<'object.update'>, signal: AbortSignal): Promise<Answer> {
-    switch (question.ref.type) {
+  function update({ ref, object }: Asked<'object.update'>, signal: AbortSignal): Promise<Answer> {
+    switch (ref.type) {
       case 'node':
-        return nodes.update(node, question, signal);
+        return nodes.update(nodeName(ref.name), object, signal);
       case 'lease':
-        return nodes.lease.update(node, question.object, signal);
+        return nodes.lease.update(nodeName(ref.name), object, signal);
       default:
-        return Promise.reject(unsupported('update', question.ref.type));
+        return Promise.reject(unsupported('update', ref.type));
     }
   }
 
   return {
     'object.get': get,
     'object.create': create,
-    'object.update': update,
-    'node.status': (node, { patch }, signal) => nodes.patchStatus(node, patch, signal),
+    'object.update': (_node, question, signal) => update(question, signal),
+    'node.status': (_node, { ref, patch }, signal) => nodes.patchStatus(nodeName(ref.name), patch, signal),
     'pod.status': (node, { ref, patch }, signal) => pods.patchStatus(node, ref, patch, signal),
     'pod.delete': (node, question, signal) => pods.delete(node, question, signal),
     'token.request': (_node, question, signal) => objects.requestToken(question, signal),
@@ -88,7 +90,7 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
     },
     'legacy.status': async (node, message, signal) => {
       for (const { uid, name, status } of message.reports) {
-        if (message.of === 'node') await nodes.patchStatus(node, JSON.stringify({ status }), signal);
+        if (message.of === 'node') await nodes.patchStatus(nodeName(name), JSON.stringify({ status }), signal);
         else await pods.reportLegacy(node, { ...message.ref, name }, uid as Uid, status, signal);
       }
       return ok;

@@ -7,7 +7,7 @@ import { compareVersions, isStatus, type KubeObject, type NodeName } from '@kedg
 import type { Node } from '@kedge/model/k8s-types';
 import type { OwnWrites } from '../own-writes.ts';
 import { linkedKinds, uidOf, versionOf } from '../wire-object.ts';
-import { answer, type Answer, type Asked } from './answer.ts';
+import { answer, type Answer } from './answer.ts';
 
 export interface NodeUpDeps {
   readonly clock: Clock;
@@ -55,7 +55,7 @@ export function createNodeUp({ clock, log, kube, nodes, ownWrites, ownAddress }:
      * Creates it with all its labels at once. Upstream adds those of kubernetes.io in a second step, because admission
      * refuses them from a node; we create it in our own name.
      */
-    async create(node: NodeName, { object }: Asked<'object.create'>, signal: AbortSignal): Promise<Answer> {
+    async create(node: NodeName, object: KubeObject, signal: AbortSignal): Promise<Answer> {
       const { labels, annotations = {} } = object.metadata;
       const wanted: KubeObject = {
         ...object,
@@ -73,7 +73,7 @@ export function createNodeUp({ clock, log, kube, nodes, ownWrites, ownAddress }:
     },
 
     /** Labels and annotations are added; nothing else of a Node is a node's to change this way. */
-    async update(node: NodeName, { object }: Asked<'object.update'>, signal: AbortSignal): Promise<Answer> {
+    async update(node: NodeName, object: KubeObject, signal: AbortSignal): Promise<Answer> {
       const { labels, annotations = {} } = object.metadata;
       const document = JSON.stringify({ metadata: { labels: withoutControlPlane(node, labels), annotations } });
       return noted(node, await kube.patch(nodeResource, { name: node }, 'merge', document, { signal }));
