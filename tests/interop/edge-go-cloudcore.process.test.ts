@@ -1,0 +1,260 @@
+// Our edge's half of the link joined to a real Go cloudcore: bootstrap, node, pods both ways, ConfigMaps, tokens,
+// rotation and reconnection. Runs where $PEERS names a folder with the programs.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { openScope } from '@kedge/core/flow';
+import { secret, silentLog } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
+import { type Clock, days, instant, seconds } from '@kedge/core/time';
+import { createEdgeHub, edgeHubDefaults } from '@kedge/edge/edgehub';
+import { createMetaManager, edgeMigrations } from '@kedge/edge/metamanager';
+import { createLinkStatus } from '@kedge/engine/channel';
+import { createEdgeIdentity } from '@kedge/engine/identity-edge';
+import { type KubeObject, nodeName } from '@kedge/model/k8s';
+import {
+  createDialer,
+  createFiles,
+  createHttpClient,
+  createHttpServers,
+  createKeys,
+  createRandom,
+  systemClock,
+} from '@kedge/platform/node';
+import { openDatabase } from '@kedge/platform/sqlite';
+import { createFakeKubeApi, type FakeKubeApi } from '@kedge/testing/kube';
+import { api, boundPod, edgeNode } from './cloud-rig.ts';
+import { allResources, customResources } from './peers/cloudcore-resources.ts';
+import { findPeer, type GoCloudCore, startGoCloudCore } from './peers/go-cloudcore.ts';
+import { serveKubeApi } from './peers/serve-kube-api.ts';
+
+const node = nodeName('our-edge');
+const { signal } = new AbortController();
+const nodeRef = { type: 'node', namespace: undefined, name: node };
+const leaseRef = { type: 'lease', namespace: 'kube-node-lease', name: node };
+
+/** The first value that is not undefined, looked for again and again. */
+async function eventually<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  limit = 20_000,
+): Promise<T> {
+  for (const end = performance.now() + limit; performance.now() < end;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await systemClock.sleep(what, seconds(0.1));
+  }
+  throw new Error(`${what}: not within ${limit / 1_000} s`);
+}
+
+const whenTrue = (what: string, check: () => boolean, limit?: number) =>
+  eventually(what, () => (check() ? true : undefined), limit);
+
+async function startSite(t: TestContext, program: string) {
+  const kube = createFakeKubeApi({ clock: systemClock, resources: customResources });
+  await kube.create(api('namespaces'), undefined, { metadata: { name: 'kubeedge' } });
+  const listening = await serveKubeApi(kube, createHttpServers({ log: silentLog }), allResources);
+  const url = `http://127.0.0.1:${listening.port}`;
+  const cloud = await startGoCloudCore(program, url);
+  t.after(async () => {
+    await cloud.stop();
+    await listening.close();
+  });
+  const token = await eventually('join token', async () => {
+    const stored = await kube
+      .get(api('secrets'), { namespace: 'kubeedge', name: 'tokensecret' })
+      .catch(() => undefined);
+    return stored && Buffer.from((stored['data'] as { tokendata: string }).tokendata, 'base64').toString('utf8');
+  });
+  return { kube, cloud, token, url };
+}
+
+async function startEdge(t: TestContext, cloud: GoCloudCore, token: string, folder: string) {
+  const random = createRandom();
+  const log = silentLog;
+  const db = openDatabase({ path: join(folder, 'edge.db'), migrations: edgeMigrations, durability: 'normal' });
+  const makeIdentity = (clock: Clock, joinToken: string) =>
+    createEdgeIdentity(
+      { clock, log, random, files: createFiles(), keys: createKeys(), openHttpClient: createHttpClient },
+      {
+        node,
+        httpServer: `https://127.0.0.1:${cloud.httpsPort}`,
+        token: joinToken ? secret(joinToken) : undefined,
+        paths: {
+          ca: join(folder, 'rootCA.crt'),
+          certificate: join(folder, 'server.crt'),
+          key: join(folder, 'server.key'),
+        },
+        rotate: true,
+      },
+    );
+  const identity = makeIdentity(systemClock, token);
+  const link = createLinkStatus();
+  const meta = createMetaManager({ db, clock: systemClock, log, random, node });
+  const hub = createEdgeHub({
+    clock: systemClock,
+    log,
+    random,
+    metrics: createMetrics(),
+    dialer: createDialer(),
+    identity,
+    handlers: meta.handlers,
+    asks: meta.asks,
+    outbox: meta.outbox,
+    store: meta.store,
+    link,
+    config: { ...edgeHubDefaults, server: `127.0.0.1:${cloud.hubPort}`, node },
+  });
+  const scope = openScope({ clock: systemClock, name: 'edge' });
+  t.after(() => scope.close(seconds(5)));
+  for (const part of [identity, meta, hub]) await part.start(scope);
+  return { meta, link, identity, hub, scope, makeIdentity };
+}
+
+const get = (kube: FakeKubeApi, resource: string, name: string): Promise<KubeObject | undefined> =>
+  kube.get(api(resource), { namespace: 'default', name }).catch(() => undefined);
+
+async function putNode({ meta }: Awaited<ReturnType<typeof startEdge>>): Promise<void> {
+  const { apiVersion: _, kind: __, ...object } = edgeNode(node, 'v1.32.0-kedge-v0.1.0');
+  const made = await meta.asks.ask({ kind: 'object.create', ref: nodeRef, object }, signal);
+  assert.deepEqual(made.ok, true, JSON.stringify(made));
+}
+
+for (const version of ['v1.22.2', 'v1.23.1']) {
+  const peer = findPeer(`cloudcore-${version}`);
+  const skip = 'missing' in peer ? peer.missing : false;
+
+  test(`our edge works with a Go cloudcore ${version}`, { skip, timeout: 180_000 }, async (t) => {
+    assert.ok('path' in peer);
+    const folder = mkdtempSync(join(tmpdir(), 'kedge-edge-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const { kube, cloud, token, url } = await startSite(t, peer.path);
+    const edge = await startEdge(t, cloud, token, folder);
+    const { meta, link } = edge;
+
+    await t.test('joins by token and connects', async () => {
+      assert.equal(edge.identity.current().info.commonName, `system:node:${node}`);
+      await whenTrue('link', () => link.isOnline);
+    });
+
+    await t.test('registers its node, renews its lease and reports its status', async () => {
+      const missing = await meta.asks.ask({ kind: 'object.get', ref: nodeRef }, signal);
+      assert.equal(!missing.ok && missing.status.reason, 'NotFound');
+      await putNode(edge);
+      const known = await meta.asks.ask({ kind: 'object.get', ref: nodeRef }, signal);
+      assert.ok(known.ok && known.value.metadata.uid);
+      const { uid } = known.value.metadata;
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node, uid }];
+      const spec = {
+        holderIdentity: node,
+        leaseDurationSeconds: 40,
+        renewTime: new Date().toISOString().replace('Z', '000Z'),
+      };
+      const lease = { metadata: { name: node, namespace: 'kube-node-lease', ownerReferences }, spec };
+      const made = await meta.asks.ask({ kind: 'object.create', ref: leaseRef, object: lease }, signal);
+      assert.ok(made.ok, JSON.stringify(made));
+      const renewed = await meta.asks.ask({ kind: 'object.update', ref: leaseRef, object: made.value }, signal);
+      assert.ok(renewed.ok, JSON.stringify(renewed));
+      const conditions = [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'ready' }];
+      meta.outbox.nodeStatus({ ref: nodeRef, patch: JSON.stringify({ status: { conditions } }) });
+      await eventually('node status', async () => {
+        const { status } = (await kube.get(api('nodes'), { name: node })) as unknown as {
+          status: { conditions?: object[] };
+        };
+        return status.conditions?.length ? true : undefined;
+      });
+    });
+
+    await t.test('takes a pod, and the cloud knows that it has it', async () => {
+      await kube.create(api('pods'), 'default', boundPod('web', node));
+      const pod = await eventually('pod', () => meta.pods.list()[0]);
+      assert.equal(pod.metadata.name, 'web');
+      const syncs = api('objectsyncs', 'reliablesyncs.kubeedge.io', 'v1alpha1');
+      await eventually('record of the acknowledgement', async () => {
+        const name = `${node}.${pod.metadata.uid}`;
+        const sync = await kube.get(syncs, { namespace: 'default', name }).catch(() => undefined);
+        return (sync?.['status'] as { objectResourceVersion?: string } | undefined)?.objectResourceVersion ===
+          pod.metadata.resourceVersion
+          ? true
+          : undefined;
+      });
+    });
+
+    await t.test('fetches ConfigMaps, Secrets and tokens, and never takes an error for one', async () => {
+      const wanted = await meta.objects.get('configmap', 'default', 'settings', signal);
+      assert.equal(wanted.ok, false);
+      assert.equal(
+        meta.inventory().some(({ ref }) => ref.type === 'configmap'),
+        false,
+      );
+      await kube.create(api('configmaps'), 'default', { metadata: { name: 'settings' }, data: { a: '1' } });
+      await kube.create(api('serviceaccounts'), 'default', { metadata: { name: 'default' } });
+      await kube.create(api('secrets'), 'default', { metadata: { name: 'password' }, data: { b: 'Mg==' } });
+      // The cloud answers from its own copy, which is a moment late.
+      const found = (type: 'configmap' | 'secret', name: string) =>
+        eventually(name, async () => {
+          const outcome = await meta.objects.get(type, 'default', name, signal);
+          return outcome.ok ? outcome.value['data'] : undefined;
+        });
+      assert.deepEqual(await Promise.all([found('configmap', 'settings'), found('secret', 'password')]), [
+        { a: '1' },
+        { b: 'Mg==' },
+      ]);
+      const began = performance.now();
+      const pod = meta.pods.list()[0]!;
+      const issued = await meta.tokens.request(
+        {
+          namespace: 'default',
+          serviceAccount: 'default',
+          pod: { name: 'web', uid: pod.metadata.uid ?? '' },
+          audiences: [],
+          expirationSeconds: 3_607,
+        },
+        signal,
+      );
+      assert.equal(issued.ok && issued.value.token, 'token-of-default');
+      assert.ok(performance.now() - began < 4_000, 'the acknowledged answers held nothing up');
+    });
+
+    await t.test('reports the status of a pod, and its end', async () => {
+      const { uid = '' } = meta.pods.list()[0]!.metadata;
+      const ref = { type: 'pod', namespace: 'default', name: 'web' };
+      await meta.outbox.podStatus({ ref, uid, status: { phase: 'Running', podIP: '10.0.0.9' } });
+      await eventually('status', async () => {
+        const status = (await get(kube, 'pods', 'web'))?.['status'] as { phase?: string } | undefined;
+        return status?.phase === 'Running' ? true : undefined;
+      });
+      await whenTrue('outbox to be empty', () => meta.outbox.take(() => false) === undefined);
+      await kube.delete(api('pods'), { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 30 });
+      await whenTrue('deletion mark', () => meta.pods.get(uid)?.metadata.deletionTimestamp !== undefined);
+      await meta.outbox.podDelete({ ref, uid });
+      await whenTrue('pod to be gone from the edge', () => meta.pods.list().length === 0);
+      assert.equal(await get(kube, 'pods', 'web'), undefined);
+    });
+
+    await t.test('renews its certificate with the old one as proof, and dials again with the new one', async () => {
+      const late: Clock = { ...systemClock, now: () => instant(systemClock.now() + days(350)) };
+      const identity = edge.makeIdentity(late, '');
+      const before = edge.identity.current().certificate;
+      const renewed = new Promise<void>((resolve) => identity.listen(resolve));
+      const scope = openScope({ clock: systemClock, name: 'renewal' });
+      await identity.start(scope);
+      await renewed;
+      await scope.close(seconds(1));
+      assert.notEqual(identity.current().certificate, before);
+    });
+
+    await t.test('finds back after the cloud was away, and hears what it missed', async () => {
+      await cloud.stop();
+      await whenTrue('link to break', () => !link.isOnline);
+      await kube.create(api('pods'), 'default', boundPod('later', node));
+      const again = await startGoCloudCore(peer.path, url, cloud);
+      t.after(() => again.stop());
+      await whenTrue('link', () => link.isOnline, 60_000);
+      const pod = await eventually('pod', () => meta.pods.list()[0], 30_000);
+      assert.equal(pod.metadata.name, 'later');
+    });
+  });
+}

@@ -1,0 +1,105 @@
+// Starts a Go cloudcore from the folder that $PEERS names, on ports of its own, against an API that the test serves.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+export interface GoCloudCore {
+  readonly httpsPort: number;
+  readonly hubPort: number;
+  readonly log: () => string;
+  stop(): Promise<void>;
+}
+
+/** The program, or why there is none. */
+export function findPeer(name: string): { path: string } | { missing: string } {
+  const folder = process.env['PEERS'];
+  if (!folder) return { missing: `$PEERS names no folder with ${name}` };
+  const path = join(folder, name);
+  return existsSync(path) ? { path } : { missing: `${path} does not exist` };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** `instead`: listens where another one did. */
+export async function startGoCloudCore(
+  program: string,
+  kubeUrl: string,
+  instead?: Pick<GoCloudCore, 'httpsPort' | 'hubPort'>,
+): Promise<GoCloudCore> {
+  const folder = mkdtempSync(join(tmpdir(), 'go-cloudcore-'));
+  const metricsPort = await freePort();
+  const { httpsPort, hubPort } = instead ?? { httpsPort: await freePort(), hubPort: await freePort() };
+  writeFileSync(
+    join(folder, 'cloudcore.yaml'),
+    stringify(configOf(folder, kubeUrl, { httpsPort, hubPort, metricsPort })),
+  );
+  const child = spawn(program, [`--config=${join(folder, 'cloudcore.yaml')}`, '--v=4'], {
+    cwd: folder,
+    env: { ...process.env, HOME: folder },
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString('utf8')).slice(-2_000_000);
+    });
+  }
+  return {
+    httpsPort,
+    hubPort,
+    log: () => log,
+    async stop() {
+      await end(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+}
+
+function configOf(
+  folder: string,
+  kubeUrl: string,
+  ports: { httpsPort: number; hubPort: number; metricsPort: number },
+): unknown {
+  const off = { enable: false };
+  return {
+    apiVersion: 'cloudcore.config.kubeedge.io/v1alpha2',
+    kind: 'CloudCore',
+    kubeAPIConfig: { master: kubeUrl, contentType: 'application/json', kubeConfig: '', qps: 100, burst: 200 },
+    commonConfig: { monitorServer: { bindAddress: `127.0.0.1:${ports.metricsPort}` } },
+    modules: {
+      cloudHub: {
+        advertiseAddress: ['127.0.0.1'],
+        nodeLimit: 10,
+        tlsCAFile: join(folder, 'ca.crt'),
+        tlsCAKeyFile: join(folder, 'ca.key'),
+        tlsCertFile: join(folder, 'server.crt'),
+        tlsPrivateKeyFile: join(folder, 'server.key'),
+        unixsocket: { enable: false, address: `unix://${folder}/kubeedge.sock` },
+        websocket: { enable: true, address: '127.0.0.1', port: ports.hubPort },
+        quic: { enable: false, address: '127.0.0.1', port: ports.hubPort },
+        https: { enable: true, address: '127.0.0.1', port: ports.httpsPort },
+      },
+      cloudStream: off,
+      dynamicController: off,
+      deviceController: off,
+      iptablesManager: off,
+      router: off,
+      taskManager: off,
+    },
+  };
+}
