@@ -1,7 +1,7 @@
 // Pods: what they start with, and what little of them may change.
 import { forbiddenField, invalidField, qosClass } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
-import { jsonEqual } from '../k8s-patch/index.ts';
+import { jsonEqual, jsonKey } from '../k8s-patch/index.ts';
 import type { Container, Pod, PodSpec, Toleration } from '../k8s-types/index.ts';
 import { createRules } from './kind-rules.ts';
 import { checkPodSpec } from './pod-checks.ts';
@@ -90,15 +90,17 @@ function checkDeadline(
 }
 
 function checkAddedTolerations({ tolerations = [] }: PodSpec, { tolerations: old = [] }: PodSpec): FieldError[] {
-  const identity = ({ key, operator, value, effect }: Toleration): unknown => [key, operator, value, effect];
-  const kept = old.every((before) => tolerations.some((now) => jsonEqual(identity(now), identity(before))));
+  const identity = ({ key, operator, value, effect }: Toleration): string => jsonKey([key, operator, value, effect]);
+  const now = new Set(tolerations.map(identity));
+  const kept = old.every((before) => now.has(identity(before)));
   return kept
     ? []
     : [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
 }
 
 function checkGates({ schedulingGates = [] }: PodSpec, { schedulingGates: old = [] }: PodSpec): FieldError[] {
-  const added = schedulingGates.filter(({ name }) => !old.some((gate) => gate.name === name));
+  const known = new Set(old.map(({ name }) => name));
+  const added = schedulingGates.filter(({ name }) => !known.has(name));
   return added.map(({ name }) =>
     forbiddenField('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${name}'`),
   );

@@ -137,20 +137,25 @@ function checkProjection(source: VolumeProjection, path: string): FieldError[] {
 
 export function checkMounts(container: Container, volumes: readonly Volume[], path: string): FieldError[] {
   const mounts = container.volumeMounts ?? [];
+  const known = new Set(volumes.map(({ name }) => name));
   return [
-    ...mounts.flatMap((mount, at) => checkMount(mount, container, volumes, `${path}[${at}]`)),
+    ...mounts.flatMap((mount, at) => checkMount(mount, container, known, `${path}[${at}]`)),
     ...repeated(mounts, ({ mountPath }) => mountPath).map((at) =>
       invalidField(`${path}[${at}].mountPath`, mounts[at]!.mountPath, 'must be unique'),
     ),
   ];
 }
 
-function checkMount(mount: VolumeMount, container: Container, volumes: readonly Volume[], path: string): FieldError[] {
-  const isKnown = volumes.some(({ name }) => name === mount.name);
+function checkMount(
+  mount: VolumeMount,
+  container: Container,
+  volumes: ReadonlySet<string>,
+  path: string,
+): FieldError[] {
   const isPrivileged = container.securityContext?.privileged ?? false;
   return [
     ...(mount.name ? [] : [requiredField(`${path}.name`)]),
-    ...(mount.name && !isKnown ? [notFoundField(`${path}.name`, mount.name)] : []),
+    ...(mount.name && !volumes.has(mount.name) ? [notFoundField(`${path}.name`, mount.name)] : []),
     ...(mount.mountPath ? [] : [requiredField(`${path}.mountPath`)]),
     ...checkDescending(mount.subPath, `${path}.subPath`),
     ...checkDescending(mount.subPathExpr, `${path}.subPathExpr`),

@@ -2,7 +2,7 @@
 //
 //     const shape = shapeOf(schemas.ofKind('v1', 'Pod'));
 //     const patched = strategicMerge(pod, patch, shape);
-export { isObject, jsonCopy, jsonEqual } from './json-value.ts';
+export { isObject, jsonCopy, jsonEqual, jsonKey } from './json-value.ts';
 export type { JsonObject } from './json-value.ts';
 export { jsonPatch } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';

@@ -18,6 +18,16 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   );
 }
 
+/** A text that is the same for equal values and for no others: lists of any length are searched by it. */
+export function jsonKey(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(jsonKey).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  const fields = Object.keys(value)
+    .toSorted()
+    .map((key) => `${JSON.stringify(key)}:${jsonKey(value[key])}`);
+  return `{${fields.join(',')}}`;
+}
+
 /** A deep copy, so that a caller may change the result of a patch without touching its inputs. */
 export function jsonCopy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(jsonCopy) as T;

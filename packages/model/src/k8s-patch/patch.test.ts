@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
+import { applyPatch } from 'rfc6902';
+import type { Operation } from 'rfc6902';
 import { isStatus } from '../k8s/index.ts';
 import { isObject, jsonEqual, jsonPatch, mergePatch } from './index.ts';
 
@@ -77,6 +79,14 @@ describe('JSON patch', () => {
     ['a path that is no pointer', [{ op: 'add', path: 'a', value: 1 }]],
     ['an index beyond the list', [{ op: 'add', path: '/list/5', value: 1 }]],
     ['an operation that is no object', [7]],
+    ['a word for an index', [{ op: 'add', path: '/list/x', value: 1 }]],
+    ['a negative index', [{ op: 'add', path: '/list/-1', value: 1 }]],
+    ['the end of a list as something to remove', [{ op: 'remove', path: '/list/-' }]],
+    ['a replacement of what is not there', [{ op: 'replace', path: '/nope', value: 1 }]],
+    ['a field of a number', [{ op: 'add', path: '/a/b', value: 1 }]],
+    ['the prototype of an object', [{ op: 'add', path: '/__proto__/polluted', value: 1 }]],
+    ['the removal of everything', [{ op: 'remove', path: '' }]],
+    ['a move into itself', [{ op: 'move', from: '/list', path: '/list/x' }]],
   ];
   for (const [what, patch] of refused) {
     it(`refuses ${what} as a whole`, () => {
@@ -88,6 +98,66 @@ describe('JSON patch', () => {
       assert.deepEqual(target, { a: 1, list: [] });
     });
   }
+
+  it('refuses copies that would fill the memory', () => {
+    const doublings = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/a', path: `/a/c${i}` }));
+    assert.throws(
+      () => jsonPatch({ a: { text: 'x'.repeat(100) } }, doublings),
+      (error) => isStatus(error, 'RequestEntityTooLarge'),
+    );
+  });
+
+  it('treats constructor and __proto__ as fields like any other', () => {
+    const patched = jsonPatch({ constructor: 1 }, [
+      { op: 'replace', path: '/constructor', value: 2 },
+      { op: 'add', path: '/__proto__', value: { polluted: true } },
+    ]);
+    assert.equal(JSON.stringify(patched), '{"constructor":2,"__proto__":{"polluted":true}}');
+  });
+
+  it('does what the rfc6902 package does', () => {
+    const pointer = fc.constantFrom('', '/a', '/a/b', '/list', '/list/0', '/list/1', '/list/-', '/list/9');
+    const op = fc.constantFrom('add', 'remove', 'replace', 'move', 'copy', 'test');
+    const value = fc.constantFrom<unknown>(0, 1, 'x', { b: 1 }, [1]);
+    const operations = fc.array(fc.record({ op, path: pointer, from: pointer, value }), { maxLength: 4 });
+    fc.assert(
+      fc.property(operations, (patch) => {
+        const holder = { document: { a: { b: 1 }, list: [1, 2] } as unknown };
+        const inHolder = patch.map((operation) => ({
+          ...operation,
+          path: `/document${operation.path}`,
+          from: `/document${operation.from}`,
+        }));
+        let ours: unknown;
+        try {
+          ours = jsonPatch(holder.document, patch);
+        } catch {
+          return; // We refuse more: indices beyond the end, moves into oneself, the removal of everything.
+        }
+        assert.ok(applyPatch(holder, inHolder as Operation[]).every((failed) => failed === null));
+        assert.deepEqual(ours, holder.document);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('reads any operations without harm', () => {
+    const pointer = fc.constantFrom('', '/a', '/list', '/list/0', '/list/-', '/list/9', '/__proto__', '/a/b', 'x');
+    const op = fc.constantFrom('add', 'remove', 'replace', 'move', 'copy', 'test');
+    const operations = fc.array(fc.record({ op, path: pointer, from: pointer, value: fc.jsonValue() }), {
+      maxLength: 5,
+    });
+    fc.assert(
+      fc.property(operations, (patch) => {
+        try {
+          jsonPatch({ a: { b: 1 }, list: [1, 2] }, patch);
+        } catch (error) {
+          assert.ok(isStatus(error), String(error));
+        }
+        assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+      }),
+    );
+  });
 
   it('refuses what is no list, and lists beyond the limit', () => {
     assert.throws(

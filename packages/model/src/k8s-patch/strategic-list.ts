@@ -1,7 +1,7 @@
 // Merging of lists in a strategic merge patch: sets of scalars, and objects told apart by their merge key.
 // The patch decides the order of what it names; the rest keeps the order it had, interleaved as well as can be.
 import { fail } from '../k8s/index.ts';
-import { isObject, jsonEqual } from './json-value.ts';
+import { isObject, jsonKey } from './json-value.ts';
 import type { JsonObject } from './json-value.ts';
 import type { Shape } from './shape.ts';
 
@@ -18,8 +18,8 @@ export function mergeList(original: readonly unknown[], patch: readonly unknown[
   const items = [...original, ...patch];
   if (items.some(Array.isArray)) throw fail('BadRequest', 'lists of lists are not supported');
   if (!items.some(isObject)) {
-    const united = items.filter((item, at) => items.findIndex((other) => jsonEqual(item, other)) === at);
-    return reorderList(united, checkOrder(patch, how.order, undefined), original, undefined);
+    const united = new Map(items.toReversed().map((item) => [jsonKey(item), item]));
+    return reorderList([...united.values()].toReversed(), checkOrder(patch, how.order, undefined), original, undefined);
   }
   if (!items.every(isObject)) throw fail('BadRequest', 'list element types are not identical');
   return mergeObjects(original as JsonObject[], patch as JsonObject[], how);
@@ -35,12 +35,18 @@ function mergeObjects(original: readonly JsonObject[], patch: readonly JsonObjec
   const known = patch.length - plain.length - gone.length;
   if (known > 0) throw fail('BadRequest', 'unknown patch type in a list element, want "replace", "delete" or "merge"');
 
-  const merged: unknown[] = original.filter((item) => !gone.includes(item[mergeKey]));
+  const deleted = new Set(gone);
+  const merged: JsonObject[] = original.filter((item) => !deleted.has(item[mergeKey]));
+  const places = new Map(merged.map((item, at) => [item[mergeKey], at] as const).toReversed());
   for (const item of plain) {
     const key = keyOf(item, mergeKey);
-    const at = merged.findIndex((other) => isObject(other) && other[mergeKey] === key);
-    if (at < 0) merged.push(how.clean(item));
-    else merged[at] = how.mergeElement(merged[at] as JsonObject, item, how.shape.items);
+    const at = places.get(key);
+    if (at !== undefined) {
+      merged[at] = how.mergeElement(merged[at]!, item, how.shape.items);
+      continue;
+    }
+    places.set(key, merged.length);
+    merged.push(how.clean(item) as JsonObject);
   }
   return reorderList(merged, checkOrder(plain, how.order, mergeKey), original, mergeKey);
 }
@@ -61,6 +67,7 @@ function checkOrder(patch: readonly unknown[], order: readonly unknown[] | undef
   let from = 0;
   for (const item of patch) {
     const at = keys.indexOf(keyOf(item, mergeKey), from);
+    // Ends at the first element that is out of place, so the search runs through the order once.
     if (at < 0) {
       throw fail(
         'BadRequest',
@@ -89,9 +96,11 @@ export function reorderList(
   const others = list.filter((item) => ordered(item) < 0).toSorted((a, b) => placed(a) - placed(b));
 
   const result: unknown[] = [];
-  while (named.length > 0 && others.length > 0) {
-    const stoodBefore = placed(named[0]) >= 0 && placed(others[0]) >= 0 && placed(others[0]) < placed(named[0]);
-    result.push(stoodBefore ? others.shift() : named.shift());
+  let [i, j] = [0, 0];
+  while (i < named.length && j < others.length) {
+    const [next, other] = [placed(named[i]), placed(others[j])];
+    const stoodBefore = next >= 0 && other >= 0 && other < next;
+    result.push(stoodBefore ? others[j++] : named[i++]);
   }
-  return [...result, ...named, ...others];
+  return [...result, ...named.slice(i), ...others.slice(j)];
 }

@@ -1,7 +1,7 @@
 // Strategic merge patch: a merge patch that merges lists by key where the schema says so, with directives for what a
 // merge alone cannot say. Where Kubernetes drops content because a directive has nothing to act on, we keep the content.
 import { fail } from '../k8s/index.ts';
-import { isObject, jsonEqual } from './json-value.ts';
+import { isObject, jsonKey } from './json-value.ts';
 import type { JsonObject } from './json-value.ts';
 import { mergeList, reorderList } from './strategic-list.ts';
 import type { Shape } from './shape.ts';
@@ -37,10 +37,11 @@ export function strategicMerge(original: JsonObject, patch: JsonObject, shape: S
   }
   for (const [key, gone] of listsUnder(deletePrefix, patch, 'primitive list')) {
     const list = result.get(key);
+    const keys = new Set(gone.map(jsonKey));
     if (Array.isArray(list))
       result.set(
         key,
-        list.filter((item) => !gone.some((value) => jsonEqual(value, item))),
+        list.filter((item) => !keys.has(jsonKey(item))),
       );
   }
   return Object.fromEntries(result);

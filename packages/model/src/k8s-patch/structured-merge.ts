@@ -35,27 +35,34 @@ function mergeFields(live: object, applied: object, shape: Shape | undefined): u
 function mergeItems(live: readonly Part[], applied: readonly Part[]): unknown[] {
   const inLive = Map.groupBy(live, ({ element }) => element);
   const inApplied = new Set(applied.map(({ element }) => element));
-  const twice = applied.find(({ element }, at) => applied.findIndex((other) => other.element === element) !== at);
-  if (twice) throw fail('BadRequest', `duplicate entries for key ${formatPath([twice.element])}`);
+  if (inApplied.size < applied.length)
+    throw fail('BadRequest', `duplicate entries for key ${formatPath([repeated(applied)])}`);
 
   const result: unknown[] = [];
+  const shared = applied.filter(({ element }) => inLive.has(element));
   let next = 0;
-  const nextShared = (): string | undefined => applied.slice(next).find(({ element }) => inLive.has(element))?.element;
+  let nextShared = 0;
   const takeApplied = (): void => {
     const { element, value, shape } = applied[next]!;
     const known = inLive.get(element) ?? [];
     // Elements that occur twice cannot be merged with one; the applied one replaces them.
     result.push(mergeApplied(known.length === 1 ? known[0]!.value : undefined, value, shape));
     next += 1;
+    if (known.length > 0) nextShared += 1;
   };
   for (const { element, value } of live) {
     if (!inApplied.has(element)) {
       result.push(value);
-    } else if (element === nextShared()) {
+    } else if (element === shared[nextShared]?.element) {
       while (applied[next]!.element !== element) takeApplied();
       takeApplied();
     }
   }
   while (next < applied.length) takeApplied();
   return result;
+}
+
+function repeated(parts: readonly Part[]): string {
+  const seen = new Set<string>();
+  return parts.find(({ element }) => seen.size === seen.add(element).size)!.element;
 }

@@ -2,7 +2,7 @@
 // problem here: pruning removes them.
 import { duplicateField, invalidField, requiredField, wrongType } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
-import { isObject, jsonEqual } from '../k8s-patch/index.ts';
+import { isObject, jsonKey } from '../k8s-patch/index.ts';
 import type { Schema } from './schema.ts';
 import { checkLimits, inBody } from './value-limits.ts';
 
@@ -74,11 +74,12 @@ export const childPath = (path: string, name: string): string => (path === '' ? 
 function checkDuplicates(list: readonly unknown[], schema: Schema, path: string): FieldError[] {
   const identity = identityOf(schema);
   if (!identity) return [];
-  const seen: unknown[] = [];
+  const seen = new Set<string>();
   return list.flatMap((item, at) => {
     const id = identity(item);
-    if (seen.some((other) => jsonEqual(other, id))) return [duplicateField(`${path}[${at}]`, id)];
-    seen.push(id);
+    const key = jsonKey(id);
+    if (seen.has(key)) return [duplicateField(`${path}[${at}]`, id)];
+    seen.add(key);
     return [];
   });
 }
