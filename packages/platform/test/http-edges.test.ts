@@ -6,7 +6,7 @@ import * as net from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLog } from '@kedge/core/log';
-import type { HttpHandler } from '@kedge/core/ports';
+import type { HttpHandler, Socket } from '@kedge/core/ports';
 import { milliseconds } from '@kedge/core/time';
 import { createHttpClient, createHttpServers, type HttpServerLimits } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
@@ -175,3 +175,54 @@ test('a handler that does not end is cut off when the server stops', async () =>
   await assert.rejects(hanging, withCode('HTTP_CONNECTION_LOST'));
   await client.close();
 });
+
+test('what is not a request is answered 400, and others are served as before', async (t) => {
+  const socket = await serve(t, async (_, response) => response.send(200, {}, 'fine'), {});
+  socket.write('\x16\x03\x01 rubbish\r\n\r\n');
+  const [chunk] = await once(socket, 'data');
+  assert.match(String(chunk), /^HTTP\/1\.1 400 /);
+  const client = createHttpClient();
+  t.after(() => client.close());
+  const answer = await client.request({ method: 'GET', url: `http://127.0.0.1:${socket.remotePort}/` });
+  assert.equal(await answer.text(), 'fine');
+});
+
+test('a header that cannot be sent is a failure of its own request', async (t) => {
+  const socket = await serve(t, async (_, response) => response.send(200, { 'x-a': 'line\nbreak' }), {});
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  const [chunk] = await once(socket, 'data');
+  assert.match(String(chunk), /^HTTP\/1\.1 500 /);
+});
+
+const rubbishFrames: readonly (readonly [string, readonly number[]])[] = [
+  ['a frame without a mask', [0x81, 0x01, 0x61]],
+  ['a reserved opcode', [0x83, 0x80, 0, 0, 0, 0]],
+  ['a length of 2^63', [0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+  ['a compressed frame that was not agreed on', [0xc1, 0x80, 0, 0, 0, 0]],
+  ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]],
+];
+for (const [what, bytes] of rubbishFrames) {
+  test(`${what} ends its WebSocket with a code that says so, and nothing else`, async (t) => {
+    const opened = Promise.withResolvers<Socket>();
+    const listening = await createHttpServers({ log: silentLog }).listen({
+      address: '127.0.0.1',
+      port: 0,
+      upgrade: () => ({ accept: true, maxFrameBytes: 1_000, open: opened.resolve }),
+    });
+    t.after(() => listening.close());
+    const connection = net.connect(listening.port, '127.0.0.1');
+    connection.on('error', () => undefined);
+    t.after(() => connection.destroy());
+    connection.write(
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    // In the same segment as the upgrade or not: the frame counts either way.
+    connection.write(Uint8Array.from(bytes));
+    const socket = await opened.promise;
+    connection.on('data', () => undefined);
+    connection.on('end', () => connection.end());
+    const { code, reason } = await socket.closed;
+    assert.ok([1_002, 1_009].includes(code), `${code} ${reason}`);
+  });
+}

@@ -106,6 +106,28 @@ export function describeWebSocket(what: string, under: HttpUnderTest, now: () =>
       assert.deepEqual(await take(far, 2), ['last words']);
     });
 
+    test('a reader that comes late gets everything that was sent before the close', async (t) => {
+      const { near, far } = await pair(t);
+      const body = 'x'.repeat(64 * 1024);
+      const sending = Promise.all(Array.from({ length: 40 }, (_, n) => near.send(`${n} ${body}`)));
+      near.close(1_000, 'done');
+      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal((await take(far, 41)).length, 40);
+      await sending;
+      assert.equal((await far.closed).code, 1_000);
+    });
+
+    test('a connection that nobody reads can still be ended', async (t) => {
+      const { near, far } = await pair(t);
+      const body = new Uint8Array(64 * 1024);
+      const sending = Promise.allSettled(Array.from({ length: 200 }, () => near.send(body)));
+      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      far.terminate();
+      assert.equal((await far.closed).code, 1_006);
+      assert.equal((await near.closed).code, 1_006);
+      await sending;
+    });
+
     test('both ends learn how the connection ended', async (t) => {
       const { near, far } = await pair(t);
       far.close(1_008, `because ${'x'.repeat(200)}`);
