@@ -1,5 +1,7 @@
 // Clock, chance, processes, host facts and log files, against the real machine.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -110,4 +112,21 @@ describe('log files', () => {
     assert.ok(statSync(path).size <= 1_000 && statSync(`${path}.1`).size <= 1_000);
     assert.match(readFileSync(path, 'utf8'), /"line 99"/);
   });
+});
+
+test('the first signal asks a daemon to end, the second does not ask', async () => {
+  const script = `
+    import { onTermination } from '@kedge/platform/node';
+    const { signal } = onTermination();
+    signal.addEventListener('abort', () => {
+      console.log(signal.reason.message);
+      process.kill(process.pid, 'SIGTERM');
+    });
+    setInterval(() => undefined, 1000);
+    process.kill(process.pid, 'SIGTERM');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname });
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += String(chunk)));
+  const [code] = (await once(child, 'close')) as [number];
+  assert.deepEqual([said.trim(), code], ['received SIGTERM', 143]);
 });

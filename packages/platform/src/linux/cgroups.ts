@@ -6,6 +6,9 @@ import type { Cgroups } from '@kedge/core/ports';
 export function createCgroups(root = '/sys/fs/cgroup'): Cgroups {
   return {
     async remove(path) {
+      // A pod's cgroup is never a root: a mistake here would take down cgroups of others.
+      if (!/^\/[^/]/.test(path) || path.split('/').includes('..'))
+        throw new Error(`"${path}" is not a cgroup of a pod`);
       const hierarchies = [root, ...(await directories(root)).map((name) => join(root, name))];
       const results = await Promise.all(hierarchies.map((hierarchy) => removeTree(join(hierarchy, path))));
       return results.every(Boolean);

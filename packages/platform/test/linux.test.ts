@@ -1,0 +1,141 @@
+// The machine: facts out of /proc, mounts, cgroups and probes, on this kernel where root is allowed to.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
+import { createProcesses } from '@kedge/platform/node';
+import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
+import { defaultInterface, parseOsRelease } from '../src/linux/host.ts';
+import { parseMountPoints } from '../src/linux/mounts.ts';
+
+const needsRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
+
+describe('texts of the kernel and of distributions', () => {
+  test('the name of the system, with and without quotes', () => {
+    assert.equal(
+      parseOsRelease('ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'),
+      'Debian GNU/Linux 12 (bookworm)',
+    );
+    assert.equal(parseOsRelease('PRETTY_NAME=Void'), 'Void');
+    assert.equal(parseOsRelease(''), 'Linux');
+  });
+
+  test('the default route with the smallest metric names the interface', () => {
+    const row = (...columns: string[]) => columns.join('\t');
+    const table = [
+      row('Iface', 'Destination', 'Gateway', 'Flags', 'RefCnt', 'Use', 'Metric', 'Mask'),
+      row('cni0', '0000580A', '00000000', '0001', '0', '0', '0', '00FFFFFF'),
+      row('wlan0', '00000000', '0101A8C0', '0003', '0', '0', '600', '00000000'),
+      row('eth0', '00000000', '010200C0', '0003', '0', '0', '100', '00000000'),
+    ].join('\n');
+    assert.equal(defaultInterface(table), 'eth0');
+    assert.equal(defaultInterface(''), undefined);
+  });
+
+  test('mount points below a path, deepest first, with blanks as they are', () => {
+    const table = [
+      '21 1 0:20 / / rw - ext4 /dev/vda rw',
+      '22 21 0:21 / /pods rw - tmpfs tmpfs rw',
+      String.raw`23 22 0:22 / /pods/a\040b rw - tmpfs tmpfs rw`,
+      '24 21 0:23 / /pods-other rw - tmpfs tmpfs rw',
+    ].join('\n');
+    assert.deepEqual(parseMountPoints(table, '/pods'), ['/pods/a b', '/pods']);
+  });
+});
+
+test('the load of this machine is within its limits', async () => {
+  const load = await createHost().load();
+  assert.ok(load.availableMemoryBytes > 0 && load.processes > 0 && load.processes <= load.maxProcesses);
+});
+
+test('memory is mounted once and unmounted once, however often one asks', needsRoot, async (t) => {
+  const mounts = createMounts(createProcesses());
+  const path = join(await temporaryDirectory(t), 'volume');
+  mkdirSync(path);
+  t.after(() => mounts.unmount(path));
+  await mounts.mountMemory(path, { sizeBytes: 1024 * 1024 });
+  await mounts.mountMemory(path, {});
+  assert.deepEqual(await mounts.below(path), [path]);
+  assert.throws(() => writeFileSync(join(path, 'large'), new Uint8Array(2 * 1024 * 1024)), /ENOSPC/);
+  await mounts.unmount(path);
+  await mounts.unmount(path);
+  assert.deepEqual(await mounts.below(path), []);
+});
+
+test('what cannot be mounted is a typed error', needsRoot, async (t) => {
+  const mounts = createMounts(createProcesses());
+  const path = join(await temporaryDirectory(t), 'nothing');
+  await assert.rejects(mounts.mountMemory(path, {}), withCode('MOUNT_FAILED'));
+});
+
+describe('cgroups', () => {
+  test('of a pod are removed in every hierarchy, with everything below', async (t) => {
+    const root = await temporaryDirectory(t);
+    for (const path of ['cpu/kubepods/pod1/container', 'memory/kubepods/pod1', 'memory/kubepods/pod2']) {
+      mkdirSync(join(root, path), { recursive: true });
+    }
+    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), true);
+    assert.equal(existsSync(join(root, 'cpu/kubepods/pod1')), false);
+    assert.equal(existsSync(join(root, 'memory/kubepods/pod1')), false);
+    assert.equal(existsSync(join(root, 'memory/kubepods/pod2')), true);
+    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), true);
+  });
+
+  test('that are still in use stay, and that is said', async (t) => {
+    const root = await temporaryDirectory(t);
+    mkdirSync(join(root, 'cpu/kubepods/pod1'), { recursive: true });
+    writeFileSync(join(root, 'cpu/kubepods/pod1/busy'), '');
+    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), false);
+  });
+
+  for (const path of ['', '/', '//', 'kubepods', '/kubepods/../system.slice']) {
+    test(`"${path}" is not taken for one of a pod`, async (t) => {
+      await assert.rejects(createCgroups(await temporaryDirectory(t)).remove(path), /not a cgroup of a pod/);
+    });
+  }
+});
+
+describe('probes', () => {
+  const network = createProbeNetwork();
+  const never = new AbortController().signal;
+
+  async function serve(t: TestContext, handler: http.RequestListener): Promise<{ host: string; port: number }> {
+    const server = http.createServer(handler);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  }
+
+  test('a GET has its headers, and its answer is cut', async (t) => {
+    const at = await serve(t, (request, response) => {
+      response.statusCode = request.headers['x-probe'] === 'yes' ? 503 : 200;
+      response.end('x'.repeat(50_000));
+    });
+    const answer = await network.get({ scheme: 'http', ...at, path: 'healthz', headers: [['x-probe', 'yes']] }, never);
+    assert.equal(answer.status, 503);
+    assert.ok(answer.body.length <= 10 * 1_024);
+  });
+
+  test('a connection that stands is well; one that is refused is not', async (t) => {
+    const at = await serve(t, () => undefined);
+    await network.connect(at, never);
+    await assert.rejects(network.connect({ host: '127.0.0.1', port: 1 }, never));
+  });
+
+  test('a probe ends when its time is up', async (t) => {
+    const at = await serve(t, () => undefined);
+    const stop = new AbortController();
+    const asking = network.get({ scheme: 'http', ...at, path: '/', headers: [] }, stop.signal);
+    stop.abort(new Error('time is up'));
+    await assert.rejects(asking);
+    await assert.rejects(network.connect(at, stop.signal));
+  });
+});
