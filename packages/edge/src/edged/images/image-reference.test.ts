@@ -48,7 +48,9 @@ describe('pull secrets', () => {
   });
 
   test('the old name of the default registry and stars in hosts are understood', () => {
-    const secrets = [secret({ 'https://index.docker.io/v1/': { username: 'hub' }, '*.example.com': { username: 'star' } })];
+    const secrets = [
+      secret({ 'https://index.docker.io/v1/': { username: 'hub' }, '*.example.com': { username: 'star' } }),
+    ];
     assert.equal(credentialsFor(parseImage('app')!, secrets)[0]?.username, 'hub');
     assert.equal(credentialsFor(parseImage('reg.example.com/app')!, secrets)[0]?.username, 'star');
     assert.deepEqual(credentialsFor(parseImage('a.b.example.com/app')!, secrets), []);

@@ -183,6 +183,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     plan: PodPlan,
     signal: AbortSignal,
   ): Promise<Next> {
+    if (memory.removalAsked && seen.sandboxes.length + seen.containers.length === 0) return done;
     await report(pod, seen, memory, plan);
     const isClean = await deps.removal.remove(uid, pod, seen, signal);
     if (!isClean) return again(seconds(1), 'the runtime still holds parts of the pod');

@@ -13,7 +13,12 @@ const text = (path: string, content: string, mode = 0o644): VolumeFile => ({
 });
 
 describe('a volume of files', () => {
-  const write = async (files: ReturnType<typeof createMemoryFiles>, content: VolumeFile[], serial: string, group?: number) => {
+  const write = async (
+    files: ReturnType<typeof createMemoryFiles>,
+    content: VolumeFile[],
+    serial: string,
+    group?: number,
+  ) => {
     await files.makeDirectory('/v');
     return writeAtomicDirectory(files, '/v', content, { group, serial });
   };

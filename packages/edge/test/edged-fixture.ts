@@ -1,0 +1,271 @@
+// Edged with everything around it in memory: a container runtime, files, neighbours, and a clock that stands still.
+import { openScope } from '@kedge/core/flow';
+import { silentLog } from '@kedge/core/log';
+import { FakeClock } from '@kedge/core/testing';
+import { type Duration, minutes, seconds } from '@kedge/core/time';
+import { nodeName } from '@kedge/model/k8s';
+import { failure, type KubeObject } from '@kedge/model/k8s';
+import type { Event, Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
+import type { Outcome, QuestionBody } from '@kedge/model/messages';
+import { createEdged, type EdgedConfig, type EdgedDeps } from '@kedge/edge/edged';
+import { FakeCri, type FakeCriOptions } from '@kedge/testing/cri';
+import { createMemoryFiles } from '@kedge/testing/files';
+
+export const image = 'docker.io/library/app:1';
+
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+const config: EdgedConfig = {
+  node: nodeName('edge-1'),
+  site: 'edge-1',
+  rootDirectory: '/var/lib/kedge',
+  podLogsDirectory: '/var/log/pods',
+  cgroupRoot: '/kedge',
+  cgroupDriver: 'cgroupfs',
+  clusterDomain: 'cluster.local',
+  clusterDns: ['10.96.0.10'],
+  resolvConf: '/etc/resolv.conf',
+  maxPods: 110,
+  nodeLabels: { site: 'north' },
+  nodeTaints: [],
+  registerNode: true,
+  registerSchedulable: true,
+  nodeIp: undefined,
+  statusUpdateEvery: seconds(10),
+  statusReportEvery: minutes(5),
+  leaseDuration: seconds(40),
+  version: 'v1.32.0-kedge-v0.1.0',
+  reportEvents: true,
+  imagePullParallel: 2,
+};
+
+/** A cloud that keeps Nodes and Leases, as far as edged asks for them. */
+class FakeCloud {
+  readonly objects = new Map<string, KubeObject>();
+  readonly asked: string[] = [];
+  isOnline = true;
+  #version = 0;
+
+  answer(question: QuestionBody): Outcome<KubeObject> {
+    if (!this.isOnline) return { ok: false, status: failure('ServiceUnavailable', 'offline') };
+    const ref = 'ref' in question ? question.ref : undefined;
+    const key = `${ref?.type}/${ref?.name}`;
+    this.asked.push(`${question.kind} ${key}`);
+    const present = this.objects.get(key);
+    const store = (object: KubeObject): Outcome<KubeObject> => {
+      this.#version += 1;
+      const uid = present?.metadata.uid ?? `uid-${this.#version}`;
+      const stored = { ...object, metadata: { ...object.metadata, uid, resourceVersion: String(this.#version) } };
+      this.objects.set(key, stored);
+      return { ok: true, value: stored };
+    };
+    if (question.kind === 'object.create') {
+      return present ? { ok: false, status: failure('AlreadyExists', 'there is one') } : store(question.object);
+    }
+    if (!present) return { ok: false, status: failure('NotFound', `${key} not found`) };
+    if (question.kind === 'object.get') return { ok: true, value: present };
+    if (question.kind === 'object.update') return store(question.object);
+    if (question.kind === 'node.status') return store({ ...present, ...(JSON.parse(question.patch) as object) });
+    return { ok: false, status: failure('BadRequest', question.kind) };
+  }
+}
+
+export class EdgedFixture {
+  readonly clock = new FakeClock({ settle });
+  readonly fake: FakeCri;
+  readonly files = createMemoryFiles();
+  readonly cloud = new FakeCloud();
+  readonly pods = new Map<string, Pod>();
+  /** The newest status of each pod by name. */
+  readonly statuses = new Map<string, PodStatus>();
+  readonly history: string[] = [];
+  readonly removals: string[] = [];
+  readonly events: Event[] = [];
+  /** ConfigMaps and Secrets by `type/namespace/name`. */
+  readonly objects = new Map<string, KubeObject>();
+  readonly mounted = new Set<string>();
+  readonly cgroupsRemoved: string[] = [];
+  /** What HTTP probes get. */
+  httpStatus = 200;
+  tokenSerial = 0;
+  readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
+  readonly #objectListeners = new Map<
+    string,
+    Set<{ onPut(object: KubeObject): void; onDelete(object: KubeObject): void }>
+  >();
+  readonly #linkListeners = new Set<(isOnline: boolean) => void>();
+  #scope: ReturnType<typeof openScope> | undefined;
+
+  constructor(options: Partial<FakeCriOptions> = {}) {
+    this.fake = new FakeCri({ clock: this.clock, images: [image], ...options });
+  }
+
+  async start(more: Partial<EdgedConfig> = {}): Promise<void> {
+    await this.files.makeDirectory('/etc');
+    await this.files.writeAtomically('/etc/resolv.conf', 'nameserver 192.0.2.53\nsearch example.com\n');
+    this.#scope = openScope({ clock: this.clock, name: 'edged' });
+    void this.#scope.failed.then((error) => this.history.push(`FAILED ${error.stack}`));
+    await createEdged(this.#deps({ ...config, ...more })).start(this.#scope);
+    await this.pass(seconds(0));
+  }
+
+  /** Ends edged; the runtime goes on. */
+  async stop(): Promise<readonly string[]> {
+    const left = await this.clock.until(this.#scope?.close(seconds(5)) ?? Promise.resolve([]));
+    this.#scope = undefined;
+    return left;
+  }
+
+  pass(howLong: Duration): Promise<void> {
+    return this.clock.advance(howLong);
+  }
+
+  put(name: string, spec: Partial<PodSpec>, meta: Partial<Pod['metadata']> = {}): Pod {
+    const containers = [{ name: 'main', image, command: ['serve'] }];
+    const pod: Pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default', uid: `uid-${name}`, ...meta },
+      spec: { nodeName: 'edge-1', terminationGracePeriodSeconds: 30, containers, ...spec },
+    };
+    return this.change(pod);
+  }
+
+  change(pod: Pod): Pod {
+    this.pods.set(pod.metadata.uid ?? '', pod);
+    for (const listener of this.#podListeners) listener.onPut(pod);
+    return pod;
+  }
+
+  /** What kubectl delete leads to. */
+  markDeleted(name: string, gracePeriodSeconds = 30): void {
+    const pod = this.pods.get(`uid-${name}`)!;
+    const deletionTimestamp = new Date(this.clock.now() + gracePeriodSeconds * 1_000).toISOString();
+    const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: gracePeriodSeconds };
+    this.change({ ...pod, metadata });
+  }
+
+  /** The API has removed it. */
+  forget(name: string): void {
+    const pod = this.pods.get(`uid-${name}`)!;
+    this.pods.delete(`uid-${name}`);
+    for (const listener of this.#podListeners) listener.onDelete(pod);
+  }
+
+  putObject(type: 'configmap' | 'secret', name: string, data: Record<string, string>): void {
+    const object = { metadata: { name, namespace: 'default' }, data };
+    this.objects.set(`${type}/default/${name}`, object);
+    for (const listener of this.#objectListeners.get(type) ?? []) listener.onPut(object);
+  }
+
+  setOnline(isOnline: boolean): void {
+    this.cloud.isOnline = isOnline;
+    for (const listener of this.#linkListeners) listener(isOnline);
+  }
+
+  /** The main container's state in the newest status. */
+  state(name: string, container = 'main'): string {
+    const status = this.statuses.get(name);
+    const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+    const state = all.find((one) => one.name === container)?.state;
+    return state?.waiting?.reason ?? (state?.running ? 'running' : `exited ${state?.terminated?.exitCode}`);
+  }
+
+  reasons(): string[] {
+    return this.events.map(({ reason }) => reason ?? '');
+  }
+
+  #deps(edgedConfig: EdgedConfig): EdgedDeps {
+    const { clock, files, mounted } = this;
+    const deps: EdgedDeps = {
+      clock,
+      log: silentLog,
+      random: {
+        next: () => 0.5,
+        uuid: () => `00000000-0000-4000-8000-${String(this.events.length).padStart(12, '0')}`,
+      },
+      config: edgedConfig,
+      cri: this.fake.cri,
+      files,
+      mounts: {
+        mountMemory: async (path) => void mounted.add(path),
+        unmount: async (path) => void mounted.delete(path),
+        below: async (path) => [...mounted].filter((mount) => mount.startsWith(`${path}/`)),
+      },
+      cgroups: {
+        remove: async (path) => {
+          this.cgroupsRemoved.push(path);
+          return true;
+        },
+      },
+      host: {
+        facts: async () => ({
+          hostname: 'edge-1',
+          machineId: 'm',
+          systemUuid: 's',
+          bootId: 'b',
+          kernelVersion: '6.1',
+          osImage: 'Test Linux',
+          architecture: 'amd64',
+          cpus: 4,
+          memoryBytes: 4 * 1_024 ** 3,
+          addresses: ['192.0.2.7'],
+        }),
+        load: async () => ({ availableMemoryBytes: 2 * 1_024 ** 3, processes: 100, maxProcesses: 32_768 }),
+      },
+      network: {
+        connect: async () => undefined,
+        get: async () => ({ status: this.httpStatus, body: '' }),
+      },
+      pods: {
+        list: () => this.pods.values(),
+        get: (uid) => this.pods.get(uid),
+        listen: (listener) => {
+          this.#podListeners.add(listener);
+          return () => this.#podListeners.delete(listener);
+        },
+      },
+      objects: {
+        get: async (type, namespace, name) => {
+          const value = this.objects.get(`${type}/${namespace}/${name}`);
+          return value
+            ? { ok: true, value }
+            : { ok: false, status: failure('NotFound', `${type} "${name}" not found`) };
+        },
+        listen: (type, listener) => {
+          const ofType = this.#objectListeners.get(type) ?? new Set();
+          this.#objectListeners.set(type, ofType.add(listener));
+          return () => ofType.delete(listener);
+        },
+      },
+      tokens: {
+        request: async ({ expirationSeconds }) => {
+          this.tokenSerial += 1;
+          const expiresAt = (clock.now() + expirationSeconds * 1_000) as ReturnType<FakeClock['now']>;
+          return { ok: true, value: { token: `token-${this.tokenSerial}`, expiresAt } };
+        },
+      },
+      outbox: {
+        podStatus: async ({ ref, status }) => {
+          this.statuses.set(ref.name, status);
+          this.history.push(`${ref.name} ${status.phase}`);
+        },
+        podDelete: async ({ ref }) => void this.removals.push(ref.name),
+        event: ({ event }) => void this.events.push(event),
+      },
+      asks: { ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T> },
+      link: {
+        isOnline: true,
+        listen: (listener) => {
+          this.#linkListeners.add(listener);
+          return () => this.#linkListeners.delete(listener);
+        },
+      },
+    };
+    const { cloud } = this;
+    Object.defineProperty(deps.link, 'isOnline', { get: () => cloud.isOnline });
+    return deps;
+  }
+}
