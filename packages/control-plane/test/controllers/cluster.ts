@@ -110,6 +110,15 @@ export class Cluster {
     await this.settle();
   }
 
+  /** Every node says that it is alive. */
+  async heartbeat(): Promise<void> {
+    const beat = { type: 'Ready', status: 'True', lastHeartbeatTime: toTime(this.clock.now()) };
+    const patch = JSON.stringify({ status: { conditions: [beat] } });
+    for (const { metadata } of await this.list(collections.nodes)) {
+      await this.api.patch(collections.nodes, { name: metadata.name ?? '', subresource: 'status' }, 'strategic', patch);
+    }
+  }
+
   async setReady(pod: Pod, isReady: boolean): Promise<void> {
     const { namespace, name = '' } = pod.metadata;
     const ready: PodCondition = {
