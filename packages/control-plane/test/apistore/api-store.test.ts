@@ -13,7 +13,7 @@ import { FakeClock } from '@kedge/core/testing';
 import { minutes } from '@kedge/core/time';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { temporaryDirectory } from '@kedge/testing/contracts';
-import fc from 'fast-check';
+import { array, assert as check, asyncProperty, boolean, constantFrom, record } from 'fast-check';
 
 const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
 
@@ -103,13 +103,13 @@ describe('object store', () => {
   });
 
   test('snapshots at every revision agree with a plain model', async (t) => {
-    const step = fc.record({
-      name: fc.constantFrom('a', 'b', 'c', 'd'),
-      namespace: fc.constantFrom('x', 'y'),
-      remove: fc.boolean(),
+    const step = record({
+      name: constantFrom('a', 'b', 'c', 'd'),
+      namespace: constantFrom('x', 'y'),
+      remove: boolean(),
     });
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+    await check(
+      asyncProperty(array(step, { maxLength: 25 }), async (steps) => {
         const { store, close } = await openStore(t);
         const model = new Map<string, string>();
         const snapshots = new Map([[store.revision, new Map(model)]]);

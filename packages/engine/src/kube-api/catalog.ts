@@ -1,10 +1,13 @@
 // What is served: the built-in resources and, where they exist, custom ones. Discovery is a view of it.
 import type { GroupVersionResource } from '@kedge/model/k8s';
 import type { ResourceInfo } from '@kedge/model/k8s-resources';
+import type { PatchType } from '../kube-client/index.ts';
 
 export interface ServedResource extends ResourceInfo {
   /** Where it is not the kind followed by `List`. */
   readonly listKind?: string;
+  /** Where not all are taken: custom resources know no strategic merge. */
+  readonly patchTypes?: readonly PatchType[];
 }
 
 export interface Catalog {

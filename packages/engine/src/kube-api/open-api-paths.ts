@@ -1,7 +1,7 @@
 // The paths section of OpenAPI documents: as much of each operation as clients look at, which is its kind, its verb,
 // the parameters that announce server-side validation, and the patch types.
 import { apiVersionOf } from '@kedge/model/k8s';
-import { patchMediaTypes } from '../kube-client/index.ts';
+import { patchMediaTypes, type PatchType } from '../kube-client/index.ts';
 import type { ServedResource, ServedVersion } from './catalog.ts';
 import type { Definitions } from './open-api.ts';
 
@@ -42,7 +42,7 @@ function operation(resource: ServedResource, action: string, definitions: Defini
       ? { description: 'OK', schema }
       : { description: 'OK', content: { 'application/json': { schema } } };
   return {
-    ...bodyOf(action, schema, dialect),
+    ...bodyOf(action, schema, resource, dialect),
     responses: { '200': ok },
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': { group, version, kind },
@@ -51,10 +51,12 @@ function operation(resource: ServedResource, action: string, definitions: Defini
 
 const writes = new Set(['put', 'patch', 'post']);
 
-function bodyOf(action: string, schema: unknown, dialect: Dialect): Operation {
+function bodyOf(action: string, schema: unknown, resource: ServedResource, dialect: Dialect): Operation {
   if (!writes.has(action)) return {};
   const names = ['dryRun', 'fieldManager', 'fieldValidation', ...(action === 'patch' ? ['force'] : [])];
-  const types = action === 'patch' ? Object.values(patchMediaTypes) : ['application/json', 'application/yaml'];
+  const patchTypes = resource.patchTypes ?? (Object.keys(patchMediaTypes) as PatchType[]);
+  const types =
+    action === 'patch' ? patchTypes.map((type) => patchMediaTypes[type]) : ['application/json', 'application/yaml'];
   const body = action === 'patch' ? { type: 'object' } : schema;
   if (dialect === 'v2') {
     const parameters = names.map((name) => ({ name, in: 'query', type: 'string', uniqueItems: true }));

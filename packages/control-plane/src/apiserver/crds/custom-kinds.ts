@@ -45,6 +45,7 @@ function customKind(
     singular: names.singular ?? names.kind.toLowerCase(),
     namespaced: scope === 'Namespaced',
     verbs,
+    patchTypes: ['json', 'merge', 'apply'],
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],
     subresources: {

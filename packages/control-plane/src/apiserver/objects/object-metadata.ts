@@ -93,9 +93,9 @@ function desired(kind: Kind, object: KubeObject): unknown {
 
 /** Nothing but bookkeeping differs. */
 export function isSame(next: KubeObject, before: KubeObject): boolean {
-  const bare = ({ metadata: { managedFields: _, ...metadata }, ...rest }: KubeObject): unknown => ({
-    ...rest,
-    metadata,
+  const bare = (object: KubeObject): unknown => ({
+    ...object,
+    metadata: { ...object.metadata, managedFields: undefined },
   });
   return jsonEqual(withoutEmpty(bare(next)), withoutEmpty(bare(before)));
 }
