@@ -96,9 +96,9 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     copies: { Pod: pods, Node: nodes, ConfigMap: configMaps, Secret: secrets },
   });
   const events: LinkEvents = {
-    connected(node, { mayBeEmpty, wantsNode }) {
+    connected(node, { wantsNode }) {
       if (wantsNode) edge.wantsNode(node);
-      sync.connected(node, mayBeEmpty);
+      sync.check(node);
     },
     disconnected: () => undefined,
     alive: edge.renewLease,

@@ -41,8 +41,8 @@ export interface CloudHubConfig {
 
 /** What others learn from the hub. */
 export interface LinkEvents {
-  /** `mayBeEmpty`: the edge's store may hold nothing of what it once acknowledged. */
-  connected(node: NodeName, link: { mayBeEmpty: boolean; wantsNode: boolean }): void;
+  /** The records about the node are to be looked at: it has just connected, or may have lost its store. */
+  connected(node: NodeName, link: { wantsNode: boolean }): void;
   disconnected(node: NodeName): void;
   /** Renews the Lease of a node that leaves it to us. */
   alive(node: NodeName): void;
@@ -102,6 +102,11 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     };
   }
 
+  async function doubt(node: NodeName, signal: AbortSignal): Promise<void> {
+    log.info('edge may have lost its store; sending everything again', { node });
+    await ledger.distrust(node, signal);
+  }
+
   async function serve(socket: Socket, node: NodeName, link: Negotiated, signal: AbortSignal): Promise<void> {
     const outbox = outboxes.of(node);
     const session = createSession({
@@ -116,9 +121,15 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
       belongings: config.authorization ? belongings : undefined,
       recordKept: (put) => ledger.acknowledged(node, put, put.version),
       onKeepalive: () => link.codec.renewsLease && events.alive(node),
+      async prepare(signal) {
+        if (link.mayBeEmpty) await doubt(node, signal);
+        events.connected(node, { wantsNode: link.codec.wantsNode });
+      },
       // One of ours says so in the handshake; of the others we only know that the process is new.
-      onRegistration: () => {
-        if (link === upstreamWay) events.connected(node, { mayBeEmpty: true, wantsNode: link.codec.wantsNode });
+      async onRegistration(signal) {
+        if (link !== upstreamWay) return;
+        await doubt(node, signal);
+        events.connected(node, { wantsNode: link.codec.wantsNode });
       },
       silenceLimit: config.keepalive,
       writeLimit: config.writeTimeout,
@@ -129,7 +140,6 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     const silence = outboxes.onChange(node, () => session.wake());
     log.info('edge connected', { node, address: socket.remoteAddress });
     void markServedBy(deps, node, config.ownAddress, signal);
-    events.connected(node, { mayBeEmpty: link.mayBeEmpty, wantsNode: link.codec.wantsNode });
     await session.run(signal);
     silence();
     if (sessions.get(node) !== session) return;

@@ -2,6 +2,7 @@
 // that another or a restarted cloudcore knows it too. Acknowledgements change the copy at once and the API later, merged
 // per object: a write lost in a crash only makes the same version be sent once more.
 import { createReconciler, done, type Informer, type Next } from '@kedge/core/control';
+import { KeyedMutex } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import { type Clock, milliseconds, seconds } from '@kedge/core/time';
@@ -13,6 +14,8 @@ import { type Push, uidOf } from './push.ts';
 
 /** Long enough to merge the changes of a starting pod into one write. */
 const writeAfter = milliseconds(500);
+
+const writesAtATime = 8;
 
 /** Nothing was sent, so nothing is lost but a needless repetition after a restart. */
 const advanceAfter = seconds(5);
@@ -32,6 +35,8 @@ interface Row extends LedgerEntry {
   version: string;
   /** What the API has; undefined: no object yet. */
   written: string | undefined;
+  /** What we wrote last: hearing of it again from the watch is no news. */
+  ours: string | undefined;
   /** The node has no copy any more: the sync object is to go. */
   gone: boolean;
 }
@@ -41,6 +46,11 @@ export interface Ledger extends Deliveries, Module {
   entries(): Iterable<LedgerEntry>;
   entriesOf(node: NodeName): LedgerEntry[];
   nodes(): Set<NodeName>;
+  /**
+   * The node may have lost what it acknowledged. Resolves when that is on record, so that not even a crash right after
+   * makes anybody believe the old acknowledgements.
+   */
+  distrust(node: NodeName, signal: AbortSignal): Promise<void>;
   /** The node is gone, and so is what is on record about it. */
   forget(node: NodeName): void;
 }
@@ -56,7 +66,15 @@ export interface LedgerDeps {
 export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDeps): Ledger {
   const rows = new Map<string, Row>();
 
-  const writer = createReconciler({ name: 'delivery ledger', clock, log, reconcile: write, parallel: 8 });
+  const oneAtATime = new KeyedMutex();
+  const writeOnce = (key: string, signal: AbortSignal): Promise<Next> => oneAtATime.run(key, () => write(key, signal));
+  const writer = createReconciler({
+    name: 'delivery ledger',
+    clock,
+    log,
+    reconcile: writeOnce,
+    parallel: writesAtATime,
+  });
 
   const collectionOf = (row: Row) => (row.namespace === undefined ? clusterObjectSyncs : objectSyncs);
 
@@ -73,6 +91,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
     if (row.written === row.version) return done;
     if (row.written === undefined) await create(row, signal);
     const version = row.version;
+    row.ours = version;
     const document = JSON.stringify({ status: { objectResourceVersion: version } });
     try {
       const target = { namespace: row.namespace, name: key, subresource: 'status' };
@@ -121,6 +140,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       apiVersion: push.object.apiVersion ?? '',
       version: '0',
       written: undefined,
+      ours: undefined,
       gone: false,
     };
     rows.set(key, row);
@@ -135,7 +155,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
     if (known) {
       known.written = version;
       // Another cloudcore may have delivered something newer.
-      if (compareVersions(version, known.version) > 0) known.version = version;
+      if (version !== known.ours && compareVersions(version, known.version) > 0) known.version = version;
       return;
     }
     const dot = key.lastIndexOf('.');
@@ -149,6 +169,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       apiVersion: sync.spec?.objectAPIVersion ?? '',
       version,
       written: version,
+      ours: undefined,
       gone: false,
     });
   }
@@ -197,6 +218,14 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
     entries: live,
     entriesOf: (node) => live().filter((row) => row.node === node),
     nodes: () => new Set(live().map((row) => row.node)),
+    async distrust(node, signal) {
+      const doubtful = live().filter((row) => row.node === node);
+      for (const row of doubtful) row.version = '0';
+      while (doubtful.length > 0) {
+        const some = doubtful.splice(0, writesAtATime);
+        await Promise.all(some.map((row) => writeOnce(keyOf(row.node, row.uid), signal)));
+      }
+    },
     forget(node) {
       for (const [key, row] of rows) {
         if (row.node !== node) continue;

@@ -18,8 +18,8 @@ export interface Deliveries {
 }
 
 export interface NodeOutbox {
-  /** False when the node has this version already or a newer one is waiting; `again` sends it all the same. */
-  put(push: Put, options?: { again?: boolean }): boolean;
+  /** False when the node has this version already, or a newer one is waiting. */
+  put(push: Put): boolean;
   delete(push: Delete): boolean;
   /** The object went from one version to another in a way the node need not hear of. */
   unchanged(ref: ObjectRef, uid: Uid, from: string, to: string): void;
@@ -38,8 +38,6 @@ export interface OutboxItem {
 interface Entry extends OutboxItem {
   readonly uid: Uid;
   readonly push: Push;
-  /** Sent even if the node is on record as having it. */
-  readonly again: boolean;
   /** The version that an acknowledgement stands for. */
   standsFor: string | undefined;
   /** The node may have got this or an earlier version. */
@@ -59,14 +57,13 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
   const slots = new Map<string, Entry[]>();
   let count = 0;
 
-  function entryOf(push: Push, again: boolean, wasSent = false): Entry {
+  function entryOf(push: Push, wasSent = false): Entry {
     const id = messageId(uuid());
     return {
       key: slotOf(push.ref),
       id,
       uid: uidOf(push),
       push,
-      again,
       standsFor: push.version,
       wasSent,
       async message() {
@@ -76,13 +73,13 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     };
   }
 
-  function append(push: Push, again = false): boolean {
+  function append(push: Push): boolean {
     // Dropped, but not lost: the next comparison of ledger and API finds it again.
     if (count >= limit) return false;
     const slot = slotOf(push.ref);
     const waiting = slots.get(slot);
-    if (waiting) waiting.push(entryOf(push, again));
-    else slots.set(slot, [entryOf(push, again)]);
+    if (waiting) waiting.push(entryOf(push));
+    else slots.set(slot, [entryOf(push)]);
     count++;
     return true;
   }
@@ -99,8 +96,8 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
   }
 
   /** By another cloudcore, which served the node meanwhile. */
-  const isDelivered = ({ again, push, uid }: Entry): boolean =>
-    !again && push.kind === 'object.put' && compareVersions(deliveries.versionOf(node, uid), push.version) >= 0;
+  const isDelivered = ({ push, uid }: Entry): boolean =>
+    push.kind === 'object.put' && compareVersions(deliveries.versionOf(node, uid), push.version) >= 0;
 
   const newest = (push: Push): Entry | undefined => {
     const last = slots.get(slotOf(push.ref))?.at(-1);
@@ -109,7 +106,7 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
 
   function replace(old: Entry, push: Push): boolean {
     const waiting = slots.get(old.key)!;
-    waiting[waiting.indexOf(old)] = entryOf(push, old.again, old.wasSent);
+    waiting[waiting.indexOf(old)] = entryOf(push, old.wasSent);
     return true;
   }
 
@@ -117,14 +114,14 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     get size() {
       return count;
     },
-    put(push, { again = false } = {}) {
+    put(push) {
       const waiting = newest(push);
       if (waiting) {
         if (waiting.push.kind === 'object.delete') return false;
         return compareVersions(waiting.push.version, push.version) < 0 && replace(waiting, push);
       }
-      if (!again && compareVersions(deliveries.versionOf(node, uidOf(push)), push.version) >= 0) return false;
-      return append(push, again);
+      if (compareVersions(deliveries.versionOf(node, uidOf(push)), push.version) >= 0) return false;
+      return append(push);
     },
     delete(push) {
       const waiting = newest(push);

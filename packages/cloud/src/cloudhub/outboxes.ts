@@ -11,7 +11,7 @@ import type { Delete, Put } from './push.ts';
 const objectsPerNode = 20_000;
 
 export interface Outboxes {
-  put(node: NodeName, push: Put, options?: { again?: boolean }): void;
+  put(node: NodeName, push: Put): void;
   delete(node: NodeName, push: Delete): void;
   unchanged(node: NodeName, ref: ObjectRef, uid: Uid, from: string, to: string): void;
   of(node: NodeName): NodeOutbox;
@@ -52,8 +52,8 @@ export function createOutboxes({ clock, log, random, deliveries }: OutboxesDeps)
 
   return {
     of,
-    put(node, push, options) {
-      if (of(node).put(push, options)) listeners.get(node)?.();
+    put(node, push) {
+      if (of(node).put(push)) listeners.get(node)?.();
       else warnWhenFull(node);
     },
     delete(node, push) {

@@ -35,8 +35,10 @@ export interface SessionDeps {
   /** An answer that the edge keeps was acknowledged. */
   readonly recordKept: (put: Put) => void;
   readonly onKeepalive: () => void;
-  /** The edge registers its Node: its process is new, and its store may be too. */
-  readonly onRegistration: () => void;
+  /** Before the first push. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+  /** The edge registers its Node: its process is new, and its store may be too. It hears no answer before this resolves. */
+  readonly onRegistration: (signal: AbortSignal) => Promise<void>;
   readonly silenceLimit: Duration;
   readonly writeLimit: Duration;
 }
@@ -122,13 +124,13 @@ export function createSession(deps: SessionDeps): Session {
       version: answer.version,
       wantsAck: wantsAck(ref?.type),
     });
-    if (message.kind === 'object.create' && message.ref.type === 'node') deps.onRegistration();
   }
 
   async function answerTo(message: Handled, signal: AbortSignal): Promise<Answer | undefined> {
     const verdict = belongings ? authorize(node, message, belongings) : { allow: true as const };
     try {
       if (!verdict.allow) throw fail('Forbidden', `node "${node}" may not do this: ${verdict.say}`);
+      if (message.kind === 'object.create' && message.ref.type === 'node') await deps.onRegistration(signal);
       return await handle(handlers, node, message, signal);
     } catch (error) {
       if (signal.aborted) return undefined;
@@ -153,6 +155,11 @@ export function createSession(deps: SessionDeps): Session {
     }
   }
 
+  async function push(signal: AbortSignal): Promise<void> {
+    await deps.prepare(signal);
+    await lane.run(signal);
+  }
+
   async function watchKeepalives(signal: AbortSignal): Promise<void> {
     for (;;) {
       const left = milliseconds(lastKeepalive + deps.silenceLimit - clock.monotonic());
@@ -169,7 +176,7 @@ export function createSession(deps: SessionDeps): Session {
       const signal = AbortSignal.any([outer, stop.signal]);
       const hangUp = (): void => socket.close(1000, 'session ends');
       signal.addEventListener('abort', hangUp, { once: true });
-      const parts = [readFrames(signal), lane.run(signal), watchKeepalives(signal)];
+      const parts = [readFrames(signal), push(signal), watchKeepalives(signal)];
       try {
         await Promise.race(parts);
         log.info('edge disconnected', signal.aborted ? { reason: explain(signal.reason) } : {});

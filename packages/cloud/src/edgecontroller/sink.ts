@@ -7,8 +7,8 @@ export type Put = Unsent<Extract<Downstream, { kind: 'object.put' }>>;
 export type Delete = Unsent<Extract<Downstream, { kind: 'object.delete' }>>;
 
 export interface ObjectSink {
-  /** Kept until the node has acknowledged it; ignored when the node has that version. `again`: sent even then. */
-  put(node: NodeName, put: Put, options?: { again?: boolean }): void;
+  /** Kept until the node has acknowledged it; ignored when the node has that version. */
+  put(node: NodeName, put: Put): void;
   delete(node: NodeName, gone: Delete): void;
   /** The object changed in a way the node knows of or need not know of. */
   unchanged(node: NodeName, ref: ObjectRef, uid: Uid, from: string, to: string): void;

@@ -11,9 +11,8 @@ export type SyncStep =
   /** The object is gone, or another has its name: the node is told. */
   'delete' | 'put' | 'nothing';
 
-/** `current`: the object of that name now. `again`: the node may have lost what it acknowledged. */
-export function planSync(known: Known, current: KubeObject | undefined, again: boolean): SyncStep {
+/** `current`: the object of that name now. */
+export function planSync(known: Known, current: KubeObject | undefined): SyncStep {
   if (!current || current.metadata.uid !== known.uid) return 'delete';
-  if (again) return 'put';
   return compareVersions(current.metadata.resourceVersion, known.version) > 0 ? 'put' : 'nothing';
 }

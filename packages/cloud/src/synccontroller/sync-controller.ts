@@ -38,7 +38,7 @@ export interface SyncControllerDeps {
     forget(node: NodeName): void;
   };
   readonly sink: {
-    put(node: NodeName, put: Put, options?: { again?: boolean }): void;
+    put(node: NodeName, put: Put): void;
     delete(node: NodeName, gone: Delete): void;
     forget(node: NodeName): void;
   };
@@ -50,8 +50,8 @@ export interface SyncControllerDeps {
 }
 
 export interface SyncController extends Module {
-  /** A node connected; `mayBeEmpty`: what it has acknowledged may be lost, so all of it is sent again. */
-  connected(node: NodeName, mayBeEmpty: boolean): void;
+  /** A node connected, or what is on record about it came into doubt. */
+  check(node: NodeName): void;
 }
 
 export function createSyncController(deps: SyncControllerDeps): SyncController {
@@ -60,31 +60,30 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
   const goneSince = new Map<NodeName, number>();
   let isReady = false;
   /** Nodes that connected before the copies were complete. */
-  const early = new Map<NodeName, boolean>();
+  const early = new Set<NodeName>();
 
-  function syncRecord(record: SyncRecord, again: boolean): void {
+  function syncRecord(record: SyncRecord): void {
     const copy = copies[record.kind];
     if (!copy) return;
     const current = copy.get(record.namespace === undefined ? record.name : `${record.namespace}/${record.name}`);
-    switch (planSync(record, current, again)) {
+    switch (planSync(record, current)) {
       case 'delete':
         return sink.delete(record.node, deleteOf(record));
       case 'put':
-        return sink.put(record.node, putOf(record.kind, current!), { again });
+        return sink.put(record.node, putOf(record.kind, current!));
       case 'nothing':
         return undefined;
     }
   }
 
   /** Pods without a record were bound while the node was away and this cloudcore was not running. */
-  function syncPods(node: NodeName, again: boolean): void {
-    for (const pod of pods.list()) if (pod.spec?.nodeName === node) sink.put(node, putOf('Pod', pod), { again });
+  function syncPods(node: NodeName): void {
+    for (const pod of pods.list()) if (pod.spec?.nodeName === node) sink.put(node, putOf('Pod', pod));
   }
 
-  function syncNode(node: NodeName, again: boolean): void {
-    if (again) log.info('sending everything again', { node });
-    for (const record of records.entriesOf(node)) syncRecord(record, again);
-    syncPods(node, again);
+  function syncNode(node: NodeName): void {
+    for (const record of records.entriesOf(node)) syncRecord(record);
+    syncPods(node);
   }
 
   function dropGoneNodes(): void {
@@ -108,21 +107,21 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
     for (;;) {
       await clock.sleep('next comparison of records', every, signal);
       const live = deps.connected();
-      for (const record of records.entries()) if (live.has(record.node)) syncRecord(record, false);
+      for (const record of records.entries()) if (live.has(record.node)) syncRecord(record);
       dropGoneNodes();
     }
   }
 
   return {
     name: 'synccontroller',
-    connected(node, mayBeEmpty) {
-      if (isReady) syncNode(node, mayBeEmpty);
-      else early.set(node, mayBeEmpty || (early.get(node) ?? false));
+    check(node) {
+      if (isReady) syncNode(node);
+      else early.add(node);
     },
     async start(scope) {
       await Promise.all([nodes, pods, ...Object.values(copies)].map((copy) => copy.synced(scope.signal)));
       isReady = true;
-      for (const [node, mayBeEmpty] of early) syncNode(node, mayBeEmpty);
+      for (const node of early) syncNode(node);
       early.clear();
       scope.spawn('comparison of records', run);
     },
