@@ -103,7 +103,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
   }
 
   function forget(why: string): void {
-    if (nodeUid === undefined && !reported) return;
+    if (nodeUid === undefined) return;
     log.warn('node has to be registered again', { node: config.node, reason: why });
     nodeUid = undefined;
     reported = undefined;
@@ -168,6 +168,8 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
         'link',
         link.listen((isOnline) => {
           if (!isOnline) return;
+          // The cloud may have lost the Node, or given up on it, while nobody could tell us: say everything again.
+          reported = undefined;
           lookSoon.wake();
           renewSoon.wake();
         }),

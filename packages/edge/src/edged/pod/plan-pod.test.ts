@@ -58,7 +58,7 @@ interface Case {
   readonly containers?: SeenContainer[];
   readonly input?: Partial<PlanInput>;
   /** Actions as short texts. */
-  readonly then: string[];
+  readonly actions: string[];
   readonly isOver?: boolean;
   readonly waiting?: string;
 }
@@ -82,17 +82,17 @@ const backedOff = new Map([['main', { delay: seconds(10), setAt: ago(20) }]]);
 
 const cases: Case[] = [
   // Start
-  { rule: 'a new pod gets a sandbox and its containers', sandboxes: [], then: ['make sandbox #0', 'start main #0'] },
-  { rule: 'a pod that runs is left alone', containers: [seenContainer('main', running)], then: [] },
+  { rule: 'a new pod gets a sandbox and its containers', sandboxes: [], actions: ['make sandbox #0', 'start main #0'] },
+  { rule: 'a pod that runs is left alone', containers: [seenContainer('main', running)], actions: [] },
   {
     rule: 'a sandbox without containers gets them',
     pod: podWith({ containers: [container('a'), container('b')] }),
-    then: ['start a #0', 'start b #0'],
+    actions: ['start a #0', 'start b #0'],
   },
   {
     rule: 'a container that was made but not started is made again',
     containers: [seenContainer('main', { at: 'created' })],
-    then: ['remove container main-0', 'start main #0'],
+    actions: ['remove container main-0', 'start main #0'],
   },
   {
     rule: 'a runtime that lost everything does not set the restart count back',
@@ -105,19 +105,19 @@ const cases: Case[] = [
       },
     },
     sandboxes: [],
-    then: ['make sandbox #0', 'start main #5'],
+    actions: ['make sandbox #0', 'start main #5'],
   },
 
   // Restart policies
   ...[
-    { policy: 'Always', code: 0, then: ['start main #1'] },
-    { policy: 'Always', code: 1, then: ['start main #1'] },
-    { policy: 'OnFailure', code: 1, then: ['start main #1'] },
-  ].map(({ policy, code, then }) => ({
+    { policy: 'Always', code: 0, actions: ['start main #1'] },
+    { policy: 'Always', code: 1, actions: ['start main #1'] },
+    { policy: 'OnFailure', code: 1, actions: ['start main #1'] },
+  ].map(({ policy, code, actions }) => ({
     rule: `${policy} restarts after exit code ${code}`,
     pod: podWith({ restartPolicy: policy }),
     containers: [seenContainer('main', exited(code))],
-    then,
+    actions,
   })),
   ...[
     { policy: 'OnFailure', code: 0 },
@@ -127,21 +127,21 @@ const cases: Case[] = [
     rule: `${policy} is done after exit code ${code}: the sandbox goes`,
     pod: podWith({ restartPolicy: policy }),
     containers: [seenContainer('main', exited(code))],
-    then: ['stop sandbox s0'],
+    actions: ['stop sandbox s0'],
   })),
   {
     rule: 'a pod that is done and whose sandbox is gone is over',
     pod: podWith({ restartPolicy: 'Never' }),
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', exited(0))],
-    then: [],
+    actions: [],
     isOver: true,
   },
   {
     rule: 'a pod is not done while one of its containers runs',
     pod: podWith({ restartPolicy: 'Never', containers: [container('a'), container('b')] }),
     containers: [seenContainer('a', exited(0)), seenContainer('b', running)],
-    then: [],
+    actions: [],
   },
 
   // Back-off
@@ -149,21 +149,21 @@ const cases: Case[] = [
     rule: 'a container that failed again waits',
     containers: [seenContainer('main', exited(1, 3), { restartCount: 1 })],
     input: { restarts: backedOff },
-    then: [],
+    actions: [],
     waiting: 'CrashLoopBackOff',
   },
   {
     rule: 'a container that has waited is started',
     containers: [seenContainer('main', exited(1, 11), { restartCount: 1 })],
     input: { restarts: backedOff },
-    then: ['start main #2'],
+    actions: ['start main #2'],
   },
   {
     rule: 'no sandbox is made while its only container backs off',
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', exited(1, 3))],
     input: { restarts: backedOff },
-    then: [],
+    actions: [],
     waiting: 'CrashLoopBackOff',
   },
 
@@ -172,20 +172,20 @@ const cases: Case[] = [
     rule: 'a lost sandbox is made anew and its containers with it',
     sandboxes: [sandbox(2, false)],
     containers: [seenContainer('main', exited(137), { sandboxId: 's2' })],
-    then: ['stop sandbox s2', 'make sandbox #3', 'start main #1'],
+    actions: ['stop sandbox s2', 'make sandbox #3', 'start main #1'],
   },
   {
     rule: 'containers that outlived their sandbox end first',
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', running)],
-    then: ['stop main-0 30s'],
+    actions: ['stop main-0 30s'],
   },
   {
     rule: 'after a reboot a pod that restarts never is over',
     pod: podWith({ restartPolicy: 'Never' }),
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', exited(255))],
-    then: [],
+    actions: [],
     isOver: true,
   },
   {
@@ -193,110 +193,110 @@ const cases: Case[] = [
     pod: podWith({ restartPolicy: 'OnFailure', ...init('setup') }),
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', exited(255)), seenContainer('setup', exited(0, 90))],
-    then: ['stop sandbox s0', 'make sandbox #1', 'start setup #1'],
+    actions: ['stop sandbox s0', 'make sandbox #1', 'start setup #1'],
   },
   {
     rule: 'an older sandbox that still runs is stopped',
     sandboxes: [sandbox(1), sandbox(0)],
     containers: [seenContainer('main', running, { sandboxId: 's1' })],
-    then: ['stop sandbox s0'],
+    actions: ['stop sandbox s0'],
   },
   {
     rule: 'an older sandbox is removed with the last container worth showing',
     sandboxes: [sandbox(1), sandbox(0, false)],
     containers: [seenContainer('main', running, { sandboxId: 's1' })],
-    then: ['remove sandbox s0'],
+    actions: ['remove sandbox s0'],
   },
 
   // Init containers
-  { rule: 'init containers come first', pod: podWith(init('one', 'two')), then: ['start one #0'] },
+  { rule: 'init containers come first', pod: podWith(init('one', 'two')), actions: ['start one #0'] },
   {
     rule: 'the second waits for the first',
     pod: podWith(init('one', 'two')),
     containers: [seenContainer('one', running)],
-    then: [],
+    actions: [],
   },
   {
     rule: 'the second follows the first',
     pod: podWith(init('one', 'two')),
     containers: [seenContainer('one', exited(0))],
-    then: ['start two #0'],
+    actions: ['start two #0'],
   },
   {
     rule: 'main containers follow the last',
     pod: podWith(init('one', 'two')),
     containers: [seenContainer('two', exited(0)), seenContainer('one', exited(0))],
-    then: ['start main #0'],
+    actions: ['start main #0'],
   },
   {
     rule: 'an init container that failed is run again',
     pod: podWith(init('one')),
     containers: [seenContainer('one', exited(1))],
-    then: ['start one #1'],
+    actions: ['start one #1'],
   },
   {
     rule: 'an init container that failed ends a pod that restarts never',
     pod: podWith({ restartPolicy: 'Never', ...init('one') }),
     containers: [seenContainer('one', exited(1))],
-    then: ['stop sandbox s0'],
+    actions: ['stop sandbox s0'],
   },
   {
     rule: 'init containers whose traces are gone do not run again beside main containers',
     pod: podWith(init('one')),
     containers: [seenContainer('main', running)],
-    then: [],
+    actions: [],
   },
 
   // Sidecars
-  { rule: 'a sidecar starts first', pod: podWith(sidecar), then: ['start proxy #0'] },
+  { rule: 'a sidecar starts first', pod: podWith(sidecar), actions: ['start proxy #0'] },
   {
     rule: 'main containers wait until the sidecar has started',
     pod: podWith(sidecar),
     containers: [seenContainer('proxy', running)],
     input: { starting: new Set(['proxy-0']) },
-    then: [],
+    actions: [],
   },
   {
     rule: 'main containers follow a sidecar that has started',
     pod: podWith(sidecar),
     containers: [seenContainer('proxy', running)],
-    then: ['start main #0'],
+    actions: ['start main #0'],
   },
   {
     rule: 'a sidecar is restarted whatever the policy',
     pod: podWith({ restartPolicy: 'Never', ...sidecar }),
     containers: [seenContainer('main', running), seenContainer('proxy', exited(0))],
-    then: ['start proxy #1'],
+    actions: ['start proxy #1'],
   },
   {
     rule: 'a sidecar ends when the main containers are done',
     pod: podWith({ restartPolicy: 'Never', ...sidecar }),
     containers: [seenContainer('main', exited(0)), seenContainer('proxy', running)],
-    then: ['stop proxy-0 30s'],
+    actions: ['stop proxy-0 30s'],
   },
 
   // Changes and health
   {
     rule: 'a container whose image changed is stopped',
     containers: [seenContainer('main', running, { hash: 'other' })],
-    then: ['stop main-0 30s'],
+    actions: ['stop main-0 30s'],
   },
   {
     rule: 'and started anew whatever the policy',
     pod: podWith({ restartPolicy: 'Never' }),
     containers: [seenContainer('main', exited(0), { hash: 'other' })],
-    then: ['start main #1'],
+    actions: ['start main #1'],
   },
   {
     rule: 'a container that failed its liveness probe is stopped with the grace of the probe',
     containers: [seenContainer('main', running)],
     input: { unhealthy: new Map([['main-0', { why: 'it does not answer', grace: seconds(3) }]]) },
-    then: ['stop main-0 3s'],
+    actions: ['stop main-0 3s'],
   },
   {
     rule: 'a container in an unknown state is stopped',
     containers: [seenContainer('main', { at: 'unknown' })],
-    then: ['stop main-0 30s'],
+    actions: ['stop main-0 30s'],
   },
   {
     rule: 'of each name the newest and the one before it are kept',
@@ -306,7 +306,7 @@ const cases: Case[] = [
       seenContainer('main', exited(1), { restartCount: 1 }),
       seenContainer('main', exited(1), { restartCount: 0 }),
     ],
-    then: ['remove container main-1', 'remove container main-0'],
+    actions: ['remove container main-1', 'remove container main-0'],
   },
 
   // The end
@@ -314,45 +314,45 @@ const cases: Case[] = [
     rule: 'a deleted pod ends within the grace of its deletion',
     pod: podWith({}, deleted),
     containers: [seenContainer('main', running)],
-    then: ['stop main-0 5s'],
+    actions: ['stop main-0 5s'],
   },
   {
     rule: 'a deletion without grace still gives a second',
     pod: podWith({}, { ...deleted, deletionGracePeriodSeconds: 0 }),
     containers: [seenContainer('main', running)],
-    then: ['stop main-0 1s'],
+    actions: ['stop main-0 1s'],
   },
   {
     rule: 'sidecars end after the others',
     pod: podWith(sidecar, deleted),
     containers: [seenContainer('main', running), seenContainer('proxy', running)],
-    then: ['stop main-0 5s'],
+    actions: ['stop main-0 5s'],
   },
   {
     rule: 'then the sandbox is stopped',
     pod: podWith({}, deleted),
     containers: [seenContainer('main', exited(0))],
-    then: ['stop sandbox s0'],
+    actions: ['stop sandbox s0'],
   },
   {
     rule: 'then it is over',
     pod: podWith({}, deleted),
     sandboxes: [sandbox(0, false)],
     containers: [seenContainer('main', exited(0))],
-    then: [],
+    actions: [],
     isOver: true,
   },
-  { rule: 'a deleted pod is not started', pod: podWith({}, deleted), sandboxes: [], then: [], isOver: true },
+  { rule: 'a deleted pod is not started', pod: podWith({}, deleted), sandboxes: [], actions: [], isOver: true },
   {
     rule: 'a pod that failed as a whole ends',
     containers: [seenContainer('main', running)],
     input: { mustEnd: true },
-    then: ['stop main-0 30s'],
+    actions: ['stop main-0 30s'],
   },
 ];
 
 describe('the plan for a pod', () => {
-  for (const { rule, pod, sandboxes = [sandbox()], containers = [], input, then, isOver, waiting } of cases) {
+  for (const { rule, pod, sandboxes = [sandbox()], containers = [], input, actions, isOver, waiting } of cases) {
     test(rule, () => {
       const seen: SeenPod = { sandboxes, containers };
       const plan = planPod({
@@ -365,7 +365,7 @@ describe('the plan for a pod', () => {
         mustEnd: false,
         ...input,
       });
-      assert.deepEqual(plan.actions.map(short), then);
+      assert.deepEqual(plan.actions.map(short), actions);
       assert.equal(plan.isOver, isOver ?? false);
       assert.equal([...plan.waiting.values()][0]?.reason, waiting);
       if (waiting) assert.ok((plan.lookAgainAt ?? 0) > now, 'somebody looks again when the wait is over');

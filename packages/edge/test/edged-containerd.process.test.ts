@@ -1,0 +1,273 @@
+// Edged on a real containerd: a pod's whole life, with edged and containerd restarted in the middle of it.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type OwnedScope, openScope } from '@kedge/core/flow';
+import { silentLog } from '@kedge/core/log';
+import { type Instant, minutes, seconds } from '@kedge/core/time';
+import { failure, nodeName } from '@kedge/model/k8s';
+import type { Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
+import { createEdged } from '@kedge/edge/edged';
+import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
+import { createFiles, createProcesses, createRandom, systemClock } from '@kedge/platform/node';
+import { containerdMissing, type PrivateContainerd, privateContainerd } from '@kedge/testing/containerd';
+
+/** Longest wait for something that takes a second on an idle machine. */
+const patience = 60_000;
+
+class Edge {
+  readonly pods = new Map<string, Pod>();
+  readonly statuses = new Map<string, PodStatus>();
+  readonly removals: string[] = [];
+  readonly #runtime: PrivateContainerd;
+  readonly #listeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
+  #scope: OwnedScope | undefined;
+
+  constructor(runtime: PrivateContainerd) {
+    this.#runtime = runtime;
+  }
+
+  get root(): string {
+    return `${this.#runtime.directory}/kubelet`;
+  }
+  get logs(): string {
+    return `${this.#runtime.directory}/pod-logs`;
+  }
+
+  async start(): Promise<void> {
+    const { cri, site } = this.#runtime;
+    const offline = { ok: false as const, status: failure('ServiceUnavailable', 'there is no cloud') };
+    const edged = createEdged({
+      clock: systemClock,
+      log: silentLog,
+      random: createRandom(),
+      cri,
+      files: createFiles(),
+      mounts: createMounts(createProcesses()),
+      cgroups: createCgroups(),
+      host: createHost(),
+      network: createProbeNetwork(),
+      pods: {
+        list: () => this.pods.values(),
+        get: (uid) => this.pods.get(uid),
+        listen: (listener) => {
+          this.#listeners.add(listener);
+          return () => this.#listeners.delete(listener);
+        },
+      },
+      objects: {
+        get: async (type, namespace, name) =>
+          type === 'configmap' && name === 'settings'
+            ? { ok: true, value: { metadata: { name, namespace }, data: { greeting: 'hello' } } }
+            : { ok: false, status: failure('NotFound', `${type} "${name}" not found`) },
+        listen: () => () => undefined,
+      },
+      tokens: {
+        request: async () => ({
+          ok: true,
+          value: { token: 'a-token', expiresAt: (Date.now() + 3_600_000) as Instant },
+        }),
+      },
+      outbox: {
+        podStatus: async ({ ref, status }) => void this.statuses.set(ref.name, status),
+        podDelete: async ({ ref }) => void this.removals.push(ref.name),
+        event: () => undefined,
+      },
+      asks: { ask: async () => offline },
+      link: { isOnline: false, listen: () => () => undefined },
+      config: {
+        node: nodeName('edge-1'),
+        site: 'edge-1',
+        rootDirectory: this.root,
+        podLogsDirectory: this.logs,
+        cgroupRoot: site.cgroupRoot,
+        cgroupDriver: 'cgroupfs',
+        clusterDomain: 'cluster.local',
+        clusterDns: [],
+        resolvConf: '/etc/resolv.conf',
+        maxPods: 110,
+        nodeLabels: {},
+        nodeTaints: [],
+        registerNode: true,
+        registerSchedulable: true,
+        nodeIp: undefined,
+        statusUpdateEvery: seconds(10),
+        statusReportEvery: minutes(5),
+        leaseDuration: seconds(40),
+        version: 'v1.32.0-kedge-v0.1.0',
+        reportEvents: true,
+        imagePullParallel: 3,
+      },
+    });
+    this.#scope = openScope({ clock: systemClock, name: 'edged' });
+    await edged.start(this.#scope);
+  }
+
+  async stop(): Promise<void> {
+    assert.deepEqual((await this.#scope?.close(seconds(10))) ?? [], []);
+    this.#scope = undefined;
+  }
+
+  put(name: string, spec: Partial<PodSpec>, meta: Partial<Pod['metadata']> = {}): void {
+    const pod: Pod = {
+      metadata: { name, namespace: 'default', uid: `uid-${name}`, ...meta },
+      spec: { nodeName: 'edge-1', terminationGracePeriodSeconds: 2, containers: [], ...spec },
+    };
+    this.pods.set(`uid-${name}`, pod);
+    for (const listener of this.#listeners) listener.onPut(pod);
+  }
+
+  delete(name: string): void {
+    const pod = this.pods.get(`uid-${name}`)!;
+    const metadata = { ...pod.metadata, deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 2 };
+    this.put(name, pod.spec ?? {}, metadata);
+  }
+
+  forget(name: string): void {
+    const pod = this.pods.get(`uid-${name}`)!;
+    this.pods.delete(`uid-${name}`);
+    for (const listener of this.#listeners) listener.onDelete(pod);
+  }
+
+  async until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
+    const end = Date.now() + patience;
+    while (!(await isTrue())) {
+      if (Date.now() > end)
+        assert.fail(`${what}: not within a minute; ${JSON.stringify([...this.statuses], undefined, 1)}`);
+      await sleep(20);
+    }
+  }
+
+  main(name: string) {
+    return this.statuses.get(name)?.containerStatuses?.[0];
+  }
+
+  log(name: string, restart = 0): string {
+    const file = `${this.logs}/default_${name}_uid-${name}/main/${restart}.log`;
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+}
+
+describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
+  let runtime: PrivateContainerd;
+  let edge: Edge;
+  const main = (script: string, more: Partial<PodSpec['containers'][number]> = {}) => ({
+    name: 'main',
+    image: runtime.image,
+    command: ['sh', '-c', script],
+    ...more,
+  });
+
+  before(async () => {
+    runtime = await privateContainerd();
+    edge = new Edge(runtime);
+    await edge.start();
+  });
+  after(async () => {
+    await edge.stop();
+    await runtime.remove();
+  });
+
+  test('a pod runs with its volumes, environment, hosts file and limits', async () => {
+    const script = [
+      'cat /settings/greeting /token/token',
+      'echo " $IP $(hostname) $(id -u)"',
+      'grep -c "$IP.web" /etc/hosts',
+      'mount | grep -c "/scratch type tmpfs"',
+      'touch /read-only 2>/dev/null || echo read-only',
+      'trap "exit 0" TERM; while :; do sleep 0.1; done',
+    ].join('; ');
+    edge.put('web', {
+      containers: [
+        main(script, {
+          env: [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+          resources: { limits: { memory: '32Mi', cpu: '500m' } },
+          securityContext: { runAsUser: 1_000, readOnlyRootFilesystem: true },
+          volumeMounts: [
+            { name: 'settings', mountPath: '/settings' },
+            { name: 'token', mountPath: '/token' },
+            { name: 'scratch', mountPath: '/scratch' },
+          ],
+        }),
+      ],
+      volumes: [
+        { name: 'settings', configMap: { name: 'settings' } },
+        { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+        { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+      ],
+    });
+    await edge.until('the pod runs', () => edge.statuses.get('web')?.phase === 'Running');
+    await edge.until('it has spoken', () => edge.log('web').includes('read-only'));
+    const words = edge.log('web').replace(/^\S+ \S+ [FP] /gm, '');
+    const { podIP, qosClass } = edge.statuses.get('web') ?? {};
+    assert.equal(words, `helloa-token ${podIP} web 1000\n1\n1\nread-only\n`);
+    assert.equal(qosClass, 'Guaranteed');
+  });
+
+  test('a container that is killed is started again', async () => {
+    const [, id = ''] = edge.main('web')?.containerID?.split('//') ?? [];
+    await runtime.cri.stopContainer({ containerId: id, timeout: 0n });
+    await edge.until(
+      'it was restarted',
+      () => edge.main('web')?.restartCount === 1 && edge.main('web')?.state?.running !== undefined,
+    );
+    assert.equal(edge.main('web')?.lastState?.terminated?.exitCode, 137);
+  });
+
+  test('edged and containerd are restarted without touching what runs', async () => {
+    const before = edge.main('web')?.containerID;
+    await edge.stop();
+    await runtime.restart();
+    edge.statuses.clear();
+    await edge.start();
+    await edge.until('the pod is seen again', () => edge.statuses.get('web')?.phase === 'Running');
+    assert.equal(edge.main('web')?.containerID, before);
+    assert.equal(edge.main('web')?.restartCount, 1);
+  });
+
+  test('a pod that runs to its end keeps its status and its log', async () => {
+    edge.put('job', {
+      restartPolicy: 'Never',
+      initContainers: [{ ...main('echo first'), name: 'first' }],
+      containers: [main('echo working; echo the end > /dev/termination-log; exit 4')],
+    });
+    await edge.until('it has ended', () => edge.statuses.get('job')?.phase === 'Failed');
+    assert.equal(edge.main('job')?.state?.terminated?.exitCode, 4);
+    assert.equal(edge.main('job')?.state?.terminated?.message, 'the end\n');
+    assert.match(edge.log('job'), / stdout F working\n$/);
+  });
+
+  test('probes reach a container', async () => {
+    edge.put('served', {
+      containers: [
+        main('mkdir /www; echo ok > /www/index.html; exec httpd -f -p 8080 -h /www', {
+          readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+          livenessProbe: {
+            exec: { command: ['test', '-e', '/www/index.html'] },
+            periodSeconds: 1,
+            failureThreshold: 1,
+          },
+        }),
+      ],
+    });
+    await edge.until('it is ready', () => edge.main('served')?.ready === true);
+    const [, containerId = ''] = edge.main('served')?.containerID?.split('//') ?? [];
+    await runtime.cri.execSync({ containerId, cmd: ['rm', '/www/index.html'], timeout: 5n });
+    await edge.until('it was replaced', () => edge.main('served')?.restartCount === 1);
+  });
+
+  test('deleted pods leave nothing behind', async () => {
+    for (const name of ['web', 'job', 'served']) edge.delete(name);
+    await edge.until('they have ended', () => edge.removals.length === 3);
+    assert.equal(edge.main('web')?.state?.terminated?.exitCode, 0, 'it was asked politely');
+    for (const name of ['web', 'job', 'served']) edge.forget(name);
+    await edge.until('logs are gone', () => readdirSync(edge.logs).length === 0);
+    assert.equal((await runtime.cri.sandboxStates()).size + (await runtime.cri.containerStates()).size, 0);
+    assert.deepEqual(readdirSync(`${edge.root}/pods`), []);
+    assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(edge.root));
+    const cgroups = execFileSync('find', ['/sys/fs/cgroup', '-path', `*${runtime.site.cgroupRoot}/*pod*`]).toString();
+    assert.equal(cgroups, '');
+  });
+});
