@@ -1,9 +1,9 @@
 // Ingresses and NetworkPolicies.
-import { invalidField, requiredField } from '../k8s/index.ts';
+import { checkDns1123Subdomain, checkWildcardDns1123Subdomain, invalidField, requiredField } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { checkLabelSelector } from '../k8s-selectors/index.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, NetworkPolicy, NetworkPolicySpec } from '../k8s-types/index.ts';
-import { checkOptionalChoice, checkPortOrName } from './checks.ts';
+import { checkOptionalChoice, checkPortOrName, checkText } from './checks.ts';
 import { protocols } from './container-checks.ts';
 import { createRules } from './kind-rules.ts';
 
@@ -13,11 +13,15 @@ export const ingressRules = createRules<Ingress>({
       ? []
       : [invalidField('spec', [], 'either `defaultBackend` or `rules` must be specified')]),
     ...(spec?.defaultBackend ? checkBackend(spec.defaultBackend, 'spec.defaultBackend') : []),
+    ...(spec?.rules ?? []).flatMap(({ host }, i) => checkText(host, checkHost, `spec.rules[${i}].host`)),
     ...(spec?.rules ?? []).flatMap(({ http }, i) =>
       (http?.paths ?? []).flatMap((path, j) => checkIngressPath(path, `spec.rules[${i}].http.paths[${j}]`)),
     ),
   ],
 });
+
+const checkHost = (host: string): string[] =>
+  host.includes('*') ? checkWildcardDns1123Subdomain(host) : checkDns1123Subdomain(host);
 
 function checkIngressPath({ path, pathType, backend }: HTTPIngressPath, at: string): FieldError[] {
   const isAbsolute = path?.startsWith('/') ?? false;

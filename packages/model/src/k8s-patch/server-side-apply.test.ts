@@ -228,6 +228,12 @@ describe('tracking of updates', () => {
     assert.equal(reset.metadata.managedFields, undefined);
   });
 
+  it('leaves the refusal of elements without keys to validation', () => {
+    const created = trackUpdate(undefined, service([{ name: 'x' }]), how('Service', 'me'));
+    const { 'f:spec': spec } = owned(created, 'me')!.fieldsV1! as Record<string, Record<string, object>>;
+    assert.deepEqual(Object.keys(spec!['f:ports']!), ['.', 'i:0']);
+  });
+
   it('keeps updates through a subresource apart', () => {
     const created = trackUpdate(undefined, deployment({ replicas: 1 }), how('Deployment', 'me'));
     const status = { ...created, status: { replicas: 1 } };

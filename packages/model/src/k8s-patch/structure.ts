@@ -1,6 +1,5 @@
 // How a value is structured for server-side apply: as one leaf, as fields, or as list elements with identities.
 // Where the schema is silent the value decides: objects have fields, lists are leaves.
-import { fail } from '../k8s/index.ts';
 import { fieldElement, keyElement, valueElement } from './field-set.ts';
 import { isObject } from './json-value.ts';
 import type { JsonObject } from './json-value.ts';
@@ -12,6 +11,8 @@ export interface Part {
   readonly shape: Shape | undefined;
   /** A field that the schema names, as opposed to a key of a map or an element of a list. */
   readonly named: boolean;
+  /** Why an element of a list has no identity of its own. */
+  readonly problem?: string;
 }
 
 export type Structure = 'fields' | 'items' | 'leaf';
@@ -41,34 +42,35 @@ function fieldPart(name: string, value: unknown, shape: Shape | undefined): Part
   return { element: fieldElement(name), value, shape: field, named: shape?.type === 'object' && field !== undefined };
 }
 
-/** The elements of a list with identities; throws a StatusError (BadRequest) for one that has none. */
+/**
+ * The elements of a list with identities. One that has none goes by its position, so that ownership can be tracked through
+ * an object that validation will refuse; applying it is refused with `problem`.
+ */
 export const itemsOf = (value: unknown, shape: Shape | undefined): Part[] =>
-  (Array.isArray(value) ? value : []).map((item) => ({
-    element: identify(item, shape!),
-    value: item,
-    shape: shape!.items,
-    named: false,
-  }));
+  (Array.isArray(value) ? value : []).map((item, at) => {
+    const part = { value: item, shape: shape!.items, named: false };
+    const problem = problemOf(item, shape!);
+    return problem ? { ...part, element: `i:${at}`, problem } : { ...part, element: identify(item, shape!) };
+  });
 
-function identify(item: unknown, shape: Shape): string {
+function problemOf(item: unknown, shape: Shape): string | undefined {
   if (shape.list === 'set') {
-    if (typeof item === 'object') throw fail('BadRequest', 'a list of type set may only have scalar elements');
-    return valueElement(item);
+    return typeof item === 'object' ? 'a list of type set may only have scalar elements' : undefined;
   }
-  if (!isObject(item)) throw fail('BadRequest', 'associative list with keys may not have non-map elements');
-  return keyElement(shape.mapKeys.map((key) => [key, keyOf(item, key, shape)] as const));
+  if (!isObject(item)) return 'associative list with keys may not have non-map elements';
+  const missing = shape.mapKeys.find((key) => keyOf(item, key, shape) === undefined);
+  return missing === undefined
+    ? undefined
+    : `associative list with keys has an element that omits key field "${missing}" (and doesn't have default value)`;
 }
 
-function keyOf(item: JsonObject, key: string, shape: Shape): unknown {
-  const value = item[key] ?? shape.items?.field(key)?.defaultValue;
-  if (value === undefined) {
-    throw fail(
-      'BadRequest',
-      `associative list with keys has an element that omits key field "${key}" (and doesn't have default value)`,
-    );
-  }
-  return value;
-}
+const identify = (item: unknown, shape: Shape): string =>
+  shape.list === 'set'
+    ? valueElement(item)
+    : keyElement(shape.mapKeys.map((key) => [key, keyOf(item as JsonObject, key, shape)] as const));
+
+const keyOf = (item: JsonObject, key: string, shape: Shape): unknown =>
+  item[key] ?? shape.items?.field(key)?.defaultValue;
 
 export const partsOf = (structure: 'fields' | 'items', value: unknown, shape: Shape | undefined): Part[] =>
   structure === 'fields' ? fieldsOf(value, shape) : itemsOf(value, shape);

@@ -34,6 +34,8 @@ function mergeFields(live: object, applied: object, shape: Shape | undefined): u
  */
 function mergeItems(live: readonly Part[], applied: readonly Part[]): unknown[] {
   const inLive = Map.groupBy(live, ({ element }) => element);
+  const problem = applied.find((part) => part.problem)?.problem;
+  if (problem) throw fail('BadRequest', problem);
   const inApplied = new Set(applied.map(({ element }) => element));
   if (inApplied.size < applied.length)
     throw fail('BadRequest', `duplicate entries for key ${formatPath([repeated(applied)])}`);

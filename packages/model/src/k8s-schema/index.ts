@@ -6,9 +6,8 @@
 export { loadBuiltinSchemas } from './builtin-schemas.ts';
 export type { BuiltinSchemas } from './builtin-schemas.ts';
 export { customResourceSchema } from './custom-resource.ts';
-export { isBase64, isCidr, isDateTime, isIPv4, isIPv6, matchesFormat } from './formats.ts';
-export { linkDefinitions } from './link-definitions.ts';
-export { pruneUnknown, sayUnknownFields } from './prune-unknown.ts';
+export { isCidr, isIPv4, isIPv6 } from './formats.ts';
+export { pruneUnknown } from './prune-unknown.ts';
 export type { Pruned } from './prune-unknown.ts';
 export { readBuiltin } from './read-builtin.ts';
 export type { DefinitionTable, JsonType, Schema, StoredSchema, ValidationRule } from './schema.ts';

@@ -39,7 +39,3 @@ export function schemaOfField(schema: Schema, name: string): Schema | 'any' | un
   if (extra) return extra === true ? 'any' : extra;
   return schema['x-kubernetes-preserve-unknown-fields'] ? 'any' : undefined;
 }
-
-/** `strict decoding error: unknown field "spec.foo", unknown field "bar"`. */
-export const sayUnknownFields = (unknown: readonly string[]): string =>
-  `strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`;
