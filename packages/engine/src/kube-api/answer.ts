@@ -2,6 +2,7 @@
 import type { Headers, ResponseStream, ServerRequest, ServerResponse } from '@kedge/core/ports';
 import { seconds, type Clock, withTimeout } from '@kedge/core/time';
 import type { Status } from '@kedge/model/k8s';
+import { kubeApiErrors } from './kube-api-errors.ts';
 import type { Accepted } from './negotiate.ts';
 
 /** Compresses one piece; several results one after the other are still one valid gzip body. */
@@ -39,14 +40,11 @@ const pieceSize = 128 * 1024;
 /** A client that takes nothing for this long is gone. */
 const patience = seconds(30);
 
+/** Throws KUBEAPI_CLIENT_STALLED. */
 export async function writePatiently(clock: Clock, stream: ResponseStream, chunk: string | Uint8Array): Promise<void> {
   if (stream.write(chunk)) return;
-  await withTimeout(
-    clock,
-    'a slow client to read',
-    patience,
-    stream.drained(),
-    () => new Error('the client does not read'),
+  await withTimeout(clock, 'a slow client to read', patience, stream.drained(), () =>
+    kubeApiErrors.CLIENT_STALLED({ seconds: patience / 1_000 }),
   );
 }
 

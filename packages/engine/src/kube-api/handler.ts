@@ -4,6 +4,7 @@ import type { Log } from '@kedge/core/log';
 import { fail, isStatus, toStatus } from '@kedge/model/k8s';
 import { type Answer, type AnswerDeps, createAnswer } from './answer.ts';
 import type { Catalog } from './catalog.ts';
+import { kubeApiErrors } from './kube-api-errors.ts';
 import { negotiate } from './negotiate.ts';
 import type { ApiUser, Call } from './object-api.ts';
 import { createPaths, type PathDeps } from './paths.ts';
@@ -50,6 +51,8 @@ export function createKubeApiHandler(deps: KubeApiDeps): HttpHandler {
       await serve(request, answer);
     } catch (error) {
       if (request.signal.aborted) return;
+      if (kubeApiErrors.CLIENT_STALLED.is(error))
+        return void deps.log.warn('slow client cut off', { path: request.path, err: error });
       if (!isStatus(error)) {
         deps.log.error('request failed', { method: request.method, path: request.path, err: error });
       }

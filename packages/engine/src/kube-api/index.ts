@@ -10,6 +10,7 @@ export type { Catalog, ServedResource, ServedVersion } from './catalog.ts';
 export { contentHash } from './content-hash.ts';
 export { createKubeApiHandler } from './handler.ts';
 export type { Gatekeeper, KubeApiDeps } from './handler.ts';
+export { kubeApiErrors } from './kube-api-errors.ts';
 export { documentOfObject, documentOfText } from './object-api.ts';
 export type {
   ApiUser,
@@ -32,7 +33,8 @@ export type {
   Written,
 } from './object-api.ts';
 export { createOpenApi } from './open-api.ts';
-export type { Definition, Definitions, OpenApi } from './open-api.ts';
+export type { OpenApi } from './open-api.ts';
+export type { Definition, Definitions } from './definitions.ts';
 export type { HealthCheck } from './paths.ts';
 export { readFilter } from './read-options.ts';
 export type { ReadField } from './read-options.ts';

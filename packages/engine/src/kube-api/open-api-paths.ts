@@ -3,7 +3,7 @@
 import { apiVersionOf } from '@kedge/model/k8s';
 import { patchMediaTypes, type PatchType } from '../kube-client/index.ts';
 import type { ServedResource, ServedVersion } from './catalog.ts';
-import type { Definitions } from './open-api.ts';
+import type { Definitions } from './definitions.ts';
 
 type Operation = Readonly<Record<string, unknown>>;
 type Dialect = 'v2' | 'v3';

@@ -6,18 +6,8 @@ import type { Answer } from './answer.ts';
 import { type Catalog, groupsOf, type ServedVersion } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
 import { readAccept } from './negotiate.ts';
+import type { Definitions } from './definitions.ts';
 import { openApiPaths } from './open-api-paths.ts';
-
-/** A definition as published, with `$ref` to other definitions by bare name. */
-export type Definition = Readonly<Record<string, unknown>>;
-
-export interface Definitions {
-  /** Grows with every change. */
-  readonly generation: number;
-  /** The name of the definition of a kind. */
-  nameOf(apiVersion: string, kind: string): string | undefined;
-  get(name: string): Definition | undefined;
-}
 
 export interface OpenApi {
   serve(path: string, request: ServerRequest, answer: Answer): Promise<boolean>;

@@ -6,6 +6,7 @@ import { type Clock, type Duration, minutes } from '@kedge/core/time';
 import { apiVersionOf, toStatus } from '@kedge/model/k8s';
 import { writePatiently } from './answer.ts';
 import type { ServedResource } from './catalog.ts';
+import { kubeApiErrors } from './kube-api-errors.ts';
 import type { Form } from './negotiate.ts';
 import type { Document, Listing, WatchSource } from './object-api.ts';
 import { columnDefinitions, type IncludeObject, metadataOnly, type TableLayout, tableRow } from './table.ts';
@@ -54,7 +55,7 @@ export async function runWatch(run: WatchRun): Promise<void> {
   } catch (error) {
     if (isAbort(error, run.signal)) stream.destroy();
     else if (stop.signal.aborted) stream.end();
-    else if (stream.bufferedBytes > 0) stream.destroy();
+    else if (kubeApiErrors.CLIENT_STALLED.is(error)) stream.destroy();
     else {
       stream.write(`{"type":"ERROR","object":${JSON.stringify(toStatus(error))}}\n`);
       stream.end();
