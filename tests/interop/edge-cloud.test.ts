@@ -192,3 +192,21 @@ test('dense: keepalives renew the Lease, and an idle link moves less than ten by
   const perSecond = (after.sent + after.received - before.sent - before.received) / 600;
   assert.ok(perSecond < 10, `${perSecond} B/s`);
 });
+
+test('dense: an edge learns by its Lease that its Node was deleted', async (t) => {
+  const cloud = await startCloud(t);
+  const edge = await startEdgeAt(t, () => cloud, 'dense');
+  await register(edge);
+  await cloud.clock.advance(seconds(20));
+  const renew = async () => {
+    const lease = { metadata: { name: node, namespace: 'kube-node-lease' }, spec: { holderIdentity: node } };
+    return edge.clock.until(edge.meta.asks.ask({ kind: 'object.update', ref: leaseRef, object: lease }, signal));
+  };
+  assert.equal((await renew()).ok, true);
+  await cloud.kube.delete(api('nodes'), { name: node });
+  await cloud.kube.delete(api('leases', 'coordination.k8s.io'), { namespace: 'kube-node-lease', name: node });
+  await cloud.clock.advance(seconds(30));
+  assert.equal(edge.link.isOnline, true, 'it was sent away and came back');
+  const outcome = await renew();
+  assert.equal(!outcome.ok && outcome.status.reason, 'NotFound');
+});

@@ -116,7 +116,10 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
     };
   }
 
-  /** The cloud sends everything again when told that the store is empty; a link that held for so long has carried it. */
+  /**
+   * Our own cloud sends everything again when told that the store is empty; a link that held for so long has carried it.
+   * An upstream cloud cannot be told: it sends an object when that changes next.
+   */
   async function noteFilled(signal: AbortSignal): Promise<void> {
     await clock.sleep('store to be filled', fillingTakes, signal);
     await store.filled();
@@ -132,7 +135,7 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
       enter({ on: 'opened', session: socket, now: clock.now() });
       warnedOf = undefined;
       const count = createCount(socket);
-      if (codec.isDense && store.isEmpty) {
+      if (store.isEmpty) {
         noteFilled(ending).catch((error: unknown) => ending.aborted || log.warn('store not marked', { err: error }));
       }
       const { node, heartbeat } = config;

@@ -2,7 +2,7 @@
 import { orAbort } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Random, Socket } from '@kedge/core/ports';
-import { type Clock, type Duration, milliseconds } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, minutes } from '@kedge/core/time';
 import type { NodeName } from '@kedge/model/k8s';
 import { type Downstream, type Handlers, messageId, type Question, type Upstream } from '@kedge/model/messages';
 import type { EdgeCodec } from '@kedge/wire/hub';
@@ -30,6 +30,7 @@ export interface SessionDeps<Item extends OutboxItem> {
 
 /** More messages than this are not taken in before the first of them is on disk; the socket holds the cloud back. */
 const maxHandled = 64;
+const lookAtLease = minutes(2);
 
 /** Runs until the connection ends or `signal` aborts; resolves with the reason. */
 export async function runSession<Item extends OutboxItem>(
@@ -43,6 +44,7 @@ export async function runSession<Item extends OutboxItem>(
   const outgoing = createOutgoing({ clock, socket, codec, pace, signal: ending });
   let heardAt = clock.monotonic();
   let hasHeard = false;
+  let leaseSeenAt: Duration | undefined;
 
   const stamp = (): Pick<Upstream, 'id' | 'at'> => ({ id: messageId(random.uuid()), at: clock.now() });
 
@@ -78,21 +80,21 @@ export async function runSession<Item extends OutboxItem>(
     throw edgeHubErrors.CLOSED(await socket.closed);
   }
 
-  /** Renewing the Lease is what the keepalive does on a dense link: the question is answered here. */
+  /**
+   * Renewing the Lease is what the keepalive does on a dense link, so this question is answered here. Now and then the
+   * cloud is asked whether the Lease is still there: an edge notices by it that its Node was deleted.
+   */
   async function put(question: Question): Promise<void> {
     if (!codec.isDense || question.kind !== 'object.update' || question.ref.type !== 'lease') {
       return outgoing.send(question);
     }
-    const { ref, object } = question;
-    const reply = {
-      ...stamp(),
-      kind: 'reply',
-      to: question.id,
-      question: question.kind,
-      ref,
-      wantsAck: false,
-    } as const;
-    return handlers.reply({ ...reply, outcome: { ok: true, value: object } });
+    const { kind, ref, object, id, at } = question;
+    if (leaseSeenAt === undefined || clock.monotonic() - leaseSeenAt >= lookAtLease) {
+      leaseSeenAt = clock.monotonic();
+      return outgoing.send({ kind: 'object.get', ref, id, at });
+    }
+    const outcome = { ok: true, value: object } as const;
+    return handlers.reply({ ...stamp(), kind: 'reply', to: id, question: kind, ref, outcome, wantsAck: false });
   }
 
   const detach = asks.attach(put);

@@ -4,7 +4,7 @@ import type { Database } from '@kedge/core/ports';
 import type { Log } from '@kedge/core/log';
 import { explain } from '@kedge/core/errors';
 import type { KubeObject, NodeName } from '@kedge/model/k8s';
-import type { Pod } from '@kedge/model/k8s-types';
+import type { Pod, PodStatus } from '@kedge/model/k8s-types';
 import type { ObjectRef } from '@kedge/model/messages';
 import type { ObjectStore, StoredObject } from './object-store.ts';
 import { toKept } from './object-store.ts';
@@ -26,6 +26,8 @@ export interface DesiredObjects {
   listen(type: string, listener: ObjectListener<KubeObject>): () => void;
   /** Resolves when the object is on disk; an older version than the stored one changes nothing. */
   put(ref: ObjectRef, object: KubeObject): Promise<void>;
+  /** The cloud has this status of a pod; what it knew beside stays. Nobody is told: it was reported from here. */
+  noteStatus(ref: ObjectRef, uid: string, status: PodStatus): Promise<void>;
   /** Resolves when the object is gone from the disk; another incarnation of it stays. */
   delete(ref: ObjectRef, uid: string): Promise<void>;
 }
@@ -106,6 +108,12 @@ export function createDesiredObjects({ db, store, log, node, forgetPod }: Desire
       if (result.replaced) gone(ref, result.replaced);
       changed(ref, object);
     },
+    async noteStatus(ref, uid, status) {
+      const pod = pods.get(uid);
+      if (!pod) return;
+      const noted = { ...pod, status: withStatus(pod.status, status) };
+      if (await db.write(() => store.replace(ref, uid, noted))) pods.set(uid, noted);
+    },
     async delete(ref, uid) {
       const removed = await db.write(() => {
         const last = store.deleteIf(ref, uid);
@@ -117,6 +125,14 @@ export function createDesiredObjects({ db, store, log, node, forgetPod }: Desire
       for (const { ref: of, last } of removed) gone(of, last);
     },
   };
+}
+
+/** As the cloud has merged it: conditions by their type, everything else as a whole. */
+function withStatus(before: PodStatus = {}, reported: PodStatus): PodStatus {
+  const types = new Set(reported.conditions?.map(({ type }) => type));
+  const others = before.conditions?.filter(({ type }) => !types.has(type)) ?? [];
+  const { reason: _, message: __, ...kept } = before;
+  return { ...kept, ...reported, conditions: [...others, ...(reported.conditions ?? [])] };
 }
 
 const textOf = (ref: ObjectRef): string => `${ref.type}/${ref.namespace ?? ''}/${ref.name}`;

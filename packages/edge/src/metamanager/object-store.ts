@@ -30,6 +30,8 @@ export interface ObjectStore {
   /** Everything there is, without the objects themselves. */
   inventory(): StoredObject[];
   put(ref: ObjectRef, object: KubeObject): PutResult;
+  /** Other content under the same version; false when this incarnation is not there any more. */
+  replace(ref: ObjectRef, uid: string, object: KubeObject): boolean;
   /** Undefined when there is no such object, or only another incarnation of it. */
   deleteIf(ref: ObjectRef, uid: string): KubeObject | undefined;
 }
@@ -39,7 +41,8 @@ export function createObjectStore(db: Database): ObjectStore {
   const select = db.statement<Row>(`SELECT * FROM object WHERE ${key}`);
   const selectType = db.statement<Row>('SELECT * FROM object WHERE type = ?');
   const selectAll = db.statement<Omit<Row, 'body'>>('SELECT type, namespace, name, uid, version, created FROM object');
-  const replace = db.statement('INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const rewrite = db.statement(`UPDATE object SET body = ? WHERE ${key} AND uid = ?`);
+  const insert = db.statement('INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?)');
   const remove = db.statement(`DELETE FROM object WHERE ${key}`);
   const keyOf = (ref: ObjectRef): [string, string, string] => [ref.type, ref.namespace ?? '', ref.name];
   const parse = (row: Row): KubeObject => JSON.parse(row.body) as KubeObject;
@@ -61,8 +64,11 @@ export function createObjectStore(db: Database): ObjectStore {
       const stored = select.get(...keyOf(ref));
       const next = versionOf(object);
       if (!supersedes(next, stored)) return { kept: false };
-      replace.run(...keyOf(ref), next.uid, next.version, next.created, JSON.stringify(object));
+      insert.run(...keyOf(ref), next.uid, next.version, next.created, JSON.stringify(object));
       return { kept: true, replaced: stored && stored.uid !== next.uid ? parse(stored) : undefined };
+    },
+    replace(ref, uid, object) {
+      return rewrite.run(JSON.stringify(object), ...keyOf(ref), uid).changes > 0;
     },
     deleteIf(ref, uid) {
       const stored = select.get(...keyOf(ref));

@@ -47,6 +47,8 @@ export interface OutboxItem {
       };
   /** Which entry it was, so that a newer one of the same object stays. */
   readonly seq: number;
+  /** Of a pod, as reported. */
+  readonly status?: PodStatus;
 }
 
 /** What the one who runs the link sees. */
@@ -62,7 +64,7 @@ export interface OutboxSource {
 export interface OutboxDeps {
   readonly db: Database;
   readonly log: Log;
-  readonly objects: Pick<DesiredObjects, 'put' | 'pods'>;
+  readonly objects: Pick<DesiredObjects, 'put' | 'pods' | 'noteStatus'>;
 }
 
 const maxEvents = 256;
@@ -128,8 +130,10 @@ export function createOutbox({ db, log, objects }: OutboxDeps): Outbox & OutboxS
       for (const item of nodeReports.values()) if (!isBusy(item.key)) return item;
       for (const row of inOrder.iterate()) {
         if (isBusy(keyOf(row))) continue;
-        const send = toSend(JSON.parse(row.body) as Entry);
-        if (send) return { key: keyOf(row), seq: row.seq, send };
+        const entry = JSON.parse(row.body) as Entry;
+        const send = toSend(entry);
+        const status = entry.kind === 'pod.status' ? { status: entry.status } : {};
+        if (send) return { key: keyOf(row), seq: row.seq, send, ...status };
         // Should this fail, the entry is found idle again next time.
         void db.write(() => removeOne.run(row.seq)).catch(() => undefined);
       }
@@ -148,14 +152,18 @@ export function createOutbox({ db, log, objects }: OutboxDeps): Outbox & OutboxS
     },
   };
 
-  /** The cloud answers a status with the whole object, as it is now: that is as good as a push. */
-  async function keepAnswer({ send }: OutboxItem, outcome: Outcome<unknown>): Promise<void> {
-    if (!outcome.ok || send.as !== 'question' || !outcome.value) return;
-    if (send.body.kind !== 'pod.status' && send.body.kind !== 'node.status') return;
-    const object = outcome.value as KubeObject;
+  /**
+   * An upstream cloud answers a status with the whole object as it is now, which is as good as a push. Our own answers
+   * with its identity. That says nothing about the spec, so the stored version stays: a push under way must not look old.
+   */
+  async function keepAnswer({ send, status }: OutboxItem, outcome: Outcome<unknown>): Promise<void> {
+    const object = outcome.ok ? (outcome.value as KubeObject | undefined) : undefined;
+    const { uid } = object?.metadata ?? {};
+    if (!object || !uid || send.as !== 'question' || !('ref' in send.body)) return;
     // A deleted pod must not come back by a late answer: only what is still here is brought up to date.
-    if (send.body.kind === 'pod.status' && !objects.pods.get(object.metadata?.uid ?? '')) return;
-    if (object.metadata?.uid) await objects.put(send.body.ref, object);
+    if (status && !objects.pods.get(uid)) return;
+    if (object['status'] !== undefined) await objects.put(send.body.ref, object);
+    else if (status) await objects.noteStatus(send.body.ref, uid, status);
   }
 }
 

@@ -1,4 +1,5 @@
-// Cloud -> edge in the dense form. Objects travel without managedFields, which no edge of ours reads.
+// Cloud -> edge in the dense form. Objects travel without managedFields, which no edge of ours reads, and the answer to a
+// status without the object.
 import { type KubeObject, resourceVersion, type Status, uid } from '@kedge/model/k8s';
 import { type Downstream, messageId } from '@kedge/model/messages';
 import { readTuple, type ShortIds, type TupleReader, writeRef } from './dense-tuple.ts';
@@ -38,7 +39,7 @@ export function writeDenseDownstream(message: Downstream, ids: ShortIds): unknow
       return [code.delete, ids.numberOf(message.id), writeRef(message.ref), message.uid, owners.indexOf(message.owner)];
     case 'reply': {
       const { outcome, version, wantsAck } = message;
-      const answer = outcome.ok ? withoutManagedFields(outcome.value) : outcome.status;
+      const answer = outcome.ok ? shorten(message.question, outcome.value) : outcome.status;
       return [
         code.reply,
         Number(message.to),
@@ -104,6 +105,14 @@ function ownerOf(read: TupleReader): Push['owner'] {
   const owner = owners[read.number(4)];
   if (!owner) throw hubPeerErrors.BAD_ENVELOPE({ field: 'dense owner', expected: 'the number of a module' });
   return owner;
+}
+
+/** Who reported a status knows the object: its identity is enough, and a tenth of an idle node's traffic. */
+function shorten(question: Reply['question'], value: unknown): unknown {
+  if (question !== 'pod.status' && question !== 'node.status') return withoutManagedFields(value);
+  if (!isPlainObject(value) || !isPlainObject(value['metadata'])) return value;
+  const { name, namespace, uid: of, resourceVersion: version } = value['metadata'] as KubeObject['metadata'];
+  return { metadata: { name, namespace, uid: of, resourceVersion: version } };
 }
 
 function withoutManagedFields<T>(value: T): T {
