@@ -100,7 +100,6 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       if (wantsNode) edge.wantsNode(node);
       sync.check(node);
     },
-    disconnected: () => undefined,
     alive: edge.renewLease,
   };
   const hub: CloudHub = createCloudHub(

@@ -43,7 +43,6 @@ export interface CloudHubConfig {
 export interface LinkEvents {
   /** The records about the node are to be looked at: it has just connected, or may have lost its store. */
   connected(node: NodeName, link: { wantsNode: boolean }): void;
-  disconnected(node: NodeName): void;
   /** Renews the Lease of a node that leaves it to us. */
   alive(node: NodeName): void;
 }
@@ -145,7 +144,6 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     if (sessions.get(node) !== session) return;
     sessions.delete(node);
     connected.delete(node);
-    events.disconnected(node);
   }
 
   return {

@@ -9,7 +9,6 @@ import { decodeBase64 } from '@kedge/engine/identity-cloud';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject, NodeName } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
-import type { ObjectRef } from '@kedge/model/messages';
 import { createNodeSync } from './down/nodes.ts';
 import { createPodSync } from './down/pods.ts';
 import { syncReferenced } from './down/referenced.ts';
@@ -22,11 +21,7 @@ import { createHandlers } from './up/handlers.ts';
 import { createNodeUp } from './up/nodes.ts';
 import { createObjectUp } from './up/objects.ts';
 import { createPodUp } from './up/pods.ts';
-
-/** What is decided elsewhere about a node's reading of an object that was found. */
-export interface Verdicts {
-  mayRead(node: NodeName, ref: ObjectRef, object: KubeObject): { allow: true } | { allow: false; say: string };
-}
+import type { Verdicts } from './verdicts.ts';
 
 export interface EdgeControllerDeps extends Verdicts {
   readonly clock: Clock;

@@ -4,10 +4,11 @@
 //     const edge = createEdgeController({ ..., sink: outboxes, locations });
 //     const hub = createCloudHub({ ..., handlers: edge.handlers });
 export { createEdgeController } from './edge-controller.ts';
-export type { EdgeController, EdgeControllerDeps, Verdicts } from './edge-controller.ts';
+export type { EdgeController, EdgeControllerDeps } from './edge-controller.ts';
 export { isEdgeNode, wantsItsNode } from './edge-nodes.ts';
 export { Locations } from './locations.ts';
 export { podReferences } from './pod-references.ts';
 export { significance } from './significance.ts';
 export type { Delete, ObjectSink, Put } from './sink.ts';
 export type { Answer, EdgeHandlers } from './up/answer.ts';
+export type { Verdicts } from './verdicts.ts';

@@ -4,7 +4,7 @@ import type { CertificateAuthorities } from '@kedge/core/ports';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { fail, isStatus, type KubeObject, type NodeName } from '@kedge/model/k8s';
 import type { ObjectRef, Upstream } from '@kedge/model/messages';
-import type { Verdicts } from '../edge-controller.ts';
+import type { Verdicts } from '../verdicts.ts';
 import { linkedKinds, putOf } from '../wire-object.ts';
 import { answer, type Answer, type Asked } from './answer.ts';
 
