@@ -46,6 +46,6 @@ export {
 export { findCondition, hasCondition, removeCondition, setCondition } from './conditions.ts';
 export type { ConditionLike, ConditionStatus } from './conditions.ts';
 export { controllerOf, controllerReference, isControlledBy, isOwnedBy } from './owners.ts';
-export { isPodActive, isPodReady, isPodTerminal, isSidecar, podLimits, podRequests, qosClass } from './pods.ts';
-export type { PodLike, QosClass, ResourceAmounts } from './pods.ts';
+export { isPodActive, isPodReady, isPodTerminal, isSidecar, qosClass } from './pods.ts';
+export type { PodLike, QosClass } from './pods.ts';
 export { intOrPercent, percentOf } from './int-or-percent.ts';

@@ -1,60 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatQuantity } from '../k8s-quantity/index.ts';
-import { isPodActive, isPodReady, isPodTerminal, podRequests, qosClass } from './index.ts';
-import type { PodLike, ResourceAmounts } from './index.ts';
+import { isPodActive, isPodReady, isPodTerminal, qosClass } from './index.ts';
+import type { PodLike } from './index.ts';
 
 type Spec = NonNullable<PodLike['spec']>;
 type Container = Spec['containers'][number];
 
 const pod = (spec: Partial<Spec>): PodLike => ({ metadata: { name: 'p' }, spec: { containers: [], ...spec } });
-const asks = (
-  name: string,
-  requests: Record<string, string>,
-  limits: Record<string, string> = {},
-  restartPolicy?: string,
-): Container => ({
+const asks = (name: string, requests: Record<string, string>, limits: Record<string, string> = {}): Container => ({
   name,
   resources: { requests, limits },
-  ...(restartPolicy ? { restartPolicy } : {}),
-});
-const plain = (amounts: ResourceAmounts): object =>
-  Object.fromEntries([...amounts].map(([name, amount]) => [name, formatQuantity(amount)]));
-
-describe('pod requests', () => {
-  const cases: readonly [string, Partial<Spec>, object][] = [
-    ['nothing asked is nothing needed', {}, {}],
-    [
-      'containers add up',
-      { containers: [asks('a', { cpu: '500m' }), asks('b', { cpu: '1', memory: '1Gi' })] },
-      { cpu: '1500m', memory: '1Gi' },
-    ],
-    [
-      'a limit stands in for a missing request',
-      { containers: [asks('a', {}, { memory: '64Mi' })] },
-      { memory: '64Mi' },
-    ],
-    [
-      'a hungry init container counts when it is more than the rest',
-      {
-        initContainers: [asks('i', { cpu: '2' }), asks('j', { cpu: '1' })],
-        containers: [asks('a', { cpu: '500m', memory: '1Mi' })],
-      },
-      { cpu: '2', memory: '1Mi' },
-    ],
-    [
-      'a sidecar runs beside the containers and the init containers after it',
-      {
-        initContainers: [asks('s', { cpu: '1' }, {}, 'Always'), asks('i', { cpu: '2' })],
-        containers: [asks('a', { cpu: '500m' })],
-      },
-      { cpu: '3' },
-    ],
-    ['overhead is added', { containers: [asks('a', { cpu: '1' })], overhead: { cpu: '250m' } }, { cpu: '1250m' }],
-  ];
-  for (const [sentence, spec, needed] of cases) {
-    it(sentence, () => assert.deepEqual(plain(podRequests(pod(spec))), needed));
-  }
 });
 
 describe('quality of service', () => {

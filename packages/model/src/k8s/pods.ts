@@ -1,6 +1,6 @@
-// What several layers need to know about a pod: how far it is, what it asks for, and how it ranks when memory is short.
-// Written against the few fields it reads, so that every representation of a pod fits.
-import { addQuantities, compareQuantities, maxQuantity, quantity, zeroQuantity } from '../k8s-quantity/index.ts';
+// What several layers need to know about a pod: how far it is, and how it ranks when memory is short. What it asks of a
+// node is in k8s-scheduling. Written against the few fields it reads, so that every representation of a pod fits.
+import { compareQuantities, quantity } from '../k8s-quantity/index.ts';
 import type { Quantity } from '../k8s-quantity/index.ts';
 import { hasCondition } from './conditions.ts';
 import type { ObjectMeta } from './object.ts';
@@ -18,7 +18,6 @@ export interface PodLike {
   readonly spec?: {
     readonly containers: readonly ContainerLike[];
     readonly initContainers?: readonly ContainerLike[];
-    readonly overhead?: ResourceMap;
   };
   readonly status?: {
     readonly phase?: string;
@@ -39,26 +38,7 @@ export const isPodActive = (pod: PodLike): boolean =>
 /** An init container that keeps running beside the others. */
 export const isSidecar = (container: ContainerLike): boolean => container.restartPolicy === 'Always';
 
-export type ResourceAmounts = ReadonlyMap<string, Quantity>;
-
-/**
- * What the pod needs at its worst moment: all containers and sidecars together, or one init container with the sidecars
- * started before it, whichever is more; plus the overhead of its runtime.
- */
-export const podRequests = (pod: PodLike): ResourceAmounts => podAmounts(pod, requestsOf);
-export const podLimits = (pod: PodLike): ResourceAmounts =>
-  podAmounts(pod, ({ resources }) => amounts(resources?.limits));
-
-function podAmounts(pod: PodLike, of: (container: ContainerLike) => ResourceAmounts): ResourceAmounts {
-  let sidecars: ResourceAmounts = new Map();
-  let starting: ResourceAmounts = new Map();
-  for (const container of pod.spec?.initContainers ?? []) {
-    if (isSidecar(container)) sidecars = sum(sidecars, of(container));
-    starting = largest(starting, isSidecar(container) ? sidecars : sum(sidecars, of(container)));
-  }
-  const running = (pod.spec?.containers ?? []).reduce((total, container) => sum(total, of(container)), sidecars);
-  return sum(largest(running, starting), amounts(pod.spec?.overhead));
-}
+type ResourceAmounts = ReadonlyMap<string, Quantity>;
 
 /** A limit without a request is also the request. */
 const requestsOf = ({ resources }: ContainerLike): ResourceAmounts =>
@@ -66,14 +46,6 @@ const requestsOf = ({ resources }: ContainerLike): ResourceAmounts =>
 
 const amounts = (resources: ResourceMap | undefined): ResourceAmounts =>
   new Map(Object.entries(resources ?? {}).map(([name, text]) => [name, quantity(text)]));
-
-const sum = (a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts => joined(a, b, addQuantities);
-const largest = (a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts => joined(a, b, maxQuantity);
-
-function joined(a: ResourceAmounts, b: ResourceAmounts, join: (x: Quantity, y: Quantity) => Quantity): ResourceAmounts {
-  const names = new Set([...a.keys(), ...b.keys()]);
-  return new Map([...names].map((name) => [name, join(a.get(name) ?? zeroQuantity, b.get(name) ?? zeroQuantity)]));
-}
 
 export type QosClass = 'BestEffort' | 'Burstable' | 'Guaranteed';
 
