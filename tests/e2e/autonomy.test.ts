@@ -59,7 +59,7 @@ describe('an edge without its cloud', () => {
     await parts.start('edgecore');
     await parts.waitReady();
     await eventually('edgecore to report again', async () => (await pod('show')).status.containerStatuses[0]!.ready);
-    assert.deepEqual([...(await runningTasks(parts.runtimeSocket))], [...before_]);
+    assert.deepEqual(new Map(await runningTasks(parts.runtimeSocket)), new Map(before_));
     assert.equal((await pod('show')).status.containerStatuses[0]!.restartCount, 0);
   });
 

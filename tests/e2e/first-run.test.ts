@@ -1,7 +1,7 @@
 // What a newcomer sees: one command, a Ready node, a running pod, kubectl that works, and a machine left clean.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { countVeths, tracesOf } from './harness/host-traces.ts';
+import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
 import { eventually } from './harness/run.ts';
 import { createTestSite, type TestSite } from './harness/site.ts';
@@ -12,10 +12,8 @@ interface PodList {
 
 describe('a first run', () => {
   let site: TestSite;
-  let vethsBefore = 0;
 
   before(async () => {
-    vethsBefore = await countVeths();
     site = await createTestSite('first');
     const { code, stdout, stderr } = await site.up();
     assert.equal(code, 0, `${stdout}${stderr}${await site.logs()}`);
@@ -24,7 +22,6 @@ describe('a first run', () => {
   after(async () => {
     await site.remove();
     assert.deepEqual(await tracesOf(...site.marks), []);
-    assert.equal(await countVeths(), vethsBefore);
   });
 
   it('reports the node Ready and the sample Running, in words and as JSON', async () => {

@@ -4,10 +4,16 @@ import type { TestEvent } from 'node:test/reporters';
 
 const slowMs = 5_000;
 
+/** The error that the test threw (the runner wraps it), with the messages of its causes. */
 function describe(error: unknown): string {
-  let at = error as (Error & { cause?: unknown }) | undefined;
-  while (at?.cause instanceof Error) at = at.cause as Error;
-  return at?.stack ?? String(error);
+  const wrapped = error as Error & { code?: string; cause?: unknown };
+  let at: unknown = wrapped?.code === 'ERR_TEST_FAILURE' && wrapped.cause instanceof Error ? wrapped.cause : wrapped;
+  const parts: string[] = [];
+  while (at !== undefined && at !== null && parts.length < 5) {
+    parts.push(at instanceof Error ? (at.stack ?? at.message) : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return parts.join('\ncaused by ');
 }
 
 export default async function* quiet(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {

@@ -16,10 +16,12 @@ install_npm_packages() {
   if [ -x node_modules/.bin/node ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
   say 'installing npm packages ...'
   log=$(mktemp)
-  if ! npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > "$log" 2>&1; then
-    cat "$log" >&2
+  # Not `npm ci`: it refuses a lockfile without the binaries for operating systems that a registry does not carry.
+  # Without saving, the lockfile's versions and hashes count all the same.
+  if ! npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error > "$log" 2>&1; then
+    tail -n 20 "$log" >&2
     rm -f "$log"
-    say 'npm ci failed (see above): check that this machine reaches its npm registry, then run the command again'
+    say 'npm install failed (see above): check that this machine reaches its npm registry, then run the command again'
     exit 1
   fi
   rm -f "$log"

@@ -35,7 +35,3 @@ export async function tracesOf(...marks: readonly string[]): Promise<readonly st
   }
   return found;
 }
-
-/** How many virtual Ethernet pairs there are: pods add one each. */
-export const countVeths = async (): Promise<number> =>
-  (await must('ip', ['-o', 'link', 'show', 'type', 'veth'])).split('\n').filter((line) => line !== '').length;

@@ -108,7 +108,7 @@ export async function createParts(name: string): Promise<Parts> {
         '-o',
         'jsonpath={.data.tokendata}',
       );
-      return stdout && Buffer.from(stdout, 'base64').toString('utf8');
+      return stdout === '' ? undefined : Buffer.from(stdout, 'base64').toString('utf8');
     });
     const facts = { node, token, runtimeSocket: runtime.socket, cgroupRoot: runtime.cgroupRoot, pauseImage };
     await writeFile(layout.edge.config, edgecoreConfig(layout, edgePorts, facts));
