@@ -5,6 +5,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
+import { createDaemonSetController } from './daemonset/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
@@ -45,6 +46,7 @@ export function createControllers(options: ControllersOptions): Module {
     createRootCaPublisher({ ...deps, rootCa }),
     createReplicaSetController(deps),
     createDeploymentController(deps),
+    createDaemonSetController(deps),
     createNodeLifecycleController(deps),
     createTaintEviction(deps),
     createPodGc(deps),

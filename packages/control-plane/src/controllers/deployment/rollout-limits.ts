@@ -1,5 +1,6 @@
 // Small numbers a rollout lives by: surge, unavailability, and the sums over ReplicaSets.
 import type { Deployment, ReplicaSet } from '@kedge/model/k8s-types';
+import { scaled } from '../runtime/scaled.ts';
 
 export interface RolloutLimits {
   readonly maxSurge: number;
@@ -17,13 +18,6 @@ export function rolloutLimits(deployment: Deployment): RolloutLimits {
   const surge = scaled(maxSurge ?? '25%', desired, Math.ceil);
   const unavailable = scaled(maxUnavailable ?? '25%', desired, Math.floor);
   return { maxSurge: surge, maxUnavailable: surge === 0 && unavailable === 0 ? 1 : Math.min(unavailable, desired) };
-}
-
-/** A number, or a percentage of `whole`. */
-export function scaled(value: number | string, whole: number, round: (n: number) => number): number {
-  if (typeof value === 'number') return value;
-  const percent = /^(\d+)%$/.exec(value)?.[1];
-  return percent === undefined ? 0 : round((Number(percent) * whole) / 100);
 }
 
 export const sizeOf = ({ spec }: ReplicaSet): number => spec?.replicas ?? 1;

@@ -29,7 +29,7 @@ export class OwnWrites<T extends { readonly metadata: ObjectMeta }> {
     this.#byOwner.delete(owner);
   }
 
-  /** The owner's objects as they are after its own writes. */
+  /** The owner's objects as they are after its own writes; what it deleted is shown as on its way out. */
   view(owner: string, seen: Iterable<T>): T[] {
     const own = this.#byOwner.get(owner);
     if (!own) return [...seen];
@@ -43,7 +43,7 @@ export class OwnWrites<T extends { readonly metadata: ObjectMeta }> {
     for (const uid of own.deleted) {
       const object = all.get(uid);
       if (object === undefined || object.metadata.deletionTimestamp !== undefined) own.deleted.delete(uid);
-      else all.delete(uid);
+      else all.set(uid, leaving(object));
     }
     if (own.created.size === 0 && own.deleted.size === 0) this.#byOwner.delete(owner);
     return [...all.values()];
@@ -55,3 +55,8 @@ export class OwnWrites<T extends { readonly metadata: ObjectMeta }> {
     return own;
   }
 }
+
+const leaving = <T extends { readonly metadata: ObjectMeta }>(object: T): T => {
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, deletionTimestamp: metadata.creationTimestamp ?? '' } };
+};
