@@ -25,7 +25,7 @@ describe('a pod', () => {
     assert.deepEqual(site.fake.running, ['main']);
     assert.equal(site.statuses.get('web')?.phase, 'Running');
     assert.equal(site.statuses.get('web')?.podIP, [...site.fake.sandboxes.values()][0]?.ip);
-    assert.deepEqual(site.reasons(), ['Created', 'Started']);
+    assert.deepEqual(site.reasons(), ['Pulled', 'Created', 'Started']);
   });
 
   test('that is left alone costs neither calls nor statuses', async (t) => {
@@ -243,6 +243,18 @@ describe('a deleted pod', () => {
     site.markDeleted('web');
     await site.pass(seconds(2));
     assert.deepEqual(commands, ['say goodbye']);
+    assert.deepEqual(site.removals, ['web']);
+  });
+
+  test('is not kept waiting by a pull', async (t) => {
+    const remote = 'reg.example.com/big:1';
+    const site = await edged(t);
+    site.fake.pullsHang = true;
+    site.put('web', { containers: [{ name: 'main', image: remote }] });
+    await site.pass(minutes(5));
+    assert.equal(site.state('web'), 'ContainerCreating');
+    site.markDeleted('web');
+    await site.pass(seconds(3));
     assert.deepEqual(site.removals, ['web']);
   });
 

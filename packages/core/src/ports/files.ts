@@ -11,6 +11,8 @@ export interface FileInfo {
 export interface Files {
   readText(path: string): Promise<string | undefined>;
   readBytes(path: string): Promise<Uint8Array | undefined>;
+  /** At most `length` bytes from `start` on; a negative start counts from the end. For files that others write. */
+  readPart(path: string, start: number, length: number): Promise<Uint8Array | undefined>;
   /** Writes beside the target, syncs, renames: readers see the old or the new content, never half. */
   writeAtomically(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void>;
   append(path: string, content: string | Uint8Array): Promise<void>;

@@ -146,6 +146,8 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
     carryOut: createCarryOut({
       cri,
       log,
+      files,
+      paths,
       events,
       observer,
       stops,
@@ -191,11 +193,19 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
   }
 
   queue.start(scope);
-  const known = (pod: Pod): void => {
-    reconciler.memoryOf(uidOf(pod)).pod = pod;
+  const changed = (pod: Pod): void => {
+    const memory = reconciler.memoryOf(uidOf(pod));
+    if (isTerminating(pod) && !(memory.pod && isTerminating(memory.pod))) reconciler.interrupt(uidOf(pod));
+    // Volumes may show labels and annotations.
+    if (memory.pod && !hasSameFields(memory.pod, pod)) memory.renewAt = clock.now();
+    memory.pod = pod;
     queue.enqueue(uidOf(pod));
   };
-  scope.defer('pods', pods.listen({ onPut: known, onDelete: known }));
+  const gone = (pod: Pod): void => {
+    reconciler.interrupt(uidOf(pod));
+    changed(pod);
+  };
+  scope.defer('pods', pods.listen({ onPut: changed, onDelete: gone }));
   scope.defer('configmaps', followObjects('configmap'));
   scope.defer('secrets', followObjects('secret'));
   scope.defer(
@@ -221,3 +231,6 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
     onReturn: (listener) => void returned.push(listener),
   };
 }
+
+const hasSameFields = ({ metadata: a }: Pod, { metadata: b }: Pod): boolean =>
+  JSON.stringify([a.labels, a.annotations]) === JSON.stringify([b.labels, b.annotations]);

@@ -10,6 +10,7 @@ export function createFiles(): Files {
   return {
     readText: (path) => orAbsent('read', path, () => fs.readFile(path, 'utf8')),
     readBytes: (path) => orAbsent<Uint8Array>('read', path, () => fs.readFile(path)),
+    readPart: (path, start, length) => orAbsent('read', path, () => readPart(path, start, length)),
     writeAtomically(path, content, { mode = 0o644 } = {}) {
       // Not to be guessed, and never left over from an earlier run under the same process id.
       const beside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
@@ -36,6 +37,17 @@ export function createFiles(): Files {
       return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, totalInodes: files, freeInodes: ffree };
     },
   };
+}
+
+async function readPart(path: string, start: number, length: number): Promise<Uint8Array> {
+  const file = await fs.open(path, constants.O_RDONLY);
+  try {
+    const position = start < 0 ? Math.max(0, (await file.stat()).size + start) : start;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 async function replaceFile(path: string, beside: string, content: string | Uint8Array, mode: number): Promise<void> {

@@ -22,6 +22,18 @@ export function describeFiles(
       assert.deepEqual([...(await files.readBytes(path))!], [1, 2]);
     });
 
+    test('a part of a file is read from its beginning or from its end', async (t) => {
+      const path = join(await directory(t), 'a');
+      await files.append(path, 'abcdef');
+      const part = async (start: number, length: number) =>
+        new TextDecoder().decode(await files.readPart(path, start, length));
+      assert.equal(await part(1, 2), 'bc');
+      assert.equal(await part(-2, 10), 'ef');
+      assert.equal(await part(-100, 3), 'abc');
+      assert.equal(await part(100, 3), '');
+      assert.equal(await files.readPart(`${path}-none`, 0, 1), undefined);
+    });
+
     test('what is not there is undefined', async (t) => {
       const path = join(await directory(t), 'nothing');
       assert.equal(await files.readText(path), undefined);

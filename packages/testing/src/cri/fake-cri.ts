@@ -59,6 +59,8 @@ export class FakeCri {
   /** Nothing answers while true. */
   isDown = false;
   isNetworkReady = true;
+  /** Pulls never end while true, unless they are cancelled. */
+  pullsHang = false;
   readonly cri: Cri;
   readonly #options: FakeCriOptions;
   readonly #failures = new Map<Method, { code: RpcCode; message: string; times: number }>();
@@ -332,9 +334,11 @@ export class FakeCri {
         image: this.images.has(image?.image ?? '') ? describe(image?.image ?? '') : undefined,
         info: {},
       })),
-      pullImage: this.#method('pullImage', ({ image }) => {
+      pullImage: this.#method('pullImage', async ({ image }, { signal }) => {
         const name = image?.image ?? '';
         this.done.push(`pullImage ${name}`);
+        if (this.pullsHang)
+          await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
         if (!this.registry.has(name)) throw refuse('pullImage', 'NOT_FOUND', `failed to pull "${name}": not found`);
         this.images.add(name);
         return { imageRef: imageId(name) };

@@ -83,6 +83,11 @@ export function createMemoryFiles(): MemoryFiles {
       return bytes && new TextDecoder().decode(bytes);
     },
     readBytes: async (path) => readBytes(path),
+    readPart: async (path, start, length) => {
+      const bytes = readBytes(path);
+      const from = start < 0 ? Math.max(0, (bytes?.length ?? 0) + start) : start;
+      return bytes?.subarray(from, from + length);
+    },
     writeAtomically: async (path, content, { mode = 0o644 } = {}) =>
       put(path, { kind: 'file', bytes: bytesOf(content), ...owned(mode) }, 'write'),
     append: async (path, content) => {

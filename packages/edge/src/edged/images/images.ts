@@ -84,7 +84,10 @@ export function createImages(deps: { cri: Cri; clock: Clock; events: EventRecord
       }
       const policy = container.imagePullPolicy ?? (reference.isLatest ? 'Always' : 'IfNotPresent');
       const present = await find(reference.name, signal);
-      if (present && policy !== 'Always') return { ok: true, imageRef: present.id, image: present };
+      if (present && policy !== 'Always') {
+        events.pod(pod, 'Normal', 'Pulled', `Container image "${written}" already present on machine`, container.name);
+        return { ok: true, imageRef: present.id, image: present };
+      }
       if (policy === 'Never') {
         const message = `Container image "${written}" is not present with pull policy of Never`;
         events.pod(pod, 'Warning', 'ErrImageNeverPull', message, container.name);

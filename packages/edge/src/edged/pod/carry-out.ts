@@ -3,11 +3,13 @@
 import { explain } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import { type Duration, type Instant, minutes } from '@kedge/core/time';
+import type { Files } from '@kedge/core/ports';
 import type { Pod } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
 import { rpcCodeOf } from '@kedge/wire/rpc';
 import type { EventRecorder } from '../events.ts';
 import type { Observer } from '../runtime/observe.ts';
+import type { PodPaths } from '../runtime/pod-paths.ts';
 import type { SeenPod, SeenSandbox } from '../runtime/seen.ts';
 import type { ContainerStarter } from './container-starter.ts';
 import type { ContainerStops } from './container-stops.ts';
@@ -33,6 +35,8 @@ export interface Work {
 export interface CarryOutDeps {
   readonly cri: Cri;
   readonly log: Log;
+  readonly files: Files;
+  readonly paths: PodPaths;
   readonly events: EventRecorder;
   readonly observer: Observer;
   readonly stops: ContainerStops;
@@ -60,6 +64,20 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
         ? (within: Duration, signal: AbortSignal) => deps.lifecycle.preStop(pod, container, action.id, within, signal)
         : undefined;
     stops.stop(action.id, action.grace, () => deps.lookAgain(uid), before);
+  }
+
+  /** A container that restarts for years must not fill the disk with logs. */
+  async function removeTraces({ pod, uid, seen, memory }: Work, id: string): Promise<void> {
+    observer.forget(id);
+    memory.lastWords.delete(id);
+    const container = seen.containers.find((one) => one.id === id);
+    if (!pod || !container) return;
+    const { name, restartCount } = container;
+    const { files, paths } = deps;
+    // One that was made but never started is made again under the same number.
+    if (container.state.at === 'created') return;
+    await files.remove(`${paths.logDirectory(pod)}/${paths.logFile(name, restartCount)}`).catch(() => undefined);
+    await files.remove(paths.terminationMessage(uid, name, restartCount)).catch(() => undefined);
   }
 
   async function makeSandbox(pod: Pod, attempt: number, signal: AbortSignal): Promise<SeenSandbox | undefined> {
@@ -119,8 +137,7 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
             break;
           case 'remove-container':
             await attemptTo(() => cri.removeContainer({ containerId: action.id }, { signal }));
-            observer.forget(action.id);
-            work.memory.lastWords.delete(action.id);
+            await removeTraces(work, action.id);
             break;
           case 'make-sandbox':
           case 'start-container':

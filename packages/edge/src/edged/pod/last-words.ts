@@ -8,6 +8,8 @@ import { allContainersOf, uidOf } from './pod-spec.ts';
 const longestMessage = 4_096;
 const longestTail = 2_048;
 const tailLines = 80;
+/** Enough for the tail with a time before each line. */
+const longestLogRead = 16_384;
 
 export async function readLastWords(
   pod: Pod,
@@ -15,12 +17,13 @@ export async function readLastWords(
   { files, paths }: { files: Files; paths: PodPaths },
 ): Promise<string> {
   const file = paths.terminationMessage(uidOf(pod), name, restartCount);
-  const message = ((await files.readText(file)) ?? '').slice(0, longestMessage);
+  const decoder = new TextDecoder();
+  const message = decoder.decode(await files.readPart(file, 0, longestMessage));
   const container = allContainersOf(pod).find((one) => one.name === name);
   const failed = state.at === 'exited' && state.exitCode !== 0;
   if (message !== '' || !failed || container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return message;
-  const log = await files.readText(`${paths.logDirectory(pod)}/${paths.logFile(name, restartCount)}`);
-  return logTail(log ?? '');
+  const log = `${paths.logDirectory(pod)}/${paths.logFile(name, restartCount)}`;
+  return logTail(decoder.decode(await files.readPart(log, -longestLogRead, longestLogRead)));
 }
 
 /** Lines of a CRI log are `time stream F|P text`. */

@@ -57,6 +57,8 @@ export interface PodReconciler {
   memoryOf(uid: string): PodMemory;
   /** Reports the status again even if it is as before. */
   reportAgain(uid: string): void;
+  /** What is wanted has changed so much that the step under way, such as a long pull, is pointless. */
+  interrupt(uid: string): void;
 }
 
 const firstRetry = seconds(1);
@@ -67,6 +69,7 @@ const worthShowing = milliseconds(400);
 export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   const { clock, log, pods, observer, prober, reporter } = deps;
   const memories = new Map<string, PodMemory>();
+  const passes = new Map<string, AbortController>();
 
   const memoryOf = (uid: string): PodMemory => {
     const known = memories.get(uid) ?? createPodMemory();
@@ -136,7 +139,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     const result = await working;
     const after = plan.actions.length > 0 ? await observer.observe(uid, signal) : seen;
     if (plan.actions.length > 0) prober.follow(pod, after);
-    await refreshVolumes(pod, memory, plan, signal);
+    await refreshVolumes(pod, after, memory, plan, signal);
     await report(pod, after, memory, plan);
     if (awaitsInit(pod, after)) deps.expectChange();
     memory.failures = result.failed ? memory.failures + 1 : 0;
@@ -167,8 +170,18 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   }
 
   /** Tokens run out and ConfigMaps change while containers run. */
-  async function refreshVolumes(pod: Pod, memory: PodMemory, plan: PodPlan, signal: AbortSignal): Promise<void> {
+  async function refreshVolumes(
+    pod: Pod,
+    seen: SeenPod,
+    memory: PodMemory,
+    plan: PodPlan,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (memory.renewAt === undefined || memory.renewAt > clock.now() || plan.isOver) return;
+    if (isTerminating(pod) || seen.containers.length === 0) {
+      memory.renewAt = undefined;
+      return;
+    }
     const result = await deps.starter.volumes(pod, signal);
     memory.renewAt = result.ok ? result.renewAt : plus(clock.now(), minutes(1));
     if (!result.ok) deps.events.pod(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${result.problem}`);
@@ -207,7 +220,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     }
     prober.forget(uid);
     if (!(await deps.removal.remove(uid, memory?.pod, seen, signal))) return again(seconds(1), 'parts are left');
-    await deps.removal.removeLogs(memory?.pod);
+    await deps.removal.removeLogs(uid);
     reporter.forget(uid);
     memories.delete(uid);
     return done;
@@ -247,17 +260,23 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   return {
     memoryOf,
     reportAgain: (uid) => reporter.forget(uid),
+    interrupt: (uid) => passes.get(uid)?.abort(new Error('the pod has changed')),
     async reconcile(uid, signal) {
+      const pass = new AbortController();
+      passes.set(uid, pass);
       const pod = pods.get(uid);
-      const memory = memories.get(uid);
+      const either = AbortSignal.any([signal, pass.signal]);
       try {
-        if (!pod) return await putAway(uid, memory, signal);
+        if (!pod) return await putAway(uid, memories.get(uid), either);
         const known = memoryOf(uid);
         known.pod = pod;
-        return await bringForward(uid, pod, known, signal);
+        return await bringForward(uid, pod, known, either);
       } catch (error) {
+        if (pass.signal.aborted && !signal.aborted) return again(milliseconds(0), 'the pod has changed');
         if (!signal.aborted) log.debug('pod could not be looked at', { uid, reason: explain(error) });
         throw error;
+      } finally {
+        passes.delete(uid);
       }
     },
   };

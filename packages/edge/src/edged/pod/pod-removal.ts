@@ -21,7 +21,7 @@ export interface PodRemoval {
   plan(pod: Pod | undefined, seen: SeenPod): PodPlan;
   /** False when something could not be removed yet. Nothing of the pod may run. */
   remove(uid: string, pod: Pod | undefined, seen: SeenPod, signal: AbortSignal): Promise<boolean>;
-  removeLogs(pod: Pod | undefined): Promise<void>;
+  removeLogs(uid: string): Promise<void>;
 }
 
 export function createPodRemoval(deps: {
@@ -71,8 +71,13 @@ export function createPodRemoval(deps: {
       if (pod && deps.config.cgroupDriver === 'cgroupfs') await deps.cgroups.remove(podCgroup(pod, deps.config));
       return isDown;
     },
-    async removeLogs(pod) {
-      if (pod) await deps.files.remove(deps.paths.logDirectory(pod)).catch(() => undefined);
+    async removeLogs(uid) {
+      // Found by the uid at its end: the name of a pod that was removed long ago is not known any more.
+      const { files, paths } = deps;
+      for (const name of (await files.list(paths.podLogsDirectory)) ?? []) {
+        if (!name.endsWith(`_${uid}`)) continue;
+        await attempt(() => files.remove(`${paths.podLogsDirectory}/${name}`), uid, new AbortController().signal);
+      }
     },
   };
 }

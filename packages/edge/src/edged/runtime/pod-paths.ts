@@ -12,6 +12,7 @@ export interface PodPaths {
   logFile(container: string, restartCount: number): string;
   readonly seccompProfiles: string;
   readonly podsDirectory: string;
+  readonly podLogsDirectory: string;
 }
 
 export function createPodPaths(config: { rootDirectory: string; podLogsDirectory: string }): PodPaths {
@@ -19,6 +20,7 @@ export function createPodPaths(config: { rootDirectory: string; podLogsDirectory
   const podDirectory = (uid: string): string => `${podsDirectory}/${uid}`;
   return {
     podsDirectory,
+    podLogsDirectory: config.podLogsDirectory,
     podDirectory,
     volume: (uid, plugin, name) => `${podDirectory(uid)}/volumes/kubernetes.io~${plugin}/${name}`,
     hostsFile: (uid) => `${podDirectory(uid)}/etc-hosts`,
