@@ -15,7 +15,7 @@ import {
   plainLayout,
 } from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import type { GroupVersionResource, KubeObject } from '@kedge/model/k8s';
+import { fail, type GroupVersionResource, type KubeObject } from '@kedge/model/k8s';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
 import type {
   ClusterRole,
@@ -28,6 +28,7 @@ import type {
 } from '@kedge/model/k8s-types';
 import { joinAdmission } from './admission/admission.ts';
 import { certificateRequestUser } from './admission/certificate-requests.ts';
+import { noEscalation } from './admission/escalation.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
@@ -41,6 +42,7 @@ import { createRbac } from './authz/rbac.ts';
 import { createDefaultObjects } from './bootstrap/default-objects.ts';
 import type { CustomKind } from './crds/custom-kinds.ts';
 import { createDefinitions } from './crds/definitions.ts';
+import { expireEvents } from './event-expiry.ts';
 import { createKindCatalog } from './kinds/kind-catalog.ts';
 import type { Kind } from './kinds/kind.ts';
 import { createLocalKubeApi } from './local-kube-api.ts';
@@ -156,6 +158,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
   const admission = joinAdmission([
     namespaceLifecycle((name) => collections.get('namespaces', '', name)),
     nodeRestriction,
+    noEscalation({ authorizer, rulesOf: rbac.rulesOf }),
     serviceAccounts({
       clock,
       random,
@@ -185,6 +188,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     admission,
     onWritten,
     checkCreate(kind, namespace) {
+      if (kind.isCustom) demandDefinition(kind, collections.get(definitionCollection, '', kind.collection));
       if (namespace !== undefined)
         demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
     },
@@ -322,6 +326,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     scope.spawn('compaction', async (signal) => {
       for (;;) {
         await clock.sleep('history to compact', compactEvery, signal);
+        await expireEvents(store, clock);
         await store.compact();
       }
     });
@@ -334,6 +339,15 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     kubeconfig: () => formatKubeconfig(`https://${config.advertiseAddress}:${port}`, pki),
     port: () => port,
   };
+}
+
+/** No new objects of a kind whose definition is on its way out. */
+function demandDefinition(kind: Kind, definition: KubeObject | undefined): void {
+  if (definition && !definition.metadata.deletionTimestamp) return;
+  throw fail(
+    'MethodNotAllowed',
+    `create is not supported on resources of kind "${kind.collection}": create not allowed while custom resource definition is terminating`,
+  );
 }
 
 function storageProblem(store: ObjectStore): string | undefined {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
 import { systemUser } from '@kedge/control-plane/apiserver';
 import type { HttpClient, HttpResponse } from '@kedge/core/ports';
@@ -167,9 +168,11 @@ describe('watches', () => {
   });
 
   test('from a version that has yet to come are refused', async () => {
-    const [event] = await events(`${maps}?watch=1&resourceVersion=999999`, 1);
-    assert.equal(event?.type, 'ERROR');
-    assert.equal((event?.object as Status).reason, 'Timeout');
+    const seen = await events(`${maps}?watch=1&resourceVersion=999999`, 1);
+    assert.deepEqual(
+      seen.map(({ type, object }) => [type, object['reason']]),
+      [['ERROR', 'Timeout']],
+    );
   });
 });
 
@@ -275,6 +278,46 @@ describe('service account tokens', () => {
   });
 });
 
+describe('roles', () => {
+  const role = (verbs: string[]) => ({
+    metadata: { name: 'r' },
+    rules: [{ apiGroups: [''], resources: ['pods'], verbs }],
+  });
+  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles';
+  const bindings = '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings';
+  const bind = (name: string, kind: string, role: string, user: string) => ({
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: role },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  });
+  const as = { 'impersonate-user': 'anna' };
+
+  test('cannot be given beyond what the giver has', async () => {
+    await ask(bindings, { method: 'POST', body: bind('annas', 'ClusterRole', 'admin', 'anna') });
+    const refused = await ask(bindings, {
+      method: 'POST',
+      headers: as,
+      body: bind('more', 'ClusterRole', 'cluster-admin', 'anna'),
+    });
+    assert.equal(refused.status, 403);
+    assert.match(await refused.text(), /attempting to grant RBAC permissions not currently held/);
+    assert.equal((await ask(roles, { method: 'POST', headers: as, body: role(['escape']) })).status, 403);
+    assert.equal((await ask(roles, { method: 'POST', headers: as, body: role(['get']) })).status, 201);
+    assert.equal(
+      (await ask(bindings, { method: 'POST', headers: as, body: bind('read', 'Role', 'r', 'bert') })).status,
+      201,
+    );
+    assert.equal(
+      (await ask('/api/v1/namespaces/default/pods', { headers: { 'impersonate-user': 'bert' } })).status,
+      403,
+    );
+    assert.equal(
+      (await ask('/api/v1/namespaces/default/pods/x', { headers: { 'impersonate-user': 'bert' } })).status,
+      404,
+    );
+  });
+});
+
 describe('anonymous clients', () => {
   for (const path of ['/healthz', '/livez', '/readyz', '/version']) {
     test(`may read ${path}`, async () => assert.equal((await ask(path, { client: anyone })).status, 200));
@@ -283,6 +326,15 @@ describe('anonymous clients', () => {
     for (const path of ['/api', '/apis', '/openapi/v3', '/api/v1/namespaces']) {
       assert.equal((await ask(path, { client: anyone })).status, 403);
     }
+  });
+});
+
+describe('big answers', () => {
+  test('are compressed for clients that take it', async () => {
+    const response = await ask('/openapi/v2', { headers: { 'accept-encoding': 'gzip' } });
+    assert.equal(response.headers['content-encoding'], 'gzip');
+    const { swagger } = JSON.parse(gunzipSync(await response.bytes(64 << 20)).toString()) as { swagger: string };
+    assert.equal(swagger, '2.0');
   });
 });
 

@@ -1,6 +1,8 @@
 // A real API server for tests: SQLite in a directory, a private port, and a kubeconfig for kubectl.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
 import { type ApiServer, createApiServer } from '@kedge/control-plane/apiserver';
 import { createLog, formatRecord, type LogLevel } from '@kedge/core/log';
@@ -53,6 +55,7 @@ export async function startTestServer(options: {
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log }),
       store,
+      gzip: promisify<string, Uint8Array>(gzip),
     },
     {
       address: '127.0.0.1',

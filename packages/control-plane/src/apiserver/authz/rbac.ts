@@ -22,6 +22,8 @@ export interface RbacObjects {
 export interface Rbac extends Authorizer {
   /** Roles or bindings have changed. */
   forget(): void;
+  /** What a role allows; nothing when there is no such role. */
+  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[];
   /** The rules that hold for a user in a namespace. */
   rulesFor(user: ApiUser, namespace: string): readonly PolicyRule[];
 }
@@ -50,6 +52,7 @@ export function createRbac(read: () => RbacObjects): Rbac {
 
   return {
     forget: () => (known = undefined),
+    rulesOf: (ref, namespace) => index().rulesOf(ref, namespace),
     rulesFor: (user, namespace) => [...grants(user, namespace)].map(({ rule }) => rule),
     decide(user, attributes) {
       const namespace = attributes.isResource ? attributes.namespace : '';

@@ -58,8 +58,16 @@ function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options:
   const range = { resource: kind.collection, namespace };
   let tail: ReturnType<Listing['tail']> = {};
 
-  const rowsAfter = (after: StoredObject | typeof start, count: number): readonly StoredObject[] =>
-    expiring(() => store.page({ ...range, after, limit: count, revision }));
+  // One object by name, as `kubectl wait` and node agents ask, needs no walk through the collection.
+  const only =
+    filter?.name !== undefined && (namespace !== undefined || !kind.served.namespaced) && revision === store.revision
+      ? { resource: kind.collection, namespace: namespace ?? '', name: filter.name }
+      : undefined;
+  const rowsAfter = (after: StoredObject | typeof start, count: number): readonly StoredObject[] => {
+    if (!only) return expiring(() => store.page({ ...range, after, limit: count, revision }));
+    const found = after ? undefined : store.get(only);
+    return found && found.revision <= revision ? [found] : [];
+  };
 
   async function* pages(): AsyncIterable<readonly Document[]> {
     let after: StoredObject | typeof start = start;
