@@ -7,6 +7,8 @@ import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
 import { createDaemonSetController } from './daemonset/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
+import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-controller.ts';
@@ -47,6 +49,8 @@ export function createControllers(options: ControllersOptions): Module {
     createReplicaSetController(deps),
     createDeploymentController(deps),
     createDaemonSetController(deps),
+    createEndpointsController(deps),
+    createEndpointSliceController(deps),
     createNodeLifecycleController(deps),
     createTaintEviction(deps),
     createPodGc(deps),
