@@ -62,12 +62,13 @@ export function codeOf(error: unknown): string | undefined {
 export const retryOf = (error: unknown): Retry =>
   codeOf(error) === undefined ? 'backoff' : (error as KedgeError).retry;
 
-/** One line for people: the message and, after a colon each, the messages of its causes. */
+/** One line for people: the message and, after a colon each, the messages of its causes that add something. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
-  while (at !== undefined && parts.length < 5) {
-    parts.push(at instanceof Error ? at.message || at.name : String(at));
+  for (let depth = 0; at !== undefined && depth < 5; depth++) {
+    const say = at instanceof Error ? at.message || at.name : String(at);
+    if (!parts.some((part) => part.includes(say))) parts.push(say);
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(': ');
