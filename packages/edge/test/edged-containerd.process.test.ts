@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OwnedScope, openScope } from '@kedge/core/flow';
@@ -150,6 +152,14 @@ class Edge {
   }
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
 describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
   let runtime: PrivateContainerd;
   let edge: Edge;
@@ -258,11 +268,38 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
     await edge.until('it was replaced', () => edge.main('served')?.restartCount === 1);
   });
 
+  test('a pod in the network of the host has its address and its name', async () => {
+    edge.put('hosted', {
+      hostNetwork: true,
+      hostPID: true,
+      containers: [main('hostname; exec sleep 1000', { securityContext: { privileged: true } })],
+    });
+    await edge.until('it runs', () => edge.log('hosted').includes('\n'));
+    await edge.until('it is reported', () => edge.statuses.get('hosted')?.phase === 'Running');
+    assert.match(edge.log('hosted'), new RegExp(` ${hostname()}\n`));
+    assert.equal(edge.statuses.get('hosted')?.podIP, edge.statuses.get('hosted')?.hostIP);
+  });
+
+  test('a port of the host leads to a container', async () => {
+    const port = await freePort();
+    const script = 'mkdir /www; echo found > /www/index.html; exec httpd -f -p 80 -h /www';
+    edge.put('mapped', { containers: [main(script, { ports: [{ containerPort: 80, hostPort: port }] })] });
+    await edge.until('it runs', () => edge.statuses.get('mapped')?.phase === 'Running');
+    const address = edge.statuses.get('mapped')?.hostIP ?? '';
+    const network = createProbeNetwork();
+    const get = () =>
+      network
+        .get({ scheme: 'http', host: address, port, path: '/', headers: [] }, AbortSignal.timeout(2_000))
+        .catch(() => undefined);
+    await edge.until('it answers', async () => (await get())?.body === 'found\n');
+  });
+
   test('deleted pods leave nothing behind', async () => {
-    for (const name of ['web', 'job', 'served']) edge.delete(name);
-    await edge.until('they have ended', () => edge.removals.length === 3);
+    const all = [...edge.statuses.keys()];
+    for (const name of all) edge.delete(name);
+    await edge.until('they have ended', () => edge.removals.length === all.length);
     assert.equal(edge.main('web')?.state?.terminated?.exitCode, 0, 'it was asked politely');
-    for (const name of ['web', 'job', 'served']) edge.forget(name);
+    for (const name of all) edge.forget(name);
     await edge.until('logs are gone', () => readdirSync(edge.logs).length === 0);
     assert.equal((await runtime.cri.sandboxStates()).size + (await runtime.cri.containerStates()).size, 0);
     assert.deepEqual(readdirSync(`${edge.root}/pods`), []);

@@ -62,7 +62,7 @@ export function createCri(transport: RpcTransport): Cri {
   const method =
     <Request, Response>(path: string, request: Codec<Request>, response: Codec<Response>): Call<Request, Response> =>
     async (message, options) =>
-      read(path, response, await transport.call(path, request.encode(message).finish(), options));
+      read(path, whole(response), await transport.call(path, request.encode(message).finish(), options));
   const runtime = <Request, Response>(name: string, request: Codec<Request>, response: Codec<Response>) =>
     method(`/runtime.v1.RuntimeService/${name}`, request, response);
   const image = <Request, Response>(name: string, request: Codec<Request>, response: Codec<Response>) =>
@@ -121,19 +121,29 @@ export function createCri(transport: RpcTransport): Cri {
     async *containerEvents(options) {
       const path = '/runtime.v1.RuntimeService/GetContainerEvents';
       for await (const bytes of transport.stream(path, nothing, options)) {
-        yield read(path, cri.ContainerEventResponse, bytes);
+        yield read(path, whole(cri.ContainerEventResponse), bytes);
       }
     },
-    containerStates: async (options) =>
-      decodeContainerStates(await transport.call('/runtime.v1.RuntimeService/ListContainers', nothing, options)),
-    sandboxStates: async (options) =>
-      decodeSandboxStates(await transport.call('/runtime.v1.RuntimeService/ListPodSandbox', nothing, options)),
+    async containerStates(options) {
+      const path = '/runtime.v1.RuntimeService/ListContainers';
+      return read(path, decodeContainerStates, await transport.call(path, nothing, options));
+    },
+    async sandboxStates(options) {
+      const path = '/runtime.v1.RuntimeService/ListPodSandbox';
+      return read(path, decodeSandboxStates, await transport.call(path, nothing, options));
+    },
   };
 }
 
-function read<T>(path: string, codec: Codec<T>, bytes: Uint8Array): Whole<T> {
+/** A decoder fills in every field, which the generated types do not say. */
+const whole =
+  <T>(codec: Codec<T>) =>
+  (bytes: Uint8Array): Whole<T> =>
+    codec.decode(bytes) as Whole<T>;
+
+function read<T>(path: string, decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T {
   try {
-    return codec.decode(bytes) as Whole<T>;
+    return decode(bytes);
   } catch (cause) {
     throw rpcErrors.MALFORMED({ method: path, reason: 'the answer is not a valid message' }, cause);
   }
