@@ -1,6 +1,7 @@
 // A real Go edgecore joins our cloudcore: it becomes Ready, runs a pod, survives what happens in the field, and no pod
 // is ever stuck in Terminating. Needs root, containerd, and PEERS naming a folder with edgecore-v1.22.2 and -v1.23.1.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
@@ -114,6 +115,40 @@ for (const version of versions) {
       await running('web');
     });
 
+    await t.test('a pod whose ConfigMap comes late starts with what is in it, not with nothing', async () => {
+      const base = pod('late')['spec'] as { containers: object[] };
+      await kube.create(
+        pods,
+        'default',
+        pod('late', {
+          restartPolicy: 'Never',
+          volumes: [{ name: 'm', configMap: { name: 'later', defaultMode: 420 } }],
+          containers: [
+            {
+              ...base.containers[0],
+              command: ['/bin/grep', 'hello', '/m/greeting'],
+              volumeMounts: [{ name: 'm', mountPath: '/m' }],
+            },
+          ],
+        }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      assert.equal(await phaseOf('late'), 'Pending');
+      await kube.create(api('configmaps'), 'default', {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'later', namespace: 'default' },
+        data: { greeting: 'hello' },
+      });
+      await eventually(
+        'pod late done',
+        150_000,
+        async () => (await phaseOf('late')) === 'Succeeded' || phaseOf('late'),
+      );
+      await kube.delete(pods, { namespace: 'default', name: 'late' }, { gracePeriodSeconds: 2 });
+      await gone('late');
+    });
+
     await t.test('a deleted pod ends gracefully and goes', async () => {
       await kube.delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 2 });
       await gone('web');
@@ -153,6 +188,13 @@ for (const version of versions) {
       edge.start();
       await eventually('node Ready again', 90_000, async () => isReady(await kube.get(nodes, { name: node })));
       await gone('kept');
+    });
+
+    await t.test('nothing that a real edge does is refused', async () => {
+      const refused = (await readFile(join(directory, 'cloud.log'), 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes('request of a node refused') || line.includes('link refused'));
+      assert.deepEqual(refused, []);
     });
   });
 }

@@ -203,6 +203,15 @@ test('silence of thirty seconds ends a session; keepalives keep it', async (t) =
   assert.equal(edge.isClosed(), true);
 });
 
+test('a peer that is gone without a word does not hold its session', async (t) => {
+  const cloud = await startCloud(t);
+  const edge = cloud.dial('e1');
+  edge.mute();
+  await cloud.clock.advance(seconds(33));
+  assert.ok(cloud.logged.some(({ sentence }) => sentence === 'link to edge ended'));
+  assert.deepEqual(await cloud.stop(), []);
+});
+
 test('a newer session of a node replaces the older one, which loses nothing', async (t) => {
   const cloud = await startCloud(t);
   await cloud.kube.create(nodes, undefined, edgeNode('e1'));

@@ -216,3 +216,34 @@ test('an API that fails is reported to the edge that asked, and the session goes
   assert.equal(reasonOf(await edge.ask('patch', 'default/nodepatch/e1', '{}')), undefined);
   assert.equal(edge.isClosed(), false);
 });
+
+test('a node that asks faster than the API answers is told to come again, and its keepalives count', async (t) => {
+  const cloud = await startCloud(t);
+  await cloud.kube.create(nodes, undefined, edgeNode('e1'));
+  const edge = cloud.dial('e1');
+  await settle();
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const { get } = cloud.kube;
+  cloud.kube.get = async (...call) => {
+    await gate;
+    return get(...call);
+  };
+  const address = (n: number) => `default/certificatesigningrequest/metaserver-csr-${n}`;
+  for (let n = 0; n < 600; n++) {
+    const header = { msg_id: `q-${n}`, timestamp: 0 };
+    const route = { source: 'edged', group: 'meta', operation: 'query', resource: address(n) };
+    await edge.send({ header, route, content: null });
+  }
+  await settle();
+  assert.equal(edge.received.length, 600 - 512);
+  assert.equal(reasonOf(edge.received[0]), 'TooManyRequests');
+  for (let i = 0; i < 4; i++) {
+    await cloud.keepAlive(edge);
+    await cloud.clock.advance(seconds(20));
+  }
+  assert.equal(edge.isClosed(), false);
+  release();
+  await settle();
+  assert.equal(edge.received.length, 600);
+});

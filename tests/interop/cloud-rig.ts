@@ -71,6 +71,8 @@ export interface FakeEdge {
   /** Acknowledges every push and answer that an upstream edge acknowledges, at once. */
   acknowledge: boolean;
   readonly isClosed: () => boolean;
+  /** From now on nothing gets through, and nobody is told. */
+  mute(): void;
   send(message: RawMessage): Promise<void>;
   sendText(text: string): Promise<void>;
   /** Sends a question and lets the cloud work; returns the answer. */
@@ -225,6 +227,7 @@ function dialHub(
     received,
     acknowledge: true,
     isClosed: () => isClosed,
+    mute: () => link.mute(),
     send: (message) => link.edge.send(JSON.stringify(message)),
     sendText: (text) => link.edge.send(text),
     async ask(operation, resource, content = null) {

@@ -1,12 +1,12 @@
 // One node's connection: reads what the edge says, pushes what waits for it, and ends when the edge falls silent or says
 // something that cannot be read. Nothing here outlives the connection; the outbox does.
-import { explain, type KedgeError } from '@kedge/core/errors';
+import { codeOf, explain, type KedgeError } from '@kedge/core/errors';
 import { KeyedMutex } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, seconds, withTimeout } from '@kedge/core/time';
 import { createAckedLane } from '@kedge/engine/channel';
-import { fail, type NodeName, toStatus } from '@kedge/model/k8s';
+import { fail, failure, type NodeName, toStatus } from '@kedge/model/k8s';
 import { type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
 import { wantsAck } from '@kedge/wire/hub';
 import { authorize, type Belongings } from './authorize.ts';
@@ -16,10 +16,14 @@ import type { LinkCodec } from './link-codec.ts';
 import type { NodeOutbox } from './node-outbox.ts';
 import type { Put } from './push.ts';
 
-/** Requests of one node worked on at a time; reading pauses beyond that. */
-const requestsAtATime = 64;
+// Requests of one node worked on at a time; what is beyond that is told to come again. Reading goes on meanwhile:
+// acknowledgements and signs of life must not wait for a slow API.
+const requestsAtATime = 512;
 /** Answers whose acknowledgement is waited for, to put on record what the edge keeps. */
 const rememberedAnswers = 1_000;
+
+const hangUpLimit = seconds(2);
+const tooMany = failure('TooManyRequests', 'this node has too many requests under way; try again later');
 
 export interface SessionDeps {
   readonly clock: Clock;
@@ -90,8 +94,11 @@ export function createSession(deps: SessionDeps): Session {
         lane.refused(message.to);
         return;
       default: {
-        const task: Promise<void> = oneAtATime
-          .run(addressOf(message), () => serve(message, signal))
+        const isTooMuch = working.size >= requestsAtATime;
+        const work = isTooMuch
+          ? reply(message, { outcome: { ok: false, status: tooMany } })
+          : oneAtATime.run(addressOf(message), () => serve(message, signal));
+        const task: Promise<void> = work
           .catch((error: unknown) => stop.abort(error))
           .finally(() => working.delete(task));
         working.add(task);
@@ -108,7 +115,11 @@ export function createSession(deps: SessionDeps): Session {
 
   async function serve(message: Handled, signal: AbortSignal): Promise<void> {
     const answer = await answerTo(message, signal);
-    if (!answer || signal.aborted || !isQuestion(message)) return;
+    if (answer && !signal.aborted) await reply(message, answer);
+  }
+
+  async function reply(message: Handled, answer: Answer): Promise<void> {
+    if (!isQuestion(message)) return;
     const id = messageId(random.uuid());
     const ref = 'ref' in message ? message.ref : undefined;
     if (answer.kept) remember(id, answer.kept);
@@ -151,7 +162,6 @@ export function createSession(deps: SessionDeps): Session {
     for await (const frame of socket.frames()) {
       if (signal.aborted) return;
       for (const message of codec.decode(frame)) receive(message, signal);
-      while (working.size >= requestsAtATime && !signal.aborted) await Promise.race(working);
     }
   }
 
@@ -168,6 +178,18 @@ export function createSession(deps: SessionDeps): Session {
     }
   }
 
+  /** A peer that is gone does not answer the closing either. */
+  async function goodbye(ended: Promise<unknown>): Promise<void> {
+    const stillOpen = new AbortController();
+    const patience = clock.sleep('the edge to hang up', hangUpLimit, stillOpen.signal).then(
+      () => socket.terminate(),
+      () => undefined,
+    );
+    await Promise.race([ended, patience]);
+    stillOpen.abort();
+    await ended;
+  }
+
   return {
     node,
     wake: () => lane.wake(),
@@ -182,11 +204,12 @@ export function createSession(deps: SessionDeps): Session {
         log.info('edge disconnected', signal.aborted ? { reason: explain(signal.reason) } : {});
       } catch (error) {
         log.warn('link to edge ended', { err: stop.signal.aborted ? stop.signal.reason : error });
+        if (codeOf(error)?.startsWith('HUB_PEER_')) socket.close(1008, codeOf(error));
       } finally {
         signal.removeEventListener('abort', hangUp);
         stop.abort(new Error('session is over'));
         socket.close(1000, 'session ends');
-        await Promise.allSettled([...parts, ...working]);
+        await goodbye(Promise.allSettled([...parts, ...working]));
       }
     },
   };
