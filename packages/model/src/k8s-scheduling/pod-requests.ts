@@ -37,6 +37,7 @@ export function podRequests(spec: PodSpec | undefined): Amounts {
 }
 
 export const addAmounts = (a: Amounts, b: Amounts): Amounts => combine(a, b, (x, y) => x + y);
+export const subtractAmounts = (a: Amounts, b: Amounts): Amounts => combine(a, b, (x, y) => x - y);
 export const maxAmounts = (a: Amounts, b: Amounts): Amounts => combine(a, b, Math.max);
 
 function combine(a: Amounts, b: Amounts, how: (x: number, y: number) => number): Amounts {

@@ -58,7 +58,7 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
       now: clock.now(),
     };
     const waiting = await act(key, facts, signal);
-    const present = groupByNode(ofSet(own.view(key, cluster.podsByNamespace.get(set.metadata.namespace ?? '')), set));
+    const present = groupByNode(ofSet(own.view(key, candidates(set)), set));
     const status = daemonSetStatus({ ...facts, podsByNode: present });
     await writeStatus(api, collections.daemonSets, set, status, { keepZeros: alwaysCounted, signal });
     await cleanUp(set, claimed, hash, signal);
@@ -88,9 +88,14 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     return undefined;
   }
 
+  const candidates = ({ metadata }: DaemonSet): Pod[] => [
+    ...cluster.podsByController.get(metadata.uid ?? ''),
+    ...cluster.orphansByNamespace.get(metadata.namespace ?? ''),
+  ];
+
   async function ownPods(key: string, set: DaemonSet, signal: AbortSignal): Promise<Pod[]> {
     const { namespace = '', name = '', uid } = set.metadata;
-    const seen = own.view(key, cluster.podsByNamespace.get(namespace));
+    const seen = own.view(key, candidates(set));
     const isOwnerAlive = async () => {
       const { metadata } = await api.get(collections.daemonSets, { namespace, name }, { signal });
       return metadata.uid === uid && metadata.deletionTimestamp === undefined;

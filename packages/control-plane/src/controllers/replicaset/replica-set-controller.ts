@@ -36,8 +36,14 @@ export function createReplicaSetController(deps: ControllerDeps): Module {
     return candidates.filter((set) => matchesLabels(selectorOf(set), pod.metadata.labels)).map(objectKey);
   }
 
+  /** Its pods and those it might adopt; everything else in the namespace is somebody else's. */
+  const candidates = ({ metadata }: ReplicaSet): Pod[] => [
+    ...cluster.podsByController.get(metadata.uid ?? ''),
+    ...cluster.orphansByNamespace.get(metadata.namespace ?? ''),
+  ];
+
   async function ownPods(key: string, set: ReplicaSet, signal: AbortSignal): Promise<Pod[]> {
-    const seen = own.view(key, cluster.podsByNamespace.get(set.metadata.namespace ?? ''));
+    const seen = own.view(key, candidates(set));
     const plan = planClaims(set, selectorOf(set), seen.filter(isActive));
     const isOwnerAlive = async () => {
       const { namespace, name = '' } = set.metadata;
@@ -125,7 +131,7 @@ export function createReplicaSetController(deps: ControllerDeps): Module {
   /** The pods after our own writes, without another round of claims. */
   function currentPods(key: string, set: ReplicaSet, claimed: readonly Pod[]): Pod[] {
     const adopted = new Set(claimed.map(({ metadata }) => metadata.uid));
-    const seen = own.view(key, cluster.podsByNamespace.get(set.metadata.namespace ?? ''));
+    const seen = own.view(key, candidates(set));
     return seen.filter(
       (pod) => isActive(pod) && (adopted.has(pod.metadata.uid) || controllerOf(pod)?.uid === set.metadata.uid),
     );

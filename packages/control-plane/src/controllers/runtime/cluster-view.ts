@@ -11,6 +11,8 @@ export interface ClusterView {
   /** By the uid of the controlling owner. */
   readonly podsByController: Index<Pod>;
   readonly podsByNode: Index<Pod>;
+  /** Pods without a controlling owner, by namespace: whoever matches them may adopt them. */
+  readonly orphansByNamespace: Index<Pod>;
   /** The copy of any other collection, or of a part of it. */
   readonly of: SharedInformers['of'];
   /** That copy by namespace; one index however often it is asked for. */
@@ -36,6 +38,7 @@ export function createClusterView(informers: SharedInformers): ClusterView {
     podsByNamespace: byNamespace(collections.pods),
     podsByController: indexBy(pods, objectKey, (pod) => present(controllerOf(pod)?.uid)),
     podsByNode: indexBy(pods, objectKey, (pod) => present(pod.spec?.nodeName)),
+    orphansByNamespace: indexBy(pods, objectKey, (pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? ''])),
     of: informers.of,
     byNamespace,
     known: informers.known,

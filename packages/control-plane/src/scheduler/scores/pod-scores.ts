@@ -15,8 +15,11 @@ export const preferredPods: Score = {
   weight: 2,
   rate(pod, nodes, cluster) {
     const worth = new Map<string, number>();
+    const hasWishes = pod.preferredAffinity.length > 0 || pod.preferredAntiAffinity.length > 0;
     for (const node of cluster.nodes) {
-      for (const other of node.pods.values()) addWorth(worth, pod, other, node, cluster);
+      for (const other of node.pods.values()) {
+        if (hasWishes || other.attracts) addWorth(worth, pod, other, node, cluster);
+      }
     }
     if (worth.size === 0) return undefined;
     const raw = nodes.map(({ labels }) =>
@@ -76,13 +79,8 @@ export const softSpread: Score = {
 };
 
 /** Without constraints of its own, a pod keeps away from others of its owner. */
-function spreadOfOwner({ pod, namespace }: PodFacts, nodes: readonly NodeFacts[]): number[] | undefined {
-  const owner = ownerUid(pod);
+function spreadOfOwner({ owner }: PodFacts, nodes: readonly NodeFacts[]): number[] | undefined {
   if (owner === undefined) return undefined;
-  const isSibling = (other: PodFacts) => other.namespace === namespace && ownerUid(other.pod) === owner;
-  const siblings = nodes.map((node) => countMatching(node, isSibling));
+  const siblings = nodes.map((node) => countMatching(node, (other) => other.owner === owner));
   return siblings.some((number) => number > 0) ? normalizeReversed(siblings) : undefined;
 }
-
-const ownerUid = ({ metadata }: PodFacts['pod']): string | undefined =>
-  metadata.ownerReferences?.find(({ controller }) => controller)?.uid;

@@ -1,12 +1,16 @@
 // The scheduler's picture of the cluster: nodes, the pods on them, and the pods it has just placed itself.
+import { addAmounts, type Amounts, amountsOf, subtractAmounts } from '@kedge/model/k8s-scheduling';
 import type { Node, Pod } from '@kedge/model/k8s-types';
-import { nodeFacts, type NodeFacts } from './node-facts.ts';
+import type { NodeFacts } from './node-facts.ts';
 import { type PodFacts, podFacts } from './pod-facts.ts';
 
 interface Slot {
   node: Node | undefined;
+  allocatable: Amounts;
   readonly pods: Map<string, PodFacts>;
-  /** Computed when asked for, dropped when anything changes. */
+  requested: Amounts;
+  scoredRequested: Amounts;
+  /** Made when asked for, dropped when anything changes. */
   facts: NodeFacts | undefined;
 }
 
@@ -18,6 +22,7 @@ export class ClusterTable {
   putNode(node: Node): void {
     const slot = this.#slot(node.metadata.name ?? '');
     slot.node = node;
+    slot.allocatable = amountsOf(node.status?.allocatable ?? node.status?.capacity);
     slot.facts = undefined;
   }
 
@@ -33,6 +38,8 @@ export class ClusterTable {
     this.dropPod(facts.key);
     const slot = this.#slot(nodeName);
     slot.pods.set(facts.key, facts);
+    slot.requested = addAmounts(slot.requested, facts.requests);
+    slot.scoredRequested = addAmounts(slot.scoredRequested, facts.scoredRequests);
     slot.facts = undefined;
     this.#placeOf.set(facts.key, nodeName);
     if (facts.antiAffinity.length > 0) this.#repelling.add(facts);
@@ -44,7 +51,11 @@ export class ClusterTable {
     this.#placeOf.delete(key);
     const slot = this.#slot(nodeName);
     const facts = slot.pods.get(key);
-    if (facts) this.#repelling.delete(facts);
+    if (facts) {
+      this.#repelling.delete(facts);
+      slot.requested = subtractAmounts(slot.requested, facts.requests);
+      slot.scoredRequested = subtractAmounts(slot.scoredRequested, facts.scoredRequests);
+    }
     slot.pods.delete(key);
     slot.facts = undefined;
     this.#tidy(nodeName, slot);
@@ -54,7 +65,7 @@ export class ClusterTable {
   nodes(): NodeFacts[] {
     const all: NodeFacts[] = [];
     for (const slot of this.#slots.values()) {
-      if (slot.node) all.push((slot.facts ??= nodeFacts(slot.node, new Map(slot.pods))));
+      if (slot.node) all.push((slot.facts ??= factsOf(slot.node, slot)));
     }
     return all;
   }
@@ -70,7 +81,7 @@ export class ClusterTable {
 
   #slot(name: string): Slot {
     let slot = this.#slots.get(name);
-    if (!slot) this.#slots.set(name, (slot = { node: undefined, pods: new Map(), facts: undefined }));
+    if (!slot) this.#slots.set(name, (slot = emptySlot()));
     return slot;
   }
 
@@ -80,3 +91,24 @@ export class ClusterTable {
     if (!slot.node && slot.pods.size === 0) this.#slots.delete(name);
   }
 }
+
+const none: Amounts = new Map();
+
+const emptySlot = (): Slot => ({
+  node: undefined,
+  allocatable: none,
+  pods: new Map(),
+  requested: none,
+  scoredRequested: none,
+  facts: undefined,
+});
+
+const factsOf = (node: Node, { allocatable, pods, requested, scoredRequested }: Slot): NodeFacts => ({
+  name: node.metadata.name ?? '',
+  node,
+  labels: node.metadata.labels ?? {},
+  allocatable,
+  pods,
+  requested,
+  scoredRequested,
+});

@@ -1,8 +1,9 @@
 // A node and what is already placed on it.
-import { type Amounts, amountsOf } from '@kedge/model/k8s-scheduling';
+import type { Amounts } from '@kedge/model/k8s-scheduling';
 import type { Node } from '@kedge/model/k8s-types';
-import { type PodFacts, sumAmounts } from './pod-facts.ts';
+import type { PodFacts } from './pod-facts.ts';
 
+/** One moment of a node: the sums are replaced with every change; `pods` is live, so use it before the next await. */
 export interface NodeFacts {
   readonly name: string;
   readonly node: Node;
@@ -11,17 +12,4 @@ export interface NodeFacts {
   readonly pods: ReadonlyMap<string, PodFacts>;
   readonly requested: Amounts;
   readonly scoredRequested: Amounts;
-}
-
-/** Facts are replaced, never changed: a decision that holds some sees one moment. */
-export function nodeFacts(node: Node, pods: ReadonlyMap<string, PodFacts>): NodeFacts {
-  return {
-    name: node.metadata.name ?? '',
-    node,
-    labels: node.metadata.labels ?? {},
-    allocatable: amountsOf(node.status?.allocatable ?? node.status?.capacity),
-    pods,
-    requested: sumAmounts(pods.values(), ({ requests }) => requests),
-    scoredRequested: sumAmounts(pods.values(), ({ scoredRequests }) => scoredRequests),
-  };
 }

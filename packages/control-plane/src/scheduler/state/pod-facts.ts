@@ -1,7 +1,6 @@
 // What the scheduler reads of a pod again and again, computed once per version of the pod.
-import { type Instant, parseTime } from '@kedge/core/time';
 import { objectKey } from '@kedge/model/k8s';
-import { addAmounts, type Amounts, podRequests } from '@kedge/model/k8s-scheduling';
+import { type Amounts, podRequests } from '@kedge/model/k8s-scheduling';
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '@kedge/model/k8s-types';
 
 export interface HostPort {
@@ -15,7 +14,8 @@ export interface PodFacts {
   readonly pod: Pod;
   readonly namespace: string;
   readonly priority: number;
-  readonly createdAt: Instant | undefined;
+  /** The uid of the controlling owner. */
+  readonly owner: string | undefined;
   readonly requests: Amounts;
   /** Requests with a floor, so that pods that ask for nothing still spread. */
   readonly scoredRequests: Amounts;
@@ -24,6 +24,8 @@ export interface PodFacts {
   readonly antiAffinity: readonly PodAffinityTerm[];
   readonly preferredAffinity: readonly WeightedPodAffinityTerm[];
   readonly preferredAntiAffinity: readonly WeightedPodAffinityTerm[];
+  /** Has wishes of its own about who comes near, so that it counts when others are rated. */
+  readonly attracts: boolean;
 }
 
 const floor: Amounts = new Map([
@@ -44,19 +46,23 @@ export function podFacts(pod: Pod): PodFacts {
 function compute(pod: Pod): PodFacts {
   const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
   const requests = podRequests(pod.spec);
+  const affinity = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  const preferredAffinity = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const preferredAntiAffinity = podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   return {
     key: objectKey(pod),
     pod,
     namespace: pod.metadata.namespace ?? '',
     priority: pod.spec?.priority ?? 0,
-    createdAt: parseTime(pod.metadata.creationTimestamp),
+    owner: pod.metadata.ownerReferences?.find(({ controller }) => controller)?.uid,
     requests,
     scoredRequests: new Map([...floor, ...[...requests].filter(([, amount]) => amount > 0)]),
     hostPorts: hostPortsOf(pod),
-    affinity: podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    affinity,
     antiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
-    preferredAffinity: podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
-    preferredAntiAffinity: podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
+    preferredAffinity,
+    preferredAntiAffinity,
+    attracts: affinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0,
   };
 }
 
@@ -72,10 +78,3 @@ function hostPortsOf({ spec }: Pod): HostPort[] {
       })),
   );
 }
-
-/** The sum of what some pods ask for. */
-export const sumAmounts = (pods: Iterable<PodFacts>, of: (pod: PodFacts) => Amounts): Amounts => {
-  let total: Amounts = new Map();
-  for (const pod of pods) total = addAmounts(total, of(pod));
-  return total;
-};
