@@ -13,22 +13,22 @@ import { createEdgeHub, edgeHubDefaults } from '@kedge/edge/edgehub';
 import { createMetaManager, edgeMigrations } from '@kedge/edge/metamanager';
 import { createLinkStatus } from '@kedge/engine/channel';
 import { createEdgeIdentity } from '@kedge/engine/identity-edge';
+import type { KubeApi } from '@kedge/engine/kube-client';
 import { type KubeObject, nodeName } from '@kedge/model/k8s';
 import {
   createDialer,
   createFiles,
   createHttpClient,
-  createHttpServers,
   createKeys,
   createRandom,
   systemClock,
 } from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
-import { createFakeKubeApi, type FakeKubeApi } from '@kedge/testing/kube';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 import { api, boundPod, edgeNode } from './cloud-rig.ts';
-import { allResources, customResources } from './peers/cloudcore-resources.ts';
+import { installCloudCoreDefinitions } from './peers/cloudcore-definitions.ts';
 import { findPeer, type GoCloudCore, startGoCloudCore } from './peers/go-cloudcore.ts';
-import { serveKubeApi } from './peers/serve-kube-api.ts';
 
 const node = nodeName('our-edge');
 const { signal } = new AbortController();
@@ -52,24 +52,30 @@ async function eventually<T>(
 const whenTrue = (what: string, check: () => boolean, limit?: number) =>
   eventually(what, () => (check() ? true : undefined), limit);
 
-async function startSite(t: TestContext, program: string) {
-  const kube = createFakeKubeApi({ clock: systemClock, resources: customResources });
-  await kube.create(api('namespaces'), undefined, { metadata: { name: 'kubeedge' } });
-  const listening = await serveKubeApi(kube, createHttpServers({ log: silentLog }), allResources);
-  const url = `http://127.0.0.1:${listening.port}`;
-  const cloud = await startGoCloudCore(program, url);
+/** The embedded API with what a Go cloudcore and a namespace need. */
+async function startApi(t: TestContext, folder: string): Promise<{ kube: KubeApi; kubeconfig: string }> {
+  const server = await startTestServer({ directory: join(folder, 'api') });
+  const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
   t.after(async () => {
-    await cloud.stop();
-    await listening.close();
+    await access.close();
+    await server.stop();
   });
-  const token = await eventually('join token', async () => {
+  const kube = access.api;
+  await installCloudCoreDefinitions(kube);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubeedge' } };
+  await kube.create(api('namespaces'), undefined, namespace);
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+  await kube.create(api('serviceaccounts'), 'default', account);
+  return { kube, kubeconfig: server.kubeconfigPath };
+}
+
+const readToken = (kube: KubeApi): Promise<string> =>
+  eventually('join token', async () => {
     const stored = await kube
       .get(api('secrets'), { namespace: 'kubeedge', name: 'tokensecret' })
       .catch(() => undefined);
     return stored && Buffer.from((stored['data'] as { tokendata: string }).tokendata, 'base64').toString('utf8');
   });
-  return { kube, cloud, token, url };
-}
 
 async function startEdge(t: TestContext, cloud: GoCloudCore, token: string, folder: string) {
   const random = createRandom();
@@ -113,7 +119,7 @@ async function startEdge(t: TestContext, cloud: GoCloudCore, token: string, fold
   return { meta, link, identity, hub, scope, makeIdentity };
 }
 
-const get = (kube: FakeKubeApi, resource: string, name: string): Promise<KubeObject | undefined> =>
+const get = (kube: KubeApi, resource: string, name: string): Promise<KubeObject | undefined> =>
   kube.get(api(resource), { namespace: 'default', name }).catch(() => undefined);
 
 async function putNode({ meta }: Awaited<ReturnType<typeof startEdge>>): Promise<void> {
@@ -130,8 +136,10 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
     assert.ok('path' in peer);
     const folder = mkdtempSync(join(tmpdir(), 'kedge-edge-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const { kube, cloud, token, url } = await startSite(t, peer.path);
-    const edge = await startEdge(t, cloud, token, folder);
+    const { kube, kubeconfig } = await startApi(t, folder);
+    const cloud = await startGoCloudCore(peer.path, kubeconfig);
+    t.after(() => cloud.stop());
+    const edge = await startEdge(t, cloud, await readToken(kube), folder);
     const { meta, link } = edge;
 
     await t.test('joins by token and connects', async () => {
@@ -189,9 +197,18 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
         meta.inventory().some(({ ref }) => ref.type === 'configmap'),
         false,
       );
-      await kube.create(api('configmaps'), 'default', { metadata: { name: 'settings' }, data: { a: '1' } });
-      await kube.create(api('serviceaccounts'), 'default', { metadata: { name: 'default' } });
-      await kube.create(api('secrets'), 'default', { metadata: { name: 'password' }, data: { b: 'Mg==' } });
+      await kube.create(api('configmaps'), 'default', {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'settings' },
+        data: { a: '1' },
+      });
+      await kube.create(api('secrets'), 'default', {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'password' },
+        data: { b: 'Mg==' },
+      });
       // The cloud answers from its own copy, which is a moment late.
       const found = (type: 'configmap' | 'secret', name: string) =>
         eventually(name, async () => {
@@ -214,7 +231,7 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
         },
         signal,
       );
-      assert.equal(issued.ok && issued.value.token, 'token-of-default');
+      assert.equal(issued.ok && issued.value.token.split('.').length, 3, 'a JWT');
       assert.ok(performance.now() - began < 4_000, 'the acknowledged answers held nothing up');
     });
 
@@ -250,7 +267,7 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
       await cloud.stop();
       await whenTrue('link to break', () => !link.isOnline);
       await kube.create(api('pods'), 'default', boundPod('later', node));
-      const again = await startGoCloudCore(peer.path, url, cloud);
+      const again = await startGoCloudCore(peer.path, kubeconfig, cloud);
       t.after(() => again.stop());
       await whenTrue('link', () => link.isOnline, 60_000);
       const pod = await eventually('pod', () => meta.pods.list()[0], 30_000);

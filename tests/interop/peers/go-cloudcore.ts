@@ -1,5 +1,6 @@
-// Starts a Go cloudcore from the folder that $PEERS names, on ports of its own, against an API that the test serves.
+// Starts a Go cloudcore from the folder that $PEERS names, on ports of its own, against the API of a kubeconfig.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,18 +22,25 @@ export function findPeer(name: string): { path: string } | { missing: string } {
   return existsSync(path) ? { path } : { missing: `${path} does not exist` };
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** Below the range that the system hands out by itself, or somebody else might be given it before the program listens. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** `instead`: listens where another one did. */
 export async function startGoCloudCore(
   program: string,
-  kubeUrl: string,
+  kubeconfig: string,
   instead?: Pick<GoCloudCore, 'httpsPort' | 'hubPort'>,
 ): Promise<GoCloudCore> {
   const folder = mkdtempSync(join(tmpdir(), 'go-cloudcore-'));
@@ -40,7 +48,7 @@ export async function startGoCloudCore(
   const { httpsPort, hubPort } = instead ?? { httpsPort: await freePort(), hubPort: await freePort() };
   writeFileSync(
     join(folder, 'cloudcore.yaml'),
-    stringify(configOf(folder, kubeUrl, { httpsPort, hubPort, metricsPort })),
+    stringify(configOf(folder, kubeconfig, { httpsPort, hubPort, metricsPort })),
   );
   const child = spawn(program, [`--config=${join(folder, 'cloudcore.yaml')}`, '--v=4'], {
     cwd: folder,
@@ -72,14 +80,14 @@ async function end(child: ChildProcess): Promise<void> {
 
 function configOf(
   folder: string,
-  kubeUrl: string,
+  kubeconfig: string,
   ports: { httpsPort: number; hubPort: number; metricsPort: number },
 ): unknown {
   const off = { enable: false };
   return {
     apiVersion: 'cloudcore.config.kubeedge.io/v1alpha2',
     kind: 'CloudCore',
-    kubeAPIConfig: { master: kubeUrl, contentType: 'application/json', kubeConfig: '', qps: 100, burst: 200 },
+    kubeAPIConfig: { kubeConfig: kubeconfig, qps: 100, burst: 200 },
     commonConfig: { monitorServer: { bindAddress: `127.0.0.1:${ports.metricsPort}` } },
     modules: {
       cloudHub: {
