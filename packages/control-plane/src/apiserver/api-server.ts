@@ -145,9 +145,10 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     roleBindings: collections.all<RoleBinding>('rolebindings.rbac.authorization.k8s.io'),
     clusterRoleBindings: collections.all<ClusterRoleBinding>('clusterrolebindings.rbac.authorization.k8s.io'),
   }));
-  const nodeAuthorizer = createNodeAuthorizer((node) =>
-    collections.where<Pod>('pods', `"nodeName":${JSON.stringify(node)}`),
-  );
+  const nodeAuthorizer = createNodeAuthorizer({
+    get: (namespace, name) => collections.get('pods', namespace, name) as Pod | undefined,
+    on: (node, namespace) => collections.where<Pod>('pods', namespace, `"nodeName":${JSON.stringify(node)}`),
+  });
   const authorizer = joinAuthorizers([nodeAuthorizer, rbac]);
   const authenticator = createAuthenticator({
     clock,

@@ -47,9 +47,9 @@ test('nothing acknowledged is lost when the server is killed', { timeout: 60_000
   for (let round = 0; round < 4; round++) {
     const child = await start(directory);
     const { client, url } = await connect(directory);
-    let isUp = true;
+    const down = new AbortController();
     const write = async (worker: number): Promise<void> => {
-      for (let i = 0; isUp; i++) {
+      for (let i = 0; !down.signal.aborted; i++) {
         const name = `r${round}-w${worker}-${i}`;
         const body = JSON.stringify({ metadata: { name } });
         const headers = { 'content-type': 'application/json' };
@@ -65,7 +65,7 @@ test('nothing acknowledged is lost when the server is killed', { timeout: 60_000
     while (acknowledged.size < enough) await new Promise((resolve) => setImmediate(resolve));
     child.kill('SIGKILL');
     await once(child, 'close');
-    isUp = false;
+    down.abort();
     await Promise.all(writers);
     await client.close();
   }

@@ -11,26 +11,28 @@ export const nodeOf = (user: ApiUser): string | undefined =>
 
 const reads = new Set(['get', 'list', 'watch']);
 
-export function createNodeAuthorizer(podsOn: (node: string) => Iterable<Pod>): Authorizer {
+export interface NodePods {
+  get(namespace: string, name: string): Pod | undefined;
+  /** The pods of a namespace that are bound to a node. */
+  on(node: string, namespace: string): Iterable<Pod>;
+}
+
+export function createNodeAuthorizer(pods: NodePods): Authorizer {
   const allowed = { allowed: true, reason: 'node authorizer' } as const;
   const refused = { allowed: false, reason: '' } as const;
   return {
     decide(user, attributes) {
       const node = nodeOf(user);
       if (node === undefined || !attributes.isResource) return refused;
-      return mayNode(node, attributes, podsOn) ? allowed : refused;
+      return mayNode(node, attributes, pods) ? allowed : refused;
     },
   };
 }
 
-function mayNode(
-  node: string,
-  asked: Attributes & { isResource: true },
-  podsOn: (node: string) => Iterable<Pod>,
-): boolean {
+function mayNode(node: string, asked: Attributes & { isResource: true }, pods: NodePods): boolean {
   const { verb, group, resource, subresource, namespace, name } = asked;
   const refers = (test: (pod: Pod) => boolean): boolean => {
-    for (const pod of podsOn(node)) if (pod.metadata?.namespace === namespace && test(pod)) return true;
+    for (const pod of pods.on(node, namespace)) if (test(pod)) return true;
     return false;
   };
   switch (group ? `${resource}.${group}` : resource) {
@@ -39,7 +41,7 @@ function mayNode(
       return name === node && ['get', 'update', 'patch'].includes(verb);
     case 'pods':
       if (reads.has(verb) || verb === 'create' || subresource === 'eviction') return true;
-      return refers((pod) => pod.metadata?.name === name) && ['delete', 'update', 'patch'].includes(verb);
+      return ['delete', 'update', 'patch'].includes(verb) && pods.get(namespace, name)?.spec?.nodeName === node;
     case 'services':
     case 'endpoints':
     case 'endpointslices.discovery.k8s.io':

@@ -6,8 +6,8 @@ export interface Collections {
   get(collection: string, namespace: string, name: string): KubeObject | undefined;
   all<T>(collection: string): T[];
   in(collection: string, namespace: string): KubeObject[];
-  /** Those whose text holds `needle`; a quick way past objects that need not be parsed. */
-  where<T>(collection: string, needle: string): Iterable<T>;
+  /** Those of a namespace whose text holds `needle`; a quick way past objects that need not be parsed. */
+  where<T>(collection: string, namespace: string, needle: string): Iterable<T>;
 }
 
 const pageRows = 200;
@@ -31,8 +31,8 @@ export function createCollections(store: ObjectStore): Collections {
     },
     all: <T>(collection: string) => Array.from(rows(collection, undefined), (row) => parse<T>(row)),
     in: (collection, namespace) => Array.from(rows(collection, namespace), (row) => parse<KubeObject>(row)),
-    *where(collection, needle) {
-      for (const row of rows(collection, undefined)) if (row.body.includes(needle)) yield parse(row);
+    *where(collection, namespace, needle) {
+      for (const row of rows(collection, namespace)) if (row.body.includes(needle)) yield parse(row);
     },
   };
 }
