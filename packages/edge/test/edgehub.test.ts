@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '@kedge/core/time';
-import type { KubeObject } from '@kedge/model/k8s';
-import type { RawMessage } from '@kedge/model/messages';
+import { type KubeObject, resourceVersion } from '@kedge/model/k8s';
+import { messageId, type RawMessage } from '@kedge/model/messages';
+import { linkPair } from '@kedge/testing/link';
+import { createDenseCloudCodec, linkHeader } from '@kedge/wire/hub';
 import { settle, startEdge } from './link-fixture.ts';
 
 const node = 'real-edge';
@@ -209,5 +211,64 @@ test('a renewed certificate makes the edge dial again at once', async () => {
   await edge.accept();
   assert.equal(edge.clock.monotonic(), before);
   assert.equal(edge.dialled.length, 2);
+  await edge.stop();
+});
+
+test('on a dense link acknowledgements of one moment leave as one frame, and keepalives are answered', async () => {
+  const pair = linkPair();
+  const edge = await startEdge({ connect: () => ({ pair, headers: { [linkHeader.name]: linkHeader.value } }) });
+  assert.equal(edge.dialled[0]?.headers[linkHeader.name], linkHeader.value);
+  const codec = createDenseCloudCodec(() => 0);
+  const frames: string[] = [];
+  void (async () => {
+    for await (const { data } of pair.cloud.frames()) {
+      frames.push(new TextDecoder().decode(data));
+      if (frames.at(-1) === '[[0]]') await pair.cloud.send(codec.pulse!);
+    }
+  })();
+  for (let i = 1; i <= 3; i++) {
+    const name = `web-${i}`;
+    const { metadata, ...rest } = pod(i);
+    await pair.cloud.send(
+      codec.encode({
+        kind: 'object.put',
+        id: messageId(`push-${i}`),
+        at: 0,
+        ref: { ...podRef, name },
+        version: resourceVersion(String(i)),
+        object: { ...rest, metadata: { ...metadata, name, uid: `uid-${i}` } },
+        owner: 'edgecontroller',
+        change: 'update',
+      }),
+    );
+  }
+  await edge.clock.advance(seconds(1));
+  assert.deepEqual(frames, ['[[0]]', '[[1,1,2,3]]']);
+  await edge.clock.advance(seconds(120));
+  assert.equal(edge.link.isOnline, true);
+  assert.deepEqual(new Set(frames.slice(2)), new Set(['[[0]]']), 'an idle link says nothing else');
+  pair.mute();
+  await edge.clock.advance(seconds(46));
+  assert.equal(edge.dialled.length > 1, true, 'unanswered keepalives end it');
+  await edge.stop();
+});
+
+test('more messages than the burst leave at the agreed pace', async () => {
+  const edge = await startEdge();
+  const cloud = await edge.accept();
+  await edge.clock.advance(seconds(1));
+  for (let i = 0; i < 120; i++) {
+    const name = `e${i}`;
+    const event = { metadata: { name, namespace: 'default' } };
+    edge.meta.outbox.event({ ref: { type: 'event', namespace: 'default', name }, event, change: 'insert' });
+  }
+  await settle();
+  await settle();
+  const arrived = (): number => cloud.received.filter(isOperation('insert')).length;
+  assert.equal(arrived(), 60);
+  await edge.clock.advance(seconds(1));
+  assert.equal(arrived(), 90);
+  await edge.clock.advance(seconds(1));
+  assert.equal(arrived(), 120);
   await edge.stop();
 });

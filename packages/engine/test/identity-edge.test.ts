@@ -19,10 +19,6 @@ const paths = {
   certificate: '/etc/kubeedge/certs/server.crt',
   key: '/etc/kubeedge/certs/server.key',
 };
-const settle = async (): Promise<void> => {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-};
-
 interface Site {
   readonly clock: FakeClock;
   readonly disk: Map<string, string>;
@@ -45,7 +41,14 @@ interface Site {
 }
 
 async function createSite(): Promise<Site> {
-  const clock = new FakeClock({ settle });
+  /** Certificates in the making: other threads sign them, and time must not run on meanwhile. */
+  const answering = new Set<Promise<unknown>>();
+  const clock = new FakeClock({
+    async settle() {
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+      await Promise.allSettled(answering);
+    },
+  });
   const disk = new Map<string, string>();
   const authority = await createCertificateAuthorities().createAuthority({
     subject: { commonName: 'KubeEdge', organizations: [] },
@@ -64,6 +67,11 @@ async function createSite(): Promise<Site> {
   const random: Random = { next: () => 0.5, uuid: () => 'x' };
   const asked: Site['asked'] = [];
 
+  const tracked = <T>(work: Promise<T>): Promise<T> => {
+    answering.add(work);
+    return work.finally(() => answering.delete(work));
+  };
+
   async function answer(request: HttpRequest): Promise<HttpResponse> {
     const body = async (): Promise<Uint8Array> => {
       if (request.url.endsWith('/ca.crt')) return authority.certificate;
@@ -80,7 +88,7 @@ async function createSite(): Promise<Site> {
       status,
       headers: {},
       text: async () => 'the token expired',
-      bytes: body,
+      bytes: () => tracked(body()),
       chunks: () => {
         throw new Error('not used');
       },

@@ -5,7 +5,7 @@ import { backoffDelay } from '@kedge/core/flow';
 import type { Log, Secret } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Files, Random } from '@kedge/core/ports';
-import { type Clock, hours, type Instant, instant, milliseconds, seconds } from '@kedge/core/time';
+import { type Clock, hours, type Instant, instant, milliseconds, minutes, seconds } from '@kedge/core/time';
 import { askCertificate, type BootstrapDeps, fetchCa } from './ask-certificate.ts';
 import { edgeIdentityErrors } from './edge-identity-errors.ts';
 import { createIdentityFiles, type IdentityPaths, type StoredIdentity } from './identity-files.ts';
@@ -39,6 +39,8 @@ export interface EdgeIdentity extends Module {
 
 /** Upstream's pace: 2 s, doubling, at most 32 s. */
 const retryPace = { first: seconds(2), max: seconds(32) } as const;
+/** What only an operator can mend need not be said twice a minute. */
+const needsPeople = minutes(10);
 /** A node may sleep or have its clock set: the end of the certificate is compared with the clock at least so often. */
 const lookAgain = hours(1);
 
@@ -87,7 +89,7 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
         return await work();
       } catch (error) {
         if (signal.aborted || (!forever && retryOf(error) === 'never')) throw error;
-        const wait = backoffDelay(attempt, retryPace);
+        const wait = retryOf(error) === 'never' ? needsPeople : backoffDelay(attempt, retryPace);
         log.warn('no certificate yet, trying again', {
           task: what,
           attempt: attempt + 1,
