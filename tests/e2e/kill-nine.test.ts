@@ -133,7 +133,9 @@ describe('kill -9 at random points', () => {
         );
       },
       90_000,
-    );
+    ).catch(async (error: unknown) => {
+      throw new Error(`${await parts.kubectl('get', 'pods', '-o', 'yaml')}${parts.logs()}`, { cause: error });
+    });
     assert.equal((await runningTasks(parts.runtimeSocket)).size, podCount * 2, 'one pause and one container per pod');
   });
 

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  containerdPid,
   containerdSite,
   importBaseImages,
   pauseImage,
@@ -13,11 +14,11 @@ import {
   writeContainerdConfig,
 } from '@kedge/platform/containerd';
 import { cloudcoreConfig, edgecoreConfig } from '../../../apps/kedge/src/site/config-files.ts';
-import { siteLayout, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
+import { type SiteLayout, siteLayout, type SitePorts, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
 import { sampleImageSpec } from '../../../apps/kedge/src/site/workload.ts';
 import { type Kubectl, kubectlFor } from './kubectl.ts';
 import { freePortBase } from './ports.ts';
-import { eventually, kedgeProgram } from './run.ts';
+import { eventually, kedgeProgram, must } from './run.ts';
 
 export type Part = 'apiserver' | 'cloudcore' | 'edgecore';
 
@@ -28,6 +29,8 @@ export interface Parts {
   readonly marks: readonly string[];
   readonly hubPort: number;
   readonly runtimeSocket: string;
+  readonly layout: SiteLayout;
+  readonly ports: SitePorts;
   /** The edge dials this port of the machine instead of the hub's. Before edgecore's first start. */
   routeEdgeThrough(port: number): void;
   start(part: Part): Promise<void>;
@@ -36,6 +39,13 @@ export interface Parts {
   /** Sends the signal and waits for the end. */
   end(part: Part, signal: NodeJS.Signals): Promise<void>;
   pid(part: Part): number;
+  /** How a daemon ended that was not asked to; undefined while it runs. */
+  ended(part: Part): string | undefined;
+  /** What a daemon has logged. */
+  logOf(part: Part): string;
+  startRuntime(): Promise<void>;
+  /** Ends containerd alone; containers go on. */
+  endRuntime(signal: NodeJS.Signals): Promise<void>;
   /** As a reboot does: edgecore, containerd and every container gone, disks kept; then the runtime started again. */
   reboot(): Promise<void>;
   /** Removes the edge's database, as a replaced disk would; certificates stay. Only while edgecore is stopped. */
@@ -45,7 +55,12 @@ export interface Parts {
   remove(): Promise<void>;
 }
 
-export async function createParts(name: string): Promise<Parts> {
+export interface PartsOptions {
+  /** The API's and edgecore's directories are file systems of this many bytes each, so that a test can fill them. */
+  readonly diskBytes?: number;
+}
+
+export async function createParts(name: string, { diskBytes }: PartsOptions = {}): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
   const ports = sitePorts(await freePortBase());
@@ -59,6 +74,8 @@ export async function createParts(name: string): Promise<Parts> {
   for (const directory of [layout.logs, layout.run, layout.api.directory, layout.edge.directory]) {
     await mkdir(directory, { recursive: true });
   }
+  const disks = diskBytes === undefined ? [] : [layout.api.directory, layout.edge.directory];
+  for (const disk of disks) await must('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', disk]);
   const apiConfig = {
     directory: layout.api.directory,
     address: '127.0.0.1',
@@ -84,10 +101,7 @@ export async function createParts(name: string): Promise<Parts> {
 
   async function start(part: Part): Promise<void> {
     if (part === 'edgecore' && !haveToken) await writeEdgeConfig();
-    const log = openSync(logOf(part), 'a');
-    const child = spawn(kedgeProgram, [part, '--config', configOf[part]], { stdio: ['ignore', log, log] });
-    closeSync(log);
-    children.set(part, child);
+    launch(part);
     if (part === 'apiserver') {
       await eventually(
         'the API to be ready',
@@ -95,6 +109,17 @@ export async function createParts(name: string): Promise<Parts> {
         20_000,
       );
     }
+  }
+
+  /** Runs a part and, as the supervisor does, starts it again when it ends by itself. */
+  function launch(part: Part): void {
+    const log = openSync(logOf(part), 'a');
+    const child = spawn(kedgeProgram, [part, '--config', configOf[part]], { stdio: ['ignore', log, log] });
+    closeSync(log);
+    children.set(part, child);
+    child.once('exit', () => {
+      if (children.get(part) === child) setTimeout(() => children.get(part) === child && launch(part), 300);
+    });
   }
 
   async function writeEdgeConfig(): Promise<void> {
@@ -150,6 +175,8 @@ export async function createParts(name: string): Promise<Parts> {
       edgePorts = { ...ports, hub: port };
     },
     runtimeSocket: runtime.socket,
+    layout,
+    ports,
     start,
     async startAll() {
       await start('apiserver');
@@ -159,6 +186,20 @@ export async function createParts(name: string): Promise<Parts> {
     },
     end,
     pid: (part) => children.get(part)?.pid ?? 0,
+    ended(part) {
+      const child = children.get(part);
+      if (!child) return 'not started';
+      if (child.signalCode !== null) return child.signalCode;
+      return child.exitCode === null ? undefined : `exit code ${child.exitCode}`;
+    },
+    logOf: (part) => readLog(logOf(part)),
+    startRuntime,
+    async endRuntime(signal) {
+      const pid = await containerdPid(runtime);
+      if (pid === undefined) return;
+      process.kill(pid, signal);
+      await eventually('containerd to end', async () => (await containerdPid(runtime)) === undefined);
+    },
     async reboot() {
       await end('edgecore', 'SIGKILL');
       await stopContainerd(runtime);
@@ -171,21 +212,23 @@ export async function createParts(name: string): Promise<Parts> {
     waitReady,
     logs() {
       return (['apiserver', 'cloudcore', 'edgecore'] as const)
-        .map((part) => {
-          let text = '';
-          try {
-            text = readFileSync(logOf(part), 'utf8');
-          } catch {
-            // It was never started.
-          }
-          return `--- ${part}\n${text.split('\n').slice(-60).join('\n')}`;
-        })
+        .map((part) => `--- ${part}\n${readLog(logOf(part)).split('\n').slice(-60).join('\n')}`)
         .join('\n');
     },
     async remove() {
       for (const part of ['edgecore', 'cloudcore', 'apiserver'] as const) await end(part, 'SIGTERM');
       await stopContainerd(runtime);
+      for (const disk of disks) await must('umount', [disk]);
       await rm(parent, { recursive: true, force: true });
     },
   };
+}
+
+/** Empty when it was never started. */
+function readLog(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
