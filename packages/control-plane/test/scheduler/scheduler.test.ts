@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { silentLog } from '@kedge/core/log';
-import { minutes, seconds } from '@kedge/core/time';
+import { seconds } from '@kedge/core/time';
 import { createScheduler } from '@kedge/control-plane/scheduler';
 import { collections } from '@kedge/engine/kube-client';
 import { fail } from '@kedge/model/k8s';
@@ -97,7 +97,7 @@ test('a pod of another scheduler and a gated pod are left alone', async () => {
   await cluster.apply(nodes, node('edge-1'), '');
   await cluster.apply(pods, pod('theirs', { schedulerName: 'volcano' }));
   await cluster.apply(pods, pod('gated', { schedulingGates: [{ name: 'wait' }] }));
-  await cluster.clock.advance(minutes(6));
+  await cluster.clock.advance(seconds(30));
   assert.deepEqual([await nodeOf('theirs'), await nodeOf('gated')], [undefined, undefined]);
   await cluster.patch(pods, 'gated', { spec: { schedulingGates: null } });
   await cluster.settle();
