@@ -5,7 +5,7 @@ import { containerdPid, containerdSite } from '@kedge/platform/containerd';
 import { openKubeApi } from '../kube-access.ts';
 import { type SiteLayout, siteLayout, sitePorts } from '../site/layout.ts';
 import { liveProcesses } from '../site/pid-files.ts';
-import { conditionOf } from '../site/run-site.ts';
+import { conditionOf } from '../site/readiness.ts';
 import { readSiteState } from '../site/site-state.ts';
 import { CommandLineError } from './command-line-error.ts';
 

@@ -21,8 +21,8 @@ export interface Child {
   /** How often it has ended by itself. */
   readonly restarts: number;
   readonly running: boolean;
-  /** The end of its log, for error messages. */
-  lastLines(count: number): string;
+  /** What it said at its end: the last line of its log that is for people, or else the last line. */
+  lastWords(): string;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -74,9 +74,10 @@ export function startChild(options: ChildOptions): Child {
     get running() {
       return process_ !== undefined;
     },
-    lastLines(count) {
+    lastWords() {
       try {
-        return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+        const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n');
+        return lines.findLast((line) => !line.startsWith('{')) ?? lines.at(-1) ?? '';
       } catch {
         return '';
       }

@@ -3,7 +3,6 @@
 import { hostname } from 'node:os';
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import type { KubeObject } from '@kedge/model/k8s';
 import {
   containerdPid,
   containerdSite,
@@ -16,10 +15,12 @@ import {
 import { openKubeApi, type KubeAccess } from '../kube-access.ts';
 import { type Child, startChild } from './child.ts';
 import { cloudcoreConfig, edgecoreConfig } from './config-files.ts';
+import { requireFreePorts } from './free-ports.ts';
 import type { SiteLayout, SitePorts } from './layout.ts';
 import { liveProcesses, stopProcess } from './pid-files.ts';
+import { readJoinToken, waitForNode, waitForSample } from './readiness.ts';
 import { waitFor } from './wait-for.ts';
-import { applySampleWorkload, sampleImageSpec, sampleName } from './workload.ts';
+import { applySampleWorkload, sampleImageSpec } from './workload.ts';
 
 export interface SiteOptions {
   readonly layout: SiteLayout;
@@ -37,9 +38,8 @@ export interface RunningSite {
   stop(): Promise<readonly string[]>;
 }
 
+const listenAddress = '127.0.0.1';
 const apiLimitMs = 30_000;
-const nodeLimitMs = 90_000;
-const podLimitMs = 120_000;
 const stopGraceMs = 15_000;
 
 export const defaultNodeName = (): string =>
@@ -83,6 +83,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
   try {
     await prepareDirectories(layout);
     await stopLeftovers(layout, report);
+    await requireFreePorts(options.ports, listenAddress);
     report('starting containerd');
     await startRuntime(options, runtime);
     closers.push(keepRuntimeUp(runtime, report));
@@ -113,13 +114,13 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
     };
     await writeFile(layout.edge.config, edgecoreConfig(layout, options.ports, facts), { mode: 0o600 });
     const edgecore = child('edgecore', ['edgecore', '--config', layout.edge.config]);
-    await waitForNode(access.api, options.node, edgecore, signal);
+    await waitForNode(access.api, options.node, () => givenUp(edgecore), signal);
 
     if (options.applySample) {
       report('starting the sample workload');
       await applySampleWorkload(access.api, signal);
-      await waitForSample(access.api, signal);
     }
+    await waitForSample(access.api, runtime.socket, signal);
     return { api: access.api, server: access.server, stop };
   } catch (error) {
     await stop();
@@ -175,14 +176,14 @@ function keepRuntimeUp(runtime: Runtime, report: (say: string) => void): () => P
 
 const apiServerConfig = ({ layout, ports }: SiteOptions): Record<string, unknown> => ({
   directory: layout.api.directory,
-  address: '127.0.0.1',
+  address: listenAddress,
   port: ports.api,
   kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
 });
 
 /** A daemon that fails three times while a site starts will not come up by itself. */
 const givenUp = (child: Child): string | undefined =>
-  child.restarts >= 3 ? `${child.name} keeps ending; its last words were:\n${child.lastLines(5)}` : undefined;
+  child.restarts >= 3 ? `${child.name} keeps ending; its last words were:\n${child.lastWords()}` : undefined;
 
 function waitForApi(layout: SiteLayout, child: Child, signal: AbortSignal): Promise<KubeAccess> {
   const look = async (): Promise<KubeAccess | undefined> => {
@@ -194,48 +195,4 @@ function waitForApi(layout: SiteLayout, child: Child, signal: AbortSignal): Prom
   };
   const what = 'the Kubernetes API becoming ready';
   return waitFor(look, { what, limitMs: apiLimitMs, everyMs: 50, signal, hopeless: () => givenUp(child) });
-}
-
-async function readJoinToken(api: KubeApi): Promise<string | undefined> {
-  const secret = await api.get(
-    { group: '', version: 'v1', resource: 'secrets' },
-    { namespace: 'kubeedge', name: 'tokensecret' },
-  );
-  const data = (secret['data'] as Record<string, string> | undefined)?.['tokendata'];
-  return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
-}
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string;
-  readonly message?: string;
-}
-
-export const conditionOf = (object: KubeObject, type: string): Condition | undefined =>
-  (object['status'] as { conditions?: Condition[] } | undefined)?.conditions?.find((one) => one.type === type);
-
-async function waitForNode(api: KubeApi, node: string, edgecore: Child, signal: AbortSignal): Promise<void> {
-  let say = 'it has not registered yet';
-  const look = async (): Promise<true | undefined> => {
-    const object = await api.get({ group: '', version: 'v1', resource: 'nodes' }, { name: node });
-    const ready = conditionOf(object, 'Ready');
-    say = ready ? `${ready.reason ?? ''}: ${ready.message ?? ''}` : 'it reports no status yet';
-    return ready?.status === 'True' ? true : undefined;
-  };
-  const what = `node ${node} becoming Ready`;
-  try {
-    await waitFor(look, { what, limitMs: nodeLimitMs, everyMs: 200, signal, hopeless: () => givenUp(edgecore) });
-  } catch (error) {
-    throw new Error(`${what} (${say})`, { cause: error });
-  }
-}
-
-async function waitForSample(api: KubeApi, signal: AbortSignal): Promise<void> {
-  const look = async (): Promise<true | undefined> => {
-    const selection = { namespace: 'default', labelSelector: `app.kubernetes.io/name=${sampleName}` };
-    const { items } = await api.list({ group: '', version: 'v1', resource: 'pods' }, selection);
-    return items.some((pod) => (pod['status'] as { phase?: string }).phase === 'Running') ? true : undefined;
-  };
-  await waitFor(look, { what: `the sample pod "${sampleName}" running`, limitMs: podLimitMs, everyMs: 200, signal });
 }
