@@ -1,9 +1,8 @@
-// Puts the API server together: storage, kinds, admission, authorization, and the HTTP listener in front. Everything else in
-// this folder is handed what it needs here.
+// Puts the API server together: keys, security, the served objects, and the HTTP listener in front of them.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
-import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
+import type { CertificateAuthorities, Files, HttpHandler, HttpServers, Keys, Random } from '@kedge/core/ports';
 import { type Clock, minutes } from '@kedge/core/time';
 import {
   type ApiUser,
@@ -11,53 +10,22 @@ import {
   createOpenApi,
   type Gatekeeper,
   type Gzip,
-  type ObjectApi,
   plainLayout,
 } from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { fail, type GroupVersionResource, type KubeObject } from '@kedge/model/k8s';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
-import type {
-  ClusterRole,
-  ClusterRoleBinding,
-  CustomResourceDefinition,
-  Pod,
-  PriorityClass,
-  Role,
-  RoleBinding,
-} from '@kedge/model/k8s-types';
-import { joinAdmission } from './admission/admission.ts';
-import { certificateRequestUser } from './admission/certificate-requests.ts';
-import { noEscalation } from './admission/escalation.ts';
-import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
-import { nodeRestriction } from './admission/node-restriction.ts';
-import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
 import { createServiceAddresses } from './admission/service-addresses.ts';
-import { createApiObjects } from './api-objects.ts';
-import { createAuthenticator } from './authn/authenticate.ts';
+import { createSecurity } from './api-security.ts';
 import { openTokenSigner } from './authn/tokens.ts';
-import { createGatekeeper, joinAuthorizers } from './authz/gatekeeper.ts';
-import { createNodeAuthorizer } from './authz/node-authorizer.ts';
-import { createRbac } from './authz/rbac.ts';
+import { createGatekeeper } from './authz/gatekeeper.ts';
+import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
 import { createDefaultObjects } from './bootstrap/default-objects.ts';
-import type { CustomKind } from './crds/custom-kinds.ts';
-import { createDefinitions } from './crds/definitions.ts';
 import { expireEvents } from './event-expiry.ts';
-import { createKindCatalog } from './kinds/kind-catalog.ts';
-import type { Kind } from './kinds/kind.ts';
 import { createLocalKubeApi } from './local-kube-api.ts';
 import { createCollections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
-import { createObjectReader } from './objects/read-objects.ts';
-import { createRemover } from './objects/remove-objects.ts';
-import { createObjectWriter } from './objects/write-objects.ts';
-import { createPublishedDefinitions } from './open-api-definitions.ts';
 import { formatKubeconfig, openPki, type Pki } from './pki.ts';
-import { createBinding, createEphemeralContainers, createEviction, success } from './subresources/pod-subresources.ts';
-import { createReviews } from './subresources/reviews.ts';
-import { createScale } from './subresources/scale.ts';
-import { createApproval, createFinalize } from './subresources/small-subresources.ts';
-import { createTokenRequest } from './subresources/token-request.ts';
+import { createServedObjects } from './served-objects.ts';
 
 export interface ApiServerDeps {
   readonly clock: Clock;
@@ -114,159 +82,49 @@ const versionInfo = {
   platform: 'linux/amd64',
 };
 
-const definitionCollection = 'customresourcedefinitions.apiextensions.k8s.io';
+const ownNames = [
+  'localhost',
+  'kubernetes',
+  'kubernetes.default',
+  'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local',
+];
 const compactEvery = minutes(1);
 
+/** Opens the keys in `config.pkiDirectory`, or makes them; nothing listens before the module starts. */
 export async function createApiServer(deps: ApiServerDeps, config: ApiServerConfig): Promise<ApiServer> {
   const { clock, random, store } = deps;
   const log = deps.log.child({ module: 'apiserver' });
-  const schemas = await loadBuiltinSchemas();
-  const kinds = createKindCatalog(schemas);
-  const collections = createCollections(store);
-  const published = createPublishedDefinitions(schemas);
   const services = createServiceAddresses({ random, cidr: config.serviceCidr, nodePorts: config.nodePorts });
   const pki = await openPki(deps, {
     directory: config.pkiDirectory,
-    dnsNames: [
-      'localhost',
-      'kubernetes',
-      'kubernetes.default',
-      'kubernetes.default.svc',
-      'kubernetes.default.svc.cluster.local',
-      ...config.names,
-    ],
+    dnsNames: [...ownNames, ...config.names],
     addresses: [...new Set(['127.0.0.1', services.apiAddress, config.advertiseAddress, ...config.addresses])],
   });
   const tokens = await openTokenSigner(pki.tokenKeys, config.issuer);
-
-  const rbac = createRbac(() => ({
-    roles: collections.all<Role>('roles.rbac.authorization.k8s.io'),
-    clusterRoles: collections.all<ClusterRole>('clusterroles.rbac.authorization.k8s.io'),
-    roleBindings: collections.all<RoleBinding>('rolebindings.rbac.authorization.k8s.io'),
-    clusterRoleBindings: collections.all<ClusterRoleBinding>('clusterrolebindings.rbac.authorization.k8s.io'),
-  }));
-  const nodeAuthorizer = createNodeAuthorizer({
-    get: (namespace, name) => collections.get('pods', namespace, name) as Pod | undefined,
-    on: (node, namespace) => collections.where<Pod>('pods', namespace, `"nodeName":${JSON.stringify(node)}`),
-  });
-  const authorizer = joinAuthorizers([nodeAuthorizer, rbac]);
-  const authenticator = createAuthenticator({
-    clock,
-    tokens,
-    audience: config.issuer,
-    read: (resource, namespace, name) => collections.get(resource, namespace, name),
-  });
-  const admission = joinAdmission([
-    namespaceLifecycle((name) => collections.get('namespaces', '', name)),
-    nodeRestriction,
-    noEscalation({ authorizer, rulesOf: rbac.rulesOf }),
-    serviceAccounts({
-      clock,
-      random,
-      readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name),
-    }),
-    podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
-    defaultTolerations,
-    certificateRequestUser,
-    services.step,
-  ]);
-
-  function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
-    if (kind.collection === 'services') services.settle(before, after);
-    else if (kind.collection === definitionCollection) settleDefinition(before, after);
-    else if (kind.served.group === 'rbac.authorization.k8s.io') rbac.forget();
-  }
-  function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
-    definitions.settle(before, after);
-    published.setCustom((after ?? before)?.metadata.name ?? '', after as CustomResourceDefinition | undefined);
-  }
-
-  const reader = createObjectReader(store);
-  const writer = createObjectWriter({
-    store,
-    clock,
-    random,
-    admission,
-    onWritten,
-    checkCreate(kind, namespace) {
-      if (kind.isCustom) demandDefinition(kind, collections.get(definitionCollection, '', kind.collection));
-      if (namespace !== undefined)
-        demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
-    },
-  });
-  const remove = createRemover({ store, clock, admission, onWritten });
-  const kindOf = (of: GroupVersionResource): Kind => {
-    const kind = kinds.of(of);
-    if (!kind) throw new Error(`the built-in kind of ${of.resource} is missing from the resources table`);
-    return kind;
-  };
-  const definitions = createDefinitions({
+  const schemas = await loadBuiltinSchemas();
+  const collections = createCollections(store);
+  const security = createSecurity({ clock, collections, tokens, audience: config.issuer });
+  const served = createServedObjects({
     clock,
     log,
-    kinds,
+    random,
     store,
-    writer,
-    remove,
-    definitionKind: kindOf({ group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' }),
-    objectMeta: schemas.ofKind('v1', 'Pod')!.properties!['metadata']!,
+    collections,
+    schemas,
+    services,
+    security,
     system: systemUser,
   });
-  const budgetKind = kindOf({ group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' });
-  const podDeps = {
-    clock,
-    reader,
-    writer,
-    remove,
-    budgets: (namespace: string) => ({ kind: budgetKind, items: collections.in(budgetKind.collection, namespace) }),
-  };
-  const boundKinds = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' } as const;
-  const binding = createBinding(podDeps);
-
-  const objects: ObjectApi = createApiObjects({
-    clock,
-    kinds,
-    reader,
-    writer,
-    remove,
-    subresources: {
-      '*/scale': createScale(reader, writer, (kind) => (kind as CustomKind).scale),
-      'pods/binding': binding,
-      'pods/eviction': createEviction(podDeps),
-      'pods/ephemeralcontainers': createEphemeralContainers(podDeps),
-      'namespaces/finalize': createFinalize(reader, writer),
-      'certificatesigningrequests.certificates.k8s.io/approval': createApproval(reader, writer),
-      'serviceaccounts/token': createTokenRequest({
-        clock,
-        random,
-        tokens,
-        audience: config.issuer,
-        reader,
-        readBound: (kind, namespace, name) =>
-          reader.get(
-            kindOf({ group: '', version: 'v1', resource: boundKinds[kind as keyof typeof boundKinds] }),
-            namespace || undefined,
-            name,
-          ).object,
-      }),
-    },
-    questions: {
-      ...createReviews({ authenticator, authorizer, audience: config.issuer, rulesFor: rbac.rulesFor }),
-      async bindings(body, namespace, call) {
-        const kind = kindOf({ group: '', version: 'v1', resource: 'pods' });
-        const options = {
-          dryRun: false,
-          fieldManager: 'binding',
-          fieldValidation: 'Ignore',
-          force: false,
-          duplicates: [],
-        } as const;
-        await binding.create!({ kind, namespace, name: body.metadata.name ?? '' }, body, options, call);
-        return success(201);
-      },
-    },
+  const { kinds, objects, published } = served;
+  const openApi = createOpenApi({
+    catalog: kinds,
+    definitions: published,
+    title: 'Kubernetes',
+    version: versionInfo.gitVersion,
   });
 
-  const handlerFor = (gatekeeper: Gatekeeper) =>
+  const handlerFor = (gatekeeper: Gatekeeper): HttpHandler =>
     createKubeApiHandler({
       clock,
       log,
@@ -274,12 +132,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       catalog: kinds,
       objects,
       gatekeeper,
-      openApi: createOpenApi({
-        catalog: kinds,
-        definitions: published,
-        title: 'Kubernetes',
-        version: versionInfo.gitVersion,
-      }),
+      openApi,
       random: () => random.next(),
       version: versionInfo,
       health: [{ name: 'storage', check: () => storageProblem(store) }],
@@ -288,23 +141,22 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
     });
 
-  const localApi = (user: ApiUser): KubeApi =>
-    createLocalKubeApi(
+  const localApi = (user: ApiUser): KubeApi => {
+    const handler = handlerFor({ authenticate: async () => user, admit: async (admitted) => admitted });
+    return createLocalKubeApi(
       {
         objects,
         catalog: kinds,
-        authorizer,
+        authorizer: security.authorizer,
         fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
-        serve: (who, request, response) =>
-          handlerFor({ authenticate: async () => who, admit: async (admitted) => admitted })(request, response),
+        handler,
       },
       user,
     );
+  };
 
   let port = config.port;
-  async function start(scope: Scope): Promise<void> {
-    for (const service of collections.all<KubeObject>('services')) services.settle(undefined, service);
-    for (const definition of collections.all<KubeObject>(definitionCollection)) settleDefinition(undefined, definition);
+  async function listen(scope: Scope): Promise<void> {
     const listening = await deps.servers.listen({
       address: config.address,
       port: config.port,
@@ -314,23 +166,35 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         clientCa: pki.authority.certificatePem,
         clientAuth: 'request',
       },
-      handler: handlerFor(createGatekeeper(authenticator, authorizer)),
+      handler: handlerFor(createGatekeeper(security.authenticator, security.authorizer)),
     });
     scope.defer('the API listener', () => listening.close());
     port = listening.port;
-    await createDefaultObjects(bootstrapApi(localApi(systemUser), collections), {
+  }
+
+  async function keepTidy(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await clock.sleep('history to compact', compactEvery, signal);
+      try {
+        await expireEvents(store, clock);
+        await store.compact();
+      } catch (error) {
+        // A full disk, mostly: writes say so to clients, and the next round tries again.
+        log.warn('old history could not be removed', { err: error });
+      }
+    }
+  }
+
+  async function start(scope: Scope): Promise<void> {
+    served.load();
+    await listen(scope);
+    await createDefaultObjects(createBootstrapApi(localApi(systemUser), collections), {
       serviceAddress: services.apiAddress,
       address: config.advertiseAddress,
       port,
     });
-    definitions.start(scope);
-    scope.spawn('compaction', async (signal) => {
-      for (;;) {
-        await clock.sleep('history to compact', compactEvery, signal);
-        await expireEvents(store, clock);
-        await store.compact();
-      }
-    });
+    served.start(scope);
+    scope.spawn('compaction', keepTidy);
   }
 
   return {
@@ -342,15 +206,6 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
   };
 }
 
-/** No new objects of a kind whose definition is on its way out. */
-function demandDefinition(kind: Kind, definition: KubeObject | undefined): void {
-  if (definition && !definition.metadata.deletionTimestamp) return;
-  throw fail(
-    'MethodNotAllowed',
-    `create is not supported on resources of kind "${kind.collection}": create not allowed while custom resource definition is terminating`,
-  );
-}
-
 function storageProblem(store: ObjectStore): string | undefined {
   try {
     store.get({ resource: 'namespaces', namespace: '', name: 'default' });
@@ -358,22 +213,4 @@ function storageProblem(store: ObjectStore): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function bootstrapApi(
-  api: KubeApi,
-  collections: ReturnType<typeof createCollections>,
-): Parameters<typeof createDefaultObjects>[0] {
-  const collection = ({ group, resource }: GroupVersionResource): string => (group ? `${resource}.${group}` : resource);
-  return {
-    get: (of, namespace, name) => collections.get(collection(of), namespace ?? '', name),
-    async create(of, object) {
-      await api.create(of, object.metadata.namespace, object);
-    },
-    async replace(of, object) {
-      const { namespace, name = '' } = object.metadata;
-      if (collections.get(collection(of), namespace ?? '', name)) await api.update(of, object);
-      else await api.create(of, namespace, object);
-    },
-  };
 }

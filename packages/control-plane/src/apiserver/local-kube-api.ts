@@ -1,6 +1,6 @@
 // The Kubernetes API for code in the same process: the same admission, authorization and storage as over HTTP, without HTTP.
 import type { Change } from '@kedge/core/control';
-import type { ServerRequest, ServerResponse } from '@kedge/core/ports';
+import type { HttpHandler, ServerRequest, ServerResponse } from '@kedge/core/ports';
 import {
   type ApiUser,
   type Call,
@@ -26,8 +26,8 @@ export interface LocalApiDeps {
   readonly catalog: Catalog;
   readonly authorizer: Authorizer;
   fields(resource: ServedResource): ReadField;
-  /** Serves one request as `user`, for paths that are not about objects. */
-  serve(user: ApiUser, request: ServerRequest, response: ServerResponse): Promise<void>;
+  /** Serves requests as the user, for paths that are not about objects. */
+  readonly handler: HttpHandler;
 }
 
 const never = new AbortController().signal;
@@ -144,7 +144,7 @@ export function createLocalKubeApi(deps: LocalApiDeps, user: ApiUser): KubeApi {
       };
       await objects.remove(at(resource, namespace, name), how, call);
     },
-    raw: (path, options) => raw(deps, user, path, options?.signal ?? never),
+    raw: (path, options) => raw(deps.handler, path, options?.signal ?? never),
   };
 }
 
@@ -198,12 +198,7 @@ async function* follow(
   }
 }
 
-async function raw(
-  deps: LocalApiDeps,
-  user: ApiUser,
-  url: string,
-  signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
+async function raw(handler: HttpHandler, url: string, signal: AbortSignal): Promise<{ status: number; body: string }> {
   const [path = '', query = ''] = url.split('?');
   let answered = { status: 500, body: '' };
   const request: ServerRequest = {
@@ -234,6 +229,6 @@ async function raw(
       };
     },
   };
-  await deps.serve(user, request, response);
+  await handler(request, response);
   return answered;
 }

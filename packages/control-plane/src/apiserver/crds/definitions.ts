@@ -2,7 +2,7 @@
 // deleted one goes once the last of its objects has gone.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import { type Clock, milliseconds } from '@kedge/core/time';
+import { type Clock, milliseconds, seconds } from '@kedge/core/time';
 import type { ApiUser, Call } from '@kedge/engine/kube-api';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import type { Schema } from '@kedge/model/k8s-schema';
@@ -35,6 +35,7 @@ export interface Definitions {
 }
 
 const poll = milliseconds(250);
+const retry = seconds(5);
 
 export function createDefinitions(deps: DefinitionDeps): Definitions {
   const { clock, kinds, store, writer, remove, log } = deps;
@@ -48,7 +49,20 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
     if (!after) leaving.delete(name);
     else if (after.metadata.deletionTimestamp && !leaving.has(name)) {
       leaving.set(name, after);
-      scope?.spawn(`remove the objects of ${name}`, (signal) => finish(name, after, signal));
+      scope?.spawn(`remove the objects of ${name}`, (signal) => keepFinishing(name, after, signal));
+    }
+  }
+
+  /** Goes on until it is done: whatever is in the way may go away. */
+  async function keepFinishing(name: string, object: KubeObject, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await finish(name, object, signal);
+      } catch (error) {
+        if (signal.aborted || isStatus(error, 'NotFound')) return;
+        log.warn('custom resources could not be removed and will be tried again', { name, err: error });
+        await clock.sleep(`${name} to be removed`, retry, signal);
+      }
     }
   }
 
@@ -103,7 +117,7 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
     start(owner) {
       scope = owner;
       for (const [name, object] of leaving) {
-        owner.spawn(`remove the objects of ${name}`, (signal) => finish(name, object, signal));
+        owner.spawn(`remove the objects of ${name}`, (signal) => keepFinishing(name, object, signal));
       }
     },
   };

@@ -13,6 +13,8 @@ import { strategyOf } from './strategies.ts';
 export interface KindCatalog extends Catalog {
   /** The kind behind a served resource. */
   of(resource: GroupVersionResource): Kind | undefined;
+  /** A kind that the code itself relies on. */
+  builtin(resource: GroupVersionResource): Kind;
   kinds(): Iterable<Kind>;
   /** Replaces what a definition serves; no kinds: it is gone. */
   setCustom(definition: string, kinds: readonly Kind[]): void;
@@ -42,6 +44,11 @@ export function createKindCatalog(schemas: BuiltinSchemas): KindCatalog {
     },
     of,
     kinds,
+    builtin(gvr) {
+      const kind = builtin.get(keyOf(gvr));
+      if (!kind) throw new Error(`${gvr.resource} is missing from the table of built-in resources`);
+      return kind;
+    },
     find: (gvr) => of(gvr)?.served,
     *resources() {
       for (const kind of kinds()) yield kind.served;

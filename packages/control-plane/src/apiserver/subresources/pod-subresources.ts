@@ -29,48 +29,46 @@ export interface PodSubresourceDeps {
 export const success = (code: number): KubeObject =>
   ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code }) as KubeObject;
 
-export function createBinding({ clock, writer }: PodSubresourceDeps): Subresource {
-  return {
-    async create({ kind, namespace, name }, body, options, call) {
-      const { target, metadata } = body as unknown as Binding;
-      const node = target?.name;
-      if (!node) throw fail('Invalid', `Binding "${name}" is invalid: target.name: Required value`);
-      await writer.change(
-        {
-          kind,
-          namespace,
-          name,
-          subresource: 'binding',
-          part: 'everything',
-          manages: 'update',
-          make(before) {
-            const pod = structuredClone(before) as unknown as Pod & KubeObject;
-            const conflict = (why: string): Error =>
-              fail('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": ${why}`, {
-                name,
-                kind: 'pods/binding',
-              });
-            if (pod.metadata.deletionTimestamp)
-              throw conflict(`pod ${name} is being deleted, cannot be assigned to a host`);
-            if (pod.spec?.nodeName) throw conflict(`pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
-            (pod.spec as PodSpec).nodeName = node;
-            const annotations = { ...pod.metadata.annotations, ...metadata?.annotations };
-            if (Object.keys(annotations).length > 0) pod.metadata.annotations = annotations;
-            const scheduled: PodCondition = {
-              type: 'PodScheduled',
-              status: 'True',
-              lastTransitionTime: toTime(clock.now()),
-            };
-            const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
-            pod.status = { ...pod.status, conditions: [...others, scheduled] };
-            return pod;
-          },
+export function createBinding({ clock, writer }: PodSubresourceDeps): NonNullable<Subresource['create']> {
+  return async ({ kind, namespace, name }, body, options, call) => {
+    const { target, metadata } = body as unknown as Binding;
+    const node = target?.name;
+    if (!node) throw fail('Invalid', `Binding "${name}" is invalid: target.name: Required value`);
+    await writer.change(
+      {
+        kind,
+        namespace,
+        name,
+        subresource: 'binding',
+        part: 'everything',
+        manages: 'update',
+        make(before) {
+          const pod = structuredClone(before) as unknown as Pod & KubeObject;
+          const conflict = (why: string): Error =>
+            fail('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": ${why}`, {
+              name,
+              kind: 'pods/binding',
+            });
+          if (pod.metadata.deletionTimestamp)
+            throw conflict(`pod ${name} is being deleted, cannot be assigned to a host`);
+          if (pod.spec?.nodeName) throw conflict(`pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
+          (pod.spec as PodSpec).nodeName = node;
+          const annotations = { ...pod.metadata.annotations, ...metadata?.annotations };
+          if (Object.keys(annotations).length > 0) pod.metadata.annotations = annotations;
+          const scheduled: PodCondition = {
+            type: 'PodScheduled',
+            status: 'True',
+            lastTransitionTime: toTime(clock.now()),
+          };
+          const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
+          pod.status = { ...pod.status, conditions: [...others, scheduled] };
+          return pod;
         },
-        options,
-        call,
-      );
-      return { document: documentOfObject(success(201)), created: true };
-    },
+      },
+      options,
+      call,
+    );
+    return { document: documentOfObject(success(201)), created: true };
   };
 }
 

@@ -1,0 +1,131 @@
+// The objects behind the API: kinds, admission, reading and writing, custom resources; and what the server itself keeps up
+// with as they change.
+import type { Scope } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import type { ApiUser, ObjectApi } from '@kedge/engine/kube-api';
+import { fail, type KubeObject } from '@kedge/model/k8s';
+import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
+import type { CustomResourceDefinition, PriorityClass } from '@kedge/model/k8s-types';
+import { type Admission, joinAdmission } from './admission/admission.ts';
+import { certificateRequestUser } from './admission/certificate-requests.ts';
+import { noEscalation } from './admission/escalation.ts';
+import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
+import { nodeRestriction } from './admission/node-restriction.ts';
+import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
+import type { ServiceAddresses } from './admission/service-addresses.ts';
+import { createApiObjects } from './api-objects.ts';
+import type { Security } from './api-security.ts';
+import { createSubresources } from './api-subresources.ts';
+import { createDefinitions } from './crds/definitions.ts';
+import { createKindCatalog, type KindCatalog } from './kinds/kind-catalog.ts';
+import type { Kind } from './kinds/kind.ts';
+import type { Collections } from './objects/collections.ts';
+import type { ObjectStore } from './objects/object-store.ts';
+import { createObjectReader } from './objects/read-objects.ts';
+import { createRemover } from './objects/remove-objects.ts';
+import { createObjectWriter } from './objects/write-objects.ts';
+import { createPublishedDefinitions, type PublishedDefinitions } from './open-api-definitions.ts';
+
+export interface ServedObjectsDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly store: ObjectStore;
+  readonly collections: Collections;
+  readonly schemas: BuiltinSchemas;
+  readonly services: ServiceAddresses;
+  readonly security: Security;
+  readonly system: ApiUser;
+}
+
+export interface ServedObjects {
+  readonly kinds: KindCatalog;
+  readonly published: PublishedDefinitions;
+  readonly objects: ObjectApi;
+  /** Takes in what an earlier run has stored; before the first request. */
+  load(): void;
+  start(scope: Scope): void;
+}
+
+const definitionCollection = 'customresourcedefinitions.apiextensions.k8s.io';
+
+export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
+  const { clock, log, random, store, collections, schemas, services, security, system } = deps;
+  const kinds = createKindCatalog(schemas);
+  const published = createPublishedDefinitions(schemas);
+  const admission = createAdmission(deps);
+
+  function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
+    if (kind.collection === 'services') services.settle(before, after);
+    else if (kind.collection === definitionCollection) settleDefinition(before, after);
+    else if (kind.served.group === 'rbac.authorization.k8s.io') security.rbac.forget();
+  }
+  function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
+    definitions.settle(before, after);
+    published.setCustom((after ?? before)?.metadata.name ?? '', after as CustomResourceDefinition | undefined);
+  }
+  function checkCreate(kind: Kind, namespace: string | undefined): void {
+    if (kind.isCustom) demandDefinition(kind, collections.get(definitionCollection, '', kind.collection));
+    if (namespace === undefined) return;
+    demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
+  }
+
+  const reader = createObjectReader(store);
+  const writer = createObjectWriter({ store, clock, random, admission, onWritten, checkCreate });
+  const remove = createRemover({ store, clock, admission, onWritten });
+  const definitions = createDefinitions({
+    clock,
+    log,
+    kinds,
+    store,
+    writer,
+    remove,
+    definitionKind: kinds.builtin({
+      group: 'apiextensions.k8s.io',
+      version: 'v1',
+      resource: 'customresourcedefinitions',
+    }),
+    objectMeta: schemas.ofKind('v1', 'Pod')!.properties!['metadata']!,
+    system,
+  });
+  const special = createSubresources({ clock, random, kinds, collections, reader, writer, remove, security });
+  return {
+    kinds,
+    published,
+    objects: createApiObjects({ clock, kinds, reader, writer, remove, ...special }),
+    load() {
+      for (const service of collections.all<KubeObject>('services')) services.settle(undefined, service);
+      for (const definition of collections.all<KubeObject>(definitionCollection))
+        settleDefinition(undefined, definition);
+    },
+    start: (scope) => definitions.start(scope),
+  };
+}
+
+/** In the order in which they see a request. */
+const createAdmission = ({ clock, random, collections, services, security }: ServedObjectsDeps): Admission =>
+  joinAdmission([
+    namespaceLifecycle((name) => collections.get('namespaces', '', name)),
+    nodeRestriction,
+    noEscalation({ authorizer: security.authorizer, rulesOf: security.rbac.rulesOf }),
+    serviceAccounts({
+      clock,
+      random,
+      readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name),
+    }),
+    podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
+    defaultTolerations,
+    certificateRequestUser,
+    services.step,
+  ]);
+
+/** No new objects of a kind whose definition is on its way out. */
+function demandDefinition(kind: Kind, definition: KubeObject | undefined): void {
+  if (definition && !definition.metadata.deletionTimestamp) return;
+  throw fail(
+    'MethodNotAllowed',
+    `create is not supported on resources of kind "${kind.collection}": create not allowed while custom resource definition is terminating`,
+  );
+}
