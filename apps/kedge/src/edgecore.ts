@@ -40,8 +40,8 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
   const { clock, log, random, files } = on;
   const link = createLinkStatus();
   const meta = createMetaManager({ db: on.db, clock, log, random, node: settings.edged.node });
-  const { pods, objects, tokens, outbox, asks } = meta;
-  const edged = createEdged({ ...on, config: settings.edged, pods, objects, tokens, outbox, asks, link });
+  const { pods, store, objects, tokens, outbox, asks } = meta;
+  const edged = createEdged({ ...on, config: settings.edged, pods, store, objects, tokens, outbox, asks, link });
   const identity = createEdgeIdentity(
     { clock, log, random, files, keys: on.keys, openHttpClient: on.openHttpClient },
     settings.identity,
@@ -56,7 +56,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     handlers: meta.handlers,
     asks,
     outbox,
-    store: meta.store,
+    store,
     link,
     config: settings.hub,
   });

@@ -59,6 +59,7 @@ class Edge {
           return () => this.#listeners.delete(listener);
         },
       },
+      store: { isEmpty: false },
       objects: {
         get: async (type, namespace, name) =>
           type === 'configmap' && name === 'settings'

@@ -90,6 +90,8 @@ export class EdgedFixture {
   /** What HTTP probes get. */
   httpStatus = 200;
   tokenSerial = 0;
+  isStoreEmpty = false;
+  addresses = ['192.0.2.7'];
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
   readonly #objectListeners = new Map<
     string,
@@ -211,7 +213,7 @@ export class EdgedFixture {
           architecture: 'amd64',
           cpus: 4,
           memoryBytes: 4 * 1_024 ** 3,
-          addresses: ['192.0.2.7'],
+          addresses: this.addresses,
         }),
         load: async () => ({ availableMemoryBytes: 2 * 1_024 ** 3, processes: 100, maxProcesses: 32_768 }),
       },
@@ -227,6 +229,7 @@ export class EdgedFixture {
           return () => this.#podListeners.delete(listener);
         },
       },
+      store: { isEmpty: false },
       objects: {
         get: async (type, namespace, name) => {
           const value = this.objects.get(`${type}/${namespace}/${name}`);
@@ -266,6 +269,7 @@ export class EdgedFixture {
     };
     const { cloud } = this;
     Object.defineProperty(deps.link, 'isOnline', { get: () => cloud.isOnline });
+    Object.defineProperty(deps.store, 'isEmpty', { get: () => this.isStoreEmpty });
     return deps;
   }
 }

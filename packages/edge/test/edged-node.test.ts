@@ -58,6 +58,20 @@ describe('the node', () => {
     assert.equal(ready(site)?.status, 'True');
   });
 
+  test('reports an address that came after the start, and so do its pods', async (t) => {
+    const site = new EdgedFixture();
+    site.addresses = [];
+    await site.start();
+    t.after(() => site.stop());
+    await site.pass(seconds(1));
+    site.addresses = ['192.0.2.8'];
+    await site.pass(seconds(11));
+    site.put('web', {});
+    await site.pass(seconds(1));
+    assert.equal(nodeOf(site)?.status?.addresses?.at(-2)?.address, '192.0.2.8');
+    assert.equal(site.statuses.get('web')?.hostIP, '192.0.2.8');
+  });
+
   test('is not ready without a pod network', async (t) => {
     const site = await edged(t);
     site.fake.isNetworkReady = false;

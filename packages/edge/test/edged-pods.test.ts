@@ -93,6 +93,17 @@ describe('a pod', () => {
     assert.deepEqual(site.reasons(), ['UnsupportedFeature']);
   });
 
+  test('that is given an ephemeral container goes on, and an event says that it is not supported', async (t) => {
+    const site = await edged(t);
+    const pod = site.put('web', {});
+    await site.pass(seconds(1));
+    const spec = { ...pod.spec!, ephemeralContainers: [{ name: 'debug', image }] };
+    site.change({ ...pod, spec });
+    await site.pass(seconds(1));
+    assert.deepEqual(site.fake.running, ['main']);
+    assert.equal(site.reasons().at(-1), 'UnsupportedFeature');
+  });
+
   test('that is past its deadline fails', async (t) => {
     const site = await edged(t);
     site.put('slow', { activeDeadlineSeconds: 60 });
@@ -302,6 +313,26 @@ describe('edged that was away', () => {
     assert.deepEqual(
       [...site.fake.sandboxes.values()].map((sandbox) => sandbox.config.metadata?.name),
       ['foreign'],
+    );
+  });
+
+  test('keeps what runs while its store is still to be filled', async (t) => {
+    const site = await edged(t);
+    const pod = site.put('web', {});
+    site.put('old', {});
+    await site.pass(seconds(1));
+    await site.stop();
+    site.pods.clear();
+    site.isStoreEmpty = true;
+    await site.start();
+    await site.pass(minutes(1));
+    assert.equal(site.fake.running.length, 2);
+    site.change(pod);
+    site.isStoreEmpty = false;
+    await site.pass(seconds(10));
+    assert.deepEqual(
+      [...site.fake.sandboxes.values()].map((sandbox) => sandbox.config.metadata?.name),
+      ['web'],
     );
   });
 

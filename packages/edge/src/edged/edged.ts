@@ -22,7 +22,7 @@ import { createNodeFactsReader } from './node/node-facts.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
 import { isTerminating, uidOf } from './pod/pod-spec.ts';
 import { mentions } from './pod/referenced-names.ts';
-import type { Asks, DesiredPods, Link, Objects, Outbox, Tokens } from './ports.ts';
+import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Tokens } from './ports.ts';
 import { createProber } from './probes/prober.ts';
 import { createRunProbe } from './probes/run-probe.ts';
 import { createObserver } from './runtime/observe.ts';
@@ -43,6 +43,7 @@ export interface EdgedDeps {
   readonly host: Host;
   readonly network: ProbeNetwork;
   readonly pods: DesiredPods;
+  readonly store: DesiredStore;
   readonly objects: Objects;
   readonly tokens: Tokens;
   readonly outbox: Outbox;
@@ -59,9 +60,20 @@ export function createEdged(deps: EdgedDeps): Module {
     name: 'edged',
     async start(scope) {
       await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
-      const pods = startPods({ ...deps, log }, await deps.host.facts(), scope);
-      startNode({ ...deps, log }, pods, scope);
+      const host = await rememberFacts(deps.host);
+      const pods = startPods({ ...deps, log, host }, host.known, scope);
+      startNode({ ...deps, log, host }, pods, scope);
     },
+  };
+}
+
+/** The node asks for the facts now and then; pods take the newest, such as an address that came after boot. */
+async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }> {
+  let known = await host.facts();
+  return {
+    known: () => known,
+    facts: async () => (known = await host.facts()),
+    load: () => host.load(),
   };
 }
 
@@ -80,7 +92,7 @@ function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
   reporter.start(scope);
 }
 
-function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods {
+function startPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): RunningPods {
   const { clock, log, config, cri, files, pods, outbox, objects } = deps;
   const paths = createPodPaths(config);
   const events = createEventRecorder({
@@ -93,7 +105,7 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
   const observer = createObserver({ cri, site: config.site });
   const images = createImages({ cri, clock, events, parallel: config.imagePullParallel });
   const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
-  const setup = createPodSetup({ files, paths, config, facts: () => facts });
+  const setup = createPodSetup({ files, paths, config, facts });
   const stops = createContainerStops({ cri, clock, log, scope });
   const prober = createProber({
     clock,
@@ -118,7 +130,7 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
     lifecycle,
     setup,
     paths,
-    facts: () => facts,
+    facts,
   });
   const returned: (() => void)[] = [];
   const watch = createRuntimeWatch({
@@ -139,6 +151,7 @@ function startPods(deps: EdgedDeps, facts: HostFacts, scope: Scope): RunningPods
     files,
     paths,
     pods,
+    store: deps.store,
     observer,
     starter,
     prober,

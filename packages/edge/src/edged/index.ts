@@ -3,9 +3,9 @@
 // cloud. Purely event-driven: the runtime, the store and time put pod uids in a queue, and one reconciler looks at each.
 //
 //     const edged = createEdged({ clock, log, random, config, cri, files, mounts, cgroups, host, network,
-//       pods: meta.pods, objects: meta.objects, tokens: meta.tokens, outbox, asks, link });
+//       pods: meta.pods, store: meta.store, objects: meta.objects, tokens: meta.tokens, outbox, asks, link });
 export { createEdged } from './edged.ts';
 export type { EdgedDeps } from './edged.ts';
 export type { EdgedConfig } from './config.ts';
 export { edgedErrors } from './errors.ts';
-export type { Asks, DesiredPods, Link, Objects, Outbox, TokenRequest, Tokens } from './ports.ts';
+export type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, TokenRequest, Tokens } from './ports.ts';

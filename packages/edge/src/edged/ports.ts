@@ -11,6 +11,11 @@ export interface DesiredPods {
   listen(listener: { onPut(pod: Pod): void; onDelete(last: Pod): void }): () => void;
 }
 
+/** Whether the store of wanted pods is still to be filled by the cloud, as after its loss. */
+export interface DesiredStore {
+  readonly isEmpty: boolean;
+}
+
 /** ConfigMaps and Secrets: from the node's store, from the cloud when it has none. */
 export interface Objects {
   get(type: 'configmap' | 'secret', namespace: string, name: string, signal: AbortSignal): Promise<Outcome<KubeObject>>;

@@ -23,7 +23,7 @@ export function createProbeNetwork(): ProbeNetwork {
     },
     async get({ scheme, host, port, path, headers }, signal) {
       // TLS is loaded by the first probe that needs it: most edges have none.
-      const { request } = scheme === 'https' ? await import('node:https') : { request: httpRequest };
+      const request = scheme === 'https' ? process.getBuiltinModule('node:https').request : httpRequest;
       const options = {
         host,
         port,

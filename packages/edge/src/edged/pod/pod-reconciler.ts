@@ -17,7 +17,7 @@ import {
 } from '@kedge/core/time';
 import type { Pod, PodStatus } from '@kedge/model/k8s-types';
 import type { EventRecorder } from '../events.ts';
-import type { DesiredPods } from '../ports.ts';
+import type { DesiredPods, DesiredStore } from '../ports.ts';
 import type { Prober } from '../probes/prober.ts';
 import type { Observer } from '../runtime/observe.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
@@ -32,7 +32,7 @@ import { createPodMemory, type PodMemory } from './pod-memory.ts';
 import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
-import { findUnsupported } from './unsupported.ts';
+import { findIgnored, findUnsupported } from './unsupported.ts';
 
 export interface PodReconcilerDeps {
   readonly clock: Clock;
@@ -40,6 +40,7 @@ export interface PodReconcilerDeps {
   readonly files: Files;
   readonly paths: PodPaths;
   readonly pods: DesiredPods;
+  readonly store: DesiredStore;
   readonly observer: Observer;
   readonly carryOut: CarryOut;
   readonly starter: ContainerStarter;
@@ -89,6 +90,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
         return;
       }
     }
+    const ignored = findIgnored(pod);
+    if (ignored) deps.events.pod(pod, 'Warning', ignored.reason, ignored.message);
     const refusal = findUnsupported(pod);
     if (!refusal) return;
     memory.failure = refusal;
@@ -210,6 +213,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
 
   /** A pod that is not wanted any more, or was never known to be. */
   async function putAway(uid: string, memory: PodMemory | undefined, signal: AbortSignal): Promise<Next> {
+    // What runs here may be wanted by a cloud that has not been able to say so again.
+    if (!memory?.pod && deps.store.isEmpty) return again(seconds(5), 'wanted pods are not known yet');
     const seen = await observer.observe(uid, signal);
     const plan = deps.removal.plan(memory?.pod, seen);
     const known = memory ?? createPodMemory();

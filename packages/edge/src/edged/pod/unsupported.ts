@@ -36,12 +36,21 @@ export function findUnsupported(pod: Pod): Refusal | undefined {
     ...(spec.hostUsers === false ? ['hostUsers: false'] : []),
     ...(spec.runtimeClassName ? [`runtimeClassName "${spec.runtimeClassName}"`] : []),
     ...(spec.resourceClaims?.length ? ['resourceClaims'] : []),
-    ...(spec.ephemeralContainers?.length ? ['ephemeralContainers'] : []),
     ...(spec.os && spec.os.name !== 'linux' ? [`os "${spec.os.name}"`] : []),
     ...(spec.resources ? ['resources of the pod as a whole'] : []),
   ];
   if (missing.length === 0) return undefined;
   return { reason: 'UnsupportedFeature', message: `This node does not support: ${missing.join(', ')}` };
+}
+
+/** What is asked of a pod that runs already: it is not ended for it, but told about. */
+export function findIgnored(pod: Pod): Refusal | undefined {
+  const names = (specOf(pod).ephemeralContainers ?? []).map(({ name }) => name);
+  if (names.length === 0) return undefined;
+  return {
+    reason: 'UnsupportedFeature',
+    message: `This node does not support ephemeral containers: ${names.join(', ')}`,
+  };
 }
 
 function inVolume(volume: Volume): string[] {

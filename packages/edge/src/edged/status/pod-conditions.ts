@@ -10,8 +10,10 @@ export interface ConditionsInput {
   readonly hasNetwork: boolean;
   readonly initStatuses: readonly ContainerStatus[];
   readonly statuses: readonly ContainerStatus[];
-  /** As last reported, and by others: times of change are kept, conditions of others too. */
+  /** As last reported: a condition that has not changed keeps its time. */
   readonly previous: readonly PodCondition[];
+  /** As the API has them: those of others are left as they are. */
+  readonly known: readonly PodCondition[];
   readonly now: Instant;
 }
 
@@ -20,7 +22,7 @@ type Judgement = Pick<PodCondition, 'status' | 'reason' | 'message'>;
 const isTrue: Judgement = { status: 'True' };
 
 export function podConditions(input: ConditionsInput): PodCondition[] {
-  const { previous, now } = input;
+  const { previous, known, now } = input;
   const containersReady = judgeContainers(input);
   const judged: [string, Judgement][] = [
     ['PodReadyToStartContainers', { status: input.hasNetwork ? 'True' : 'False' }],
@@ -32,7 +34,7 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
   const own = new Set(judged.map(([type]) => type));
   return [
     ...judged.map(([type, judgement]) => withTime(type, judgement, previous, now)),
-    ...previous.filter(({ type }) => !own.has(type)),
+    ...known.filter(({ type }) => !own.has(type)),
   ];
 }
 
@@ -87,9 +89,9 @@ function judgeContainers({ pod, phase, statuses, initStatuses }: ConditionsInput
   };
 }
 
-function judgeGates({ pod, previous }: ConditionsInput): Judgement {
+function judgeGates({ pod, known }: ConditionsInput): Judgement {
   const closed = (specOf(pod).readinessGates ?? []).filter(
-    ({ conditionType }) => previous.find(({ type }) => type === conditionType)?.status !== 'True',
+    ({ conditionType }) => known.find(({ type }) => type === conditionType)?.status !== 'True',
   );
   if (closed.length === 0) return isTrue;
   const message = closed.map(

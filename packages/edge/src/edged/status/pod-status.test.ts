@@ -236,10 +236,11 @@ describe('the status of a pod', () => {
       conditions: [
         { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T10:59:00Z' },
         { type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T11:00:00Z' },
-        { type: 'example.com/gate', status: 'True' },
       ],
     };
-    const status = statusOf(podWith(), [seen('main', running)], { previous });
+    const gate = { type: 'example.com/gate', status: 'True' };
+    const pod = podWith({ readinessGates: [{ conditionType: gate.type }] }, { conditions: [gate] });
+    const status = statusOf(pod, [seen('main', running)], { previous });
     const timeOf = (type: string) =>
       status.conditions?.find((condition) => condition.type === type)?.lastTransitionTime;
     assert.equal(timeOf('PodScheduled'), '2026-01-01T10:59:00Z');
