@@ -210,3 +210,69 @@ test('dense: an edge learns by its Lease that its Node was deleted', async (t) =
   const outcome = await renew();
   assert.equal(!outcome.ok && outcome.status.reason, 'NotFound');
 });
+
+/** Park and Miller: the same numbers for the same seed. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % below;
+  };
+}
+
+for (const dialect of dialects) {
+  for (const seed of [1, 2, 3]) {
+    test(`${dialect}: whenever the link is cut, both sides agree in the end (seed ${seed})`, async (t) => {
+      const chance = seeded(seed);
+      const cloud = await startCloud(t);
+      const db = openTestDatabase();
+      const edge = await startEdgeAt(t, () => cloud, dialect, db);
+      await register(edge);
+      const phases = ['Pending', 'Running', 'Failed', 'Succeeded'];
+      const wanted = new Map<string, string>();
+      for (let step = 0; step < 60; step++) {
+        const name = `web-${chance(6)}`;
+        const ref = { type: 'pod', namespace: 'default', name };
+        const known = edge.meta.pods.list().find((pod) => pod.metadata.name === name);
+        switch (chance(6)) {
+          case 0:
+          case 1:
+            await cloud.kube.create(api('pods'), 'default', boundPod(name, node)).catch(() => undefined);
+            break;
+          case 2:
+            await cloud.kube.delete(api('pods'), ref, { gracePeriodSeconds: 0 }).catch(() => undefined);
+            break;
+          case 3:
+          case 4:
+            if (!known?.metadata.uid) break;
+            wanted.set(known.metadata.uid, phases[chance(4)]!);
+            await edge.meta.outbox.podStatus({
+              ref,
+              uid: known.metadata.uid,
+              status: { phase: wanted.get(known.metadata.uid)! },
+            });
+            break;
+          default:
+            edge.cut();
+        }
+        if (chance(3) === 0) await cloud.clock.advance(seconds(chance(4)));
+      }
+      await cloud.clock.advance(seconds(120));
+      const { items } = await cloud.kube.list(api('pods'), { namespace: 'default' });
+      const seen = (pods: readonly { metadata: { uid?: string }; status?: unknown }[]) =>
+        pods
+          .map(({ metadata, status }) => `${metadata.uid} ${(status as { phase?: string } | undefined)?.phase}`)
+          .sort();
+      assert.deepEqual(seen(edge.meta.pods.list()), seen(items));
+      for (const { metadata, status } of items) {
+        const phase = wanted.get(metadata.uid ?? '');
+        if (phase) assert.equal((status as { phase: string }).phase, phase);
+      }
+      assert.equal(
+        edge.meta.outbox.take(() => false),
+        undefined,
+        'nothing is left to say',
+      );
+    });
+  }
+}
