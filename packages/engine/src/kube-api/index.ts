@@ -3,21 +3,17 @@
 //
 //     const handler = createKubeApiHandler({ clock, log, catalog, objects, gatekeeper, openApi, layout, fields, ... });
 //     await servers.listen({ address, port, tls, handler });
-export { writePatiently } from './answer.ts';
-export type { Answer, AnswerDeps, Gzip } from './answer.ts';
+export type { Answer, Gzip } from './answer.ts';
 export { groupsOf } from './catalog.ts';
-export type { Catalog, ServedResource, ServedVersion } from './catalog.ts';
-export { contentHash } from './content-hash.ts';
+export type { Catalog, ServedResource } from './catalog.ts';
 export { createKubeApiHandler } from './handler.ts';
-export type { Gatekeeper, KubeApiDeps } from './handler.ts';
-export { kubeApiErrors } from './kube-api-errors.ts';
+export type { Gatekeeper } from './handler.ts';
 export { documentOfObject, documentOfText } from './object-api.ts';
 export type {
   ApiUser,
   Call,
   CollectionTarget,
   Document,
-  FieldValidation,
   ListOptions,
   Listing,
   ObjectApi,
@@ -26,7 +22,6 @@ export type {
   Patch,
   Propagation,
   RemoveOptions,
-  VersionMatch,
   WatchChange,
   WatchSource,
   WriteOptions,
@@ -35,10 +30,8 @@ export type {
 export { createOpenApi } from './open-api.ts';
 export type { OpenApi } from './open-api.ts';
 export type { Definition, Definitions } from './definitions.ts';
-export type { HealthCheck } from './paths.ts';
 export { readFilter } from './read-options.ts';
 export type { ReadField } from './read-options.ts';
-export { readRequestInfo } from './request-info.ts';
-export type { PathRequest, RequestInfo, RequestVerb, ResourceRequest } from './request-info.ts';
+export type { RequestInfo } from './request-info.ts';
 export { age, humanDuration, plainLayout } from './table.ts';
 export type { Cell, TableColumn, TableLayout } from './table.ts';
