@@ -23,9 +23,7 @@ export const edgeIdentityErrors = defineErrors('EDGE_IDENTITY', {
   REFUSED: {
     retry: 'never',
     say: (d: { node: string; url: string; status: number; say: string }) =>
-      d.status === 401
-        ? `${d.url} refused the join token of node "${d.node}"${d.say ? ` (${d.say})` : ''}: ${getToken}`
-        : `${d.url} gave node "${d.node}" no certificate, HTTP ${d.status}${d.say ? `: ${d.say}` : ''}`,
+      `${d.url} gave node "${d.node}" no certificate (HTTP ${d.status}: ${d.say || 'no reason'}); if its join token is too old, ${getToken}`,
   },
   UNAVAILABLE: {
     retry: 'backoff',
