@@ -199,6 +199,24 @@ describe('refusals are Status objects', () => {
       'UnsupportedMediaType',
     ],
     ['a patch in a strange form', `${maps}/a`, { method: 'PATCH', body: {} }, 415, 'UnsupportedMediaType'],
+    [
+      'a body nested too deeply',
+      maps,
+      { method: 'POST', body: `{"data":${'['.repeat(9_999)}${']'.repeat(9_999)}}` },
+      400,
+      'BadRequest',
+    ],
+    [
+      'a patch nested too deeply',
+      `${maps}/a`,
+      {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/merge-patch+json' },
+        body: '{"a":'.repeat(9_999) + '1' + '}'.repeat(9_999),
+      },
+      400,
+      'BadRequest',
+    ],
     ['broken JSON', maps, { method: 'POST', body: '{"a"' }, 400, 'BadRequest'],
     [
       'a body of another kind',

@@ -4,6 +4,7 @@ import type { ServerRequest } from '@kedge/core/ports';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import { patchMediaTypes, type PatchType } from '../kube-client/index.ts';
 import { duplicateFields } from './json-duplicates.ts';
+import { isNestedTooDeeply } from './nesting.ts';
 
 /** As upstream: what etcd would take, doubled. */
 export const bodyLimit = 3 * 1024 * 1024;
@@ -63,10 +64,17 @@ export async function readPatch(request: ServerRequest): Promise<{ type: PatchTy
       `the body of the request was in an unknown format - accepted media types include: ${[...patchTypes.keys()].join(', ')}`,
     );
   }
-  return { type, text: asText(await readBytes(request)) };
+  const text = asText(await readBytes(request));
+  checkNesting(text);
+  return { type, text };
+}
+
+function checkNesting(text: string): void {
+  if (isNestedTooDeeply(text)) throw fail('BadRequest', 'the request body is nested too deeply');
 }
 
 function parseJson(text: string): unknown {
+  checkNesting(text);
   try {
     return JSON.parse(text);
   } catch (error) {
