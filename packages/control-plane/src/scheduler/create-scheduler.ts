@@ -46,8 +46,12 @@ export function createScheduler(options: SchedulerOptions): Module {
   const placing = new Map<string, Pod>();
   const writes = new Set<Promise<void>>();
 
-  function onPodPut(pod: Pod, before: Pod | undefined): void {
+  function onPodPut(pod: Pod, last: Pod | undefined): void {
     const key = objectKey(pod);
+    // Deleted and made again while we were not looking.
+    const isAnother = last !== undefined && last.metadata.uid !== pod.metadata.uid;
+    if (isAnother) onPodGone(last);
+    const before = isAnother ? undefined : last;
     if (isPlaced(pod)) onPlacedPod(key, pod, before);
     else if (isTerminal(pod) || !isOurs(pod, schedulerName)) pending.drop(key);
     else if (placing.get(key)?.metadata.uid === pod.metadata.uid) return;

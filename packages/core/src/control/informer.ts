@@ -48,6 +48,8 @@ export interface InformerOptions<T> {
   readonly source: ListWatch<T>;
   readonly keyOf: (object: T) => string;
   readonly versionOf: (object: T) => string | undefined;
+  /** What to keep of an object, given what is kept already: the place to share equal parts. */
+  readonly keep?: (object: T, before: T | undefined) => T;
   readonly random?: () => number;
 }
 
@@ -76,11 +78,12 @@ export function createInformer<T>(options: InformerOptions<T>): Informer<T> {
       log.error('informer listener failed', { component: name, err: error });
     }
   };
-  const put = (object: T): void => {
-    const key = keyOf(object);
+  const put = (given: T): void => {
+    const key = keyOf(given);
     const before = copy.get(key);
-    const version = versionOf(object);
+    const version = versionOf(given);
     if (before !== undefined && version !== undefined && versionOf(before) === version) return;
+    const object = options.keep ? options.keep(given, before) : given;
     copy.set(key, object);
     for (const listener of listeners) tell(listener, (to) => to.onPut?.(object, before));
   };

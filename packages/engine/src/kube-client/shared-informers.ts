@@ -9,6 +9,7 @@ import { type GroupVersionResource, type KubeObject, objectKey } from '@kedge/mo
 import type { Collection } from './collections.ts';
 import { informerSource } from './informer-source.ts';
 import type { KubeApi, Selection } from './kube-api.ts';
+import { SharedParts } from './shared-parts.ts';
 
 export interface SharedInformers extends Module {
   /**
@@ -29,6 +30,7 @@ export interface SharedInformersOptions {
 
 export function createSharedInformers({ api, clock, log, random }: SharedInformersOptions): SharedInformers {
   const copies = new Map<string, Informer<KubeObject>>();
+  const parts = new SharedParts();
   let scope: Scope | undefined;
 
   function open(collection: GroupVersionResource, selection: Selection): Informer<KubeObject> {
@@ -42,6 +44,7 @@ export function createSharedInformers({ api, clock, log, random }: SharedInforme
       source: informerSource(api, collection, selection),
       keyOf: objectKey,
       versionOf: (object) => object.metadata.resourceVersion,
+      keep: (object, before) => parts.share(object, before),
       random: () => random.next(),
     });
     copies.set(name, informer);

@@ -97,7 +97,11 @@ export class KindMonitors {
         versionOf: ({ metadata }) => metadata.resourceVersion,
       });
     const unlisten = informer.listen({
-      onPut: (object) => this.#events.onPut(of, object),
+      onPut: (object, before) => {
+        // Deleted and made again while we were not looking.
+        if (before && before.metadata.uid !== object.metadata.uid) this.#events.onDelete(before.metadata.uid ?? '');
+        this.#events.onPut(of, object);
+      },
       onDelete: ({ metadata }) => this.#events.onDelete(metadata.uid ?? ''),
     });
     if (!shared) {
