@@ -11,9 +11,9 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
-import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
@@ -21,7 +21,7 @@ import { type KubeAccess, openKubeApi } from '../../apps/kedge/src/kube-access.t
 import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
-import { eventually } from './harness/run.ts';
+import { eventually, kedgeProgram, run } from './harness/run.ts';
 import { showcase, sleeper } from './manifests.ts';
 
 const mib = 1 << 20;
@@ -89,6 +89,7 @@ describe('disks with faults', () => {
   }
 
   it('full under the API: writes are refused in a sentence, reads go on, and all is well when there is space', async () => {
+    const pid = parts.pid('apiserver');
     const ballast = fill(parts.layout.api.directory);
     let refusal: unknown;
     for (let n = 0; n < 200 && refusal === undefined; n++) {
@@ -96,7 +97,7 @@ describe('disks with faults', () => {
     }
     assert.ok(isStatus(refusal), String(refusal));
     assert.match(String(refusal), /disk is full/);
-    assert.equal(parts.ended('apiserver'), undefined);
+    assert.equal(parts.pid('apiserver'), pid, 'it is the same process');
     await assertNothingLost();
     await parts.end('apiserver', 'SIGKILL');
     ballast.free();
@@ -116,6 +117,7 @@ describe('disks with faults', () => {
   });
 
   it('full under edgecore: it lives, its pods live, and what it could not store comes when there is space', async () => {
+    const pid = parts.pid('edgecore');
     const ballast = fill(parts.layout.edge.directory);
     const running = await runningTasks(parts.runtimeSocket);
     for (let n = 0; n < 3; n++) await parts.kubectl.apply(sleeper(`late-${n}`));
@@ -123,7 +125,7 @@ describe('disks with faults', () => {
     await access.api.patch(configMaps, { namespace: 'default', name: 'show' }, 'merge', large);
     await eventually('edgecore to say that its disk is full', async () => /disk is full/.test(parts.logOf('edgecore')));
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    assert.equal(parts.ended('edgecore'), undefined, parts.logs());
+    assert.equal(parts.pid('edgecore'), pid, 'it is the same process');
     const now = await runningTasks(parts.runtimeSocket);
     for (const [id, pid] of running) assert.equal(now.get(id), pid);
     ballast.free();
@@ -136,11 +138,11 @@ describe('disks with faults', () => {
     await parts.end('edgecore', 'SIGTERM');
     const database = join(parts.layout.edge.directory, 'edgecore.db');
     damage(database);
-    await parts.start('edgecore');
-    await parts.waitReady();
-    assert.ok(readdirSync(parts.layout.edge.directory).some((name) => name.startsWith('edgecore.db.corrupt-')));
-    assert.match(parts.logOf('edgecore'), /damaged and is rebuilt from the cloud/);
     const running = await runningTasks(parts.runtimeSocket);
+    await parts.start('edgecore');
+    const told = /damaged and is rebuilt from the cloud/;
+    await eventually('edgecore to say that it starts anew', async () => told.test(parts.logOf('edgecore')));
+    assert.ok(readdirSync(parts.layout.edge.directory).some((name) => name.startsWith('edgecore.db.corrupt-')));
     assert.equal(running.size, 2, 'one pause and one container');
     await parts.kubectl.apply(sleeper('newcomer'));
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/newcomer', 'pod/show', '--timeout=60s');
@@ -155,9 +157,9 @@ describe('disks with faults', () => {
     copyFileSync(database, whole);
     truncateSync(database, Math.floor(statSync(database).size / 2 / 4_096) * 4_096 + 100);
     const before_ = hashOf(database);
-    await parts.start('apiserver').catch(() => undefined);
-    assert.equal(parts.ended('apiserver'), 'exit code 1');
-    assert.match(parts.logOf('apiserver'), /^apiserver: \[SQLITE_CORRUPT\] .*store\.db is damaged: .*backup/m);
+    const { code, stderr } = await run(kedgeProgram, ['apiserver', '--config', parts.layout.api.config]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^apiserver: \[SQLITE_CORRUPT\] .*store\.db is damaged .* backup .* move it away/m);
     assert.equal(hashOf(database), before_);
     copyFileSync(whole, database);
     await parts.start('apiserver');

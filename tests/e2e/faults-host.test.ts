@@ -40,15 +40,16 @@ describe('a host with faults', () => {
     await parts.start('apiserver');
     await parts.start('cloudcore');
     await parts.start('edgecore');
+    const pid = parts.pid('edgecore');
     const told = await eventually('the node to say that it is not ready', ready);
     assert.equal(told.status, 'False');
     assert.equal(told.reason, 'KubeletNotReady');
     assert.match(told.message, /container runtime/);
     assert.match(parts.logOf('edgecore'), /container runtime does not answer/);
     assert.ok(parts.logOf('edgecore').includes(parts.runtimeSocket), 'and where it was looked for');
-    assert.equal(parts.ended('edgecore'), undefined);
     await parts.startRuntime();
     await parts.waitReady();
+    assert.equal(parts.pid('edgecore'), pid, 'it is the same process');
     await parts.kubectl.apply(sleeper('steady'));
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/steady', '--timeout=60s');
   });
@@ -69,12 +70,13 @@ describe('a host with faults', () => {
   }
 
   it('refuses a second edgecore on the same database and names the first', async () => {
+    const pid = parts.pid('edgecore');
     const { code, stderr } = await run(kedgeProgram, ['edgecore', '--config', parts.layout.edge.config]);
     assert.equal(code, 1);
     const last = stderr.trim().split('\n').at(-1)!;
     assert.match(last, /^edgecore: \[SQLITE_LOCKED\]/);
-    assert.ok(last.includes(`(pid ${parts.pid('edgecore')})`), last);
-    assert.equal(parts.ended('edgecore'), undefined);
+    assert.ok(last.includes(`(pid ${pid})`), last);
+    assert.equal(parts.pid('edgecore'), pid);
     await parts.kubectl('annotate', 'pod', 'steady', 'still=served');
   });
 

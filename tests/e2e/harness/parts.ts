@@ -39,8 +39,6 @@ export interface Parts {
   /** Sends the signal and waits for the end. */
   end(part: Part, signal: NodeJS.Signals): Promise<void>;
   pid(part: Part): number;
-  /** How a daemon ended that was not asked to; undefined while it runs. */
-  ended(part: Part): string | undefined;
   /** What a daemon has logged. */
   logOf(part: Part): string;
   startRuntime(): Promise<void>;
@@ -186,12 +184,6 @@ export async function createParts(name: string, { diskBytes }: PartsOptions = {}
     },
     end,
     pid: (part) => children.get(part)?.pid ?? 0,
-    ended(part) {
-      const child = children.get(part);
-      if (!child) return 'not started';
-      if (child.signalCode !== null) return child.signalCode;
-      return child.exitCode === null ? undefined : `exit code ${child.exitCode}`;
-    },
     logOf: (part) => readLog(logOf(part)),
     startRuntime,
     async endRuntime(signal) {

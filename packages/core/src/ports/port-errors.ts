@@ -101,7 +101,8 @@ export const databaseErrors = defineErrors('SQLITE', {
   },
   CORRUPT: {
     retry: 'never',
-    say: (d: { path: string; reason: string }) => `${d.path} is damaged: ${d.reason}`,
+    say: (d: { path: string; reason: string }) =>
+      `${d.path} is damaged (${d.reason}): put a copy from a backup in its place, or move it away to start anew`,
   },
   FULL: {
     retry: 'backoff',
