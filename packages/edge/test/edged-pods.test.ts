@@ -89,6 +89,7 @@ describe('a pod', () => {
     assert.deepEqual(site.fake.running, []);
     assert.equal(site.statuses.get('db')?.phase, 'Failed');
     assert.equal(site.statuses.get('db')?.reason, 'UnsupportedFeature');
+    assert.equal(site.statuses.get('db')?.containerStatuses, undefined);
     assert.match(site.statuses.get('db')?.message ?? '', /persistentVolumeClaim volumes \("data"\)/);
     assert.deepEqual(site.reasons(), ['UnsupportedFeature']);
   });

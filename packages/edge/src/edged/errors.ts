@@ -10,8 +10,4 @@ export const edgedErrors = defineErrors('EDGED', {
     retry: 'backoff',
     say: (d: { volume: string; reason: string }) => `volume "${d.volume}" cannot be set up: ${d.reason}`,
   },
-  PULL: {
-    retry: 'backoff',
-    say: (d: { image: string; reason: string }) => `image "${d.image}" cannot be pulled: ${d.reason}`,
-  },
 });

@@ -1,7 +1,7 @@
 // Kubernetes events about pods and the node: the same happening again counts up instead of adding an object, and a pod
 // that fails all the time does not flood the link.
 import type { Random } from '@kedge/core/ports';
-import { type Clock, type Instant, minutes, toTime } from '@kedge/core/time';
+import { type Clock, type Instant, seconds, toTime } from '@kedge/core/time';
 import type { Event, ObjectReference, Pod } from '@kedge/model/k8s-types';
 import type { NodeName } from '@kedge/model/k8s';
 import type { Outbox } from './ports.ts';
@@ -19,6 +19,7 @@ interface Known {
 }
 
 const knownLimit = 512;
+const quiet = seconds(10);
 const longestMessage = 1_024;
 
 export function createEventRecorder(deps: {
@@ -39,8 +40,8 @@ export function createEventRecorder(deps: {
     const before = known.get(key);
     const entry = before ?? { name: eventName(involved, deps.random), count: 0, first: now, sentAt: now };
     entry.count += 1;
-    // Repetitions within a minute are counted and told with the next one.
-    if (before && now - before.sentAt < minutes(1)) return;
+    // Repetitions that follow at once are counted and told with the next one.
+    if (before && now - before.sentAt < quiet) return;
     entry.sentAt = now;
     known.delete(key);
     known.set(key, entry);

@@ -85,9 +85,12 @@ export function formatPodNetwork(site: ContainerdSite, options: ContainerdOption
   )}\n`;
 }
 
-/** The /24 out of 10.64.0.0/10 that the site's id points at, or the next one that no address of the host lies in. */
+/**
+ * The /24 out of 10.64.0.0/11 that the site's id points at, or the next one that no address of the host lies in. What
+ * lies above is where Kubernetes puts addresses of Services by default.
+ */
 export function pickPodSubnet(id: string, hostAddresses: readonly string[]): string {
-  const blocks = 64 * 256;
+  const blocks = 32 * 256;
   const start = Number.parseInt(id, 16) % blocks;
   for (let step = 0; step < blocks; step++) {
     const block = (start + step) % blocks;

@@ -79,7 +79,7 @@ describe('the configuration', () => {
   test('picks a subnet that nothing on the host is in', () => {
     assert.equal(pickPodSubnet('00000000', []), '10.64.0.0/24');
     assert.equal(pickPodSubnet('00000000', ['10.64.0.1', '10.64.1.9']), '10.64.2.0/24');
-    assert.equal(pickPodSubnet('00003fff', ['10.127.255.1']), '10.64.0.0/24');
+    assert.equal(pickPodSubnet('00001fff', ['10.95.255.1']), '10.64.0.0/24');
   });
 });
 

@@ -1,5 +1,5 @@
 // Asks a container over the network: a TCP connection, or one HTTP GET on a connection of its own.
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { ProbeNetwork } from '@kedge/core/ports';
 
@@ -22,8 +22,9 @@ export function createProbeNetwork(): ProbeNetwork {
       });
     },
     async get({ scheme, host, port, path, headers }, signal) {
-      // TLS is loaded by the first probe that needs it: most edges have none.
-      const request = scheme === 'https' ? process.getBuiltinModule('node:https').request : httpRequest;
+      // An import of node:http would load its WebSocket too, 3 MB that no probe needs.
+      const { request } =
+        scheme === 'https' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
       const options = {
         host,
         port,

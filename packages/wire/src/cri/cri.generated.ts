@@ -3,10 +3,6 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-export const protobufPackage = "runtime.v1";
-
-export const protobufFileName = "cri.proto";
-
 /**
  * The part of the Kubernetes container runtime interface, v1, that an edge speaks. Written from the published facts of
  * the API (release 1.32): names, types and field numbers are the interface's; what is left out, is left out on purpose
@@ -83,7 +79,7 @@ export interface StatusResponse {
   features?: RuntimeFeatures | undefined;
 }
 
-export interface StatusResponse_InfoEntry {
+export interface TextEntry {
   key: string;
   value: string;
 }
@@ -167,16 +163,6 @@ export interface PodSandboxConfig {
   linux?: LinuxPodSandboxConfig | undefined;
 }
 
-export interface PodSandboxConfig_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface PodSandboxConfig_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
 /** Becomes the sandbox's resolv.conf. */
 export interface DNSConfig {
   servers?: string[] | undefined;
@@ -197,11 +183,6 @@ export interface LinuxPodSandboxConfig {
   sysctls?: { [key: string]: string } | undefined;
   overhead?: LinuxContainerResources | undefined;
   resources?: LinuxContainerResources | undefined;
-}
-
-export interface LinuxPodSandboxConfig_SysctlsEntry {
-  key: string;
-  value: string;
 }
 
 export interface LinuxSandboxSecurityContext {
@@ -297,11 +278,6 @@ export interface PodSandboxStatusResponse {
   timestamp?: bigint | undefined;
 }
 
-export interface PodSandboxStatusResponse_InfoEntry {
-  key: string;
-  value: string;
-}
-
 /** Times are nanoseconds since the Unix epoch, here and everywhere below. */
 export interface PodSandboxStatus {
   id?: string | undefined;
@@ -313,16 +289,6 @@ export interface PodSandboxStatus {
   labels?: { [key: string]: string } | undefined;
   annotations?: { [key: string]: string } | undefined;
   runtimeHandler?: string | undefined;
-}
-
-export interface PodSandboxStatus_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface PodSandboxStatus_AnnotationsEntry {
-  key: string;
-  value: string;
 }
 
 /** Empty for a pod in the host's network. */
@@ -352,11 +318,6 @@ export interface PodSandboxFilter {
   labelSelector?: { [key: string]: string } | undefined;
 }
 
-export interface PodSandboxFilter_LabelSelectorEntry {
-  key: string;
-  value: string;
-}
-
 export interface PodSandboxStateValue {
   state?: PodSandboxState | undefined;
 }
@@ -379,16 +340,6 @@ export interface PodSandbox {
   runtimeHandler?: string | undefined;
 }
 
-export interface PodSandbox_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface PodSandbox_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
 export interface ContainerMetadata {
   name?:
     | string
@@ -402,11 +353,6 @@ export interface ImageSpec {
   annotations?: { [key: string]: string } | undefined;
   userSpecifiedImage?: string | undefined;
   runtimeHandler?: string | undefined;
-}
-
-export interface ImageSpec_AnnotationsEntry {
-  key: string;
-  value: string;
 }
 
 export interface KeyValue {
@@ -453,11 +399,6 @@ export interface LinuxContainerResources {
   /** cgroup v2 files and what to write into them. */
   unified?: { [key: string]: string } | undefined;
   memorySwapLimitInBytes?: bigint | undefined;
-}
-
-export interface LinuxContainerResources_UnifiedEntry {
-  key: string;
-  value: string;
 }
 
 export interface HugepageLimit {
@@ -523,16 +464,6 @@ export interface ContainerConfig {
   CDIDevices?: CDIDevice[] | undefined;
 }
 
-export interface ContainerConfig_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface ContainerConfig_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
 export interface CreateContainerRequest {
   podSandboxId?: string | undefined;
   config?: ContainerConfig | undefined;
@@ -577,11 +508,6 @@ export interface ContainerFilter {
   labelSelector?: { [key: string]: string } | undefined;
 }
 
-export interface ContainerFilter_LabelSelectorEntry {
-  key: string;
-  value: string;
-}
-
 export interface ListContainersRequest {
   filter?: ContainerFilter | undefined;
 }
@@ -603,16 +529,6 @@ export interface Container {
   imageId?: string | undefined;
 }
 
-export interface Container_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface Container_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
 export interface ContainerStatusRequest {
   containerId?: string | undefined;
   verbose?: boolean | undefined;
@@ -621,11 +537,6 @@ export interface ContainerStatusRequest {
 export interface ContainerStatusResponse {
   status?: ContainerStatus | undefined;
   info?: { [key: string]: string } | undefined;
-}
-
-export interface ContainerStatusResponse_InfoEntry {
-  key: string;
-  value: string;
 }
 
 /** `reason` is OOMKilled, Completed, Error or ContainerCannotRun where the runtime knows. */
@@ -650,16 +561,6 @@ export interface ContainerStatus {
   user?: ContainerUser | undefined;
 }
 
-export interface ContainerStatus_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface ContainerStatus_AnnotationsEntry {
-  key: string;
-  value: string;
-}
-
 export interface ContainerResources {
   linux?: LinuxContainerResources | undefined;
 }
@@ -678,11 +579,6 @@ export interface UpdateContainerResourcesRequest {
   containerId?: string | undefined;
   linux?: LinuxContainerResources | undefined;
   annotations?: { [key: string]: string } | undefined;
-}
-
-export interface UpdateContainerResourcesRequest_AnnotationsEntry {
-  key: string;
-  value: string;
 }
 
 export interface UpdateContainerResourcesResponse {
@@ -774,11 +670,6 @@ export interface ContainerStatsFilter {
   labelSelector?: { [key: string]: string } | undefined;
 }
 
-export interface ContainerStatsFilter_LabelSelectorEntry {
-  key: string;
-  value: string;
-}
-
 export interface ListContainerStatsResponse {
   stats?: ContainerStats[] | undefined;
 }
@@ -796,16 +687,6 @@ export interface ContainerAttributes {
   metadata?: ContainerMetadata | undefined;
   labels?: { [key: string]: string } | undefined;
   annotations?: { [key: string]: string } | undefined;
-}
-
-export interface ContainerAttributes_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface ContainerAttributes_AnnotationsEntry {
-  key: string;
-  value: string;
 }
 
 export interface CpuUsage {
@@ -858,11 +739,6 @@ export interface PodSandboxStatsFilter {
   labelSelector?: { [key: string]: string } | undefined;
 }
 
-export interface PodSandboxStatsFilter_LabelSelectorEntry {
-  key: string;
-  value: string;
-}
-
 export interface ListPodSandboxStatsResponse {
   stats?: PodSandboxStats[] | undefined;
 }
@@ -877,16 +753,6 @@ export interface PodSandboxAttributes {
   metadata?: PodSandboxMetadata | undefined;
   labels?: { [key: string]: string } | undefined;
   annotations?: { [key: string]: string } | undefined;
-}
-
-export interface PodSandboxAttributes_LabelsEntry {
-  key: string;
-  value: string;
-}
-
-export interface PodSandboxAttributes_AnnotationsEntry {
-  key: string;
-  value: string;
 }
 
 export interface LinuxPodSandboxStats {
@@ -954,11 +820,6 @@ export interface ImageStatusResponse {
   info?: { [key: string]: string } | undefined;
 }
 
-export interface ImageStatusResponse_InfoEntry {
-  key: string;
-  value: string;
-}
-
 export interface AuthConfig {
   username?: string | undefined;
   password?: string | undefined;
@@ -1007,12 +868,6 @@ export const VersionRequest: MessageFns<VersionRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): VersionRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseVersionRequest();
       while (reader.pos < end) {
@@ -1033,9 +888,6 @@ export const VersionRequest: MessageFns<VersionRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1062,12 +914,6 @@ export const VersionResponse: MessageFns<VersionResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): VersionResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseVersionResponse();
       while (reader.pos < end) {
@@ -1112,9 +958,6 @@ export const VersionResponse: MessageFns<VersionResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1132,12 +975,6 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StatusRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStatusRequest();
       while (reader.pos < end) {
@@ -1158,9 +995,6 @@ export const StatusRequest: MessageFns<StatusRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1174,7 +1008,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
       RuntimeStatus.encode(message.status, writer.uint32(10).fork()).join();
     }
     globalThis.Object.entries(message.info || {}).forEach(([key, value]: [string, string]) => {
-      StatusResponse_InfoEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     if (message.runtimeHandlers !== undefined && message.runtimeHandlers.length !== 0) {
       for (const v of message.runtimeHandlers) {
@@ -1189,12 +1023,6 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStatusResponse();
       while (reader.pos < end) {
@@ -1213,7 +1041,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            const entry2 = StatusResponse_InfoEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.info![entry2.key] = entry2.value;
             }
@@ -1245,18 +1073,15 @@ export const StatusResponse: MessageFns<StatusResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
-function createBaseStatusResponse_InfoEntry(): StatusResponse_InfoEntry {
+function createBaseTextEntry(): TextEntry {
   return { key: "", value: "" };
 }
 
-export const StatusResponse_InfoEntry: MessageFns<StatusResponse_InfoEntry> = {
-  encode(message: StatusResponse_InfoEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const TextEntry: MessageFns<TextEntry> = {
+  encode(message: TextEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
     }
@@ -1266,16 +1091,10 @@ export const StatusResponse_InfoEntry: MessageFns<StatusResponse_InfoEntry> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse_InfoEntry {
+  decode(input: BinaryReader | Uint8Array, length?: number): TextEntry {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseStatusResponse_InfoEntry();
+      const message = createBaseTextEntry();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1302,9 +1121,6 @@ export const StatusResponse_InfoEntry: MessageFns<StatusResponse_InfoEntry> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1324,12 +1140,6 @@ export const RuntimeStatus: MessageFns<RuntimeStatus> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeStatus {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeStatus();
       while (reader.pos < end) {
@@ -1353,9 +1163,6 @@ export const RuntimeStatus: MessageFns<RuntimeStatus> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1382,12 +1189,6 @@ export const RuntimeCondition: MessageFns<RuntimeCondition> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeCondition {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeCondition();
       while (reader.pos < end) {
@@ -1432,9 +1233,6 @@ export const RuntimeCondition: MessageFns<RuntimeCondition> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1455,12 +1253,6 @@ export const RuntimeHandler: MessageFns<RuntimeHandler> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeHandler {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeHandler();
       while (reader.pos < end) {
@@ -1489,9 +1281,6 @@ export const RuntimeHandler: MessageFns<RuntimeHandler> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1512,12 +1301,6 @@ export const RuntimeHandlerFeatures: MessageFns<RuntimeHandlerFeatures> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeHandlerFeatures {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeHandlerFeatures();
       while (reader.pos < end) {
@@ -1546,9 +1329,6 @@ export const RuntimeHandlerFeatures: MessageFns<RuntimeHandlerFeatures> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1566,12 +1346,6 @@ export const RuntimeFeatures: MessageFns<RuntimeFeatures> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeFeatures {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeFeatures();
       while (reader.pos < end) {
@@ -1592,9 +1366,6 @@ export const RuntimeFeatures: MessageFns<RuntimeFeatures> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1609,12 +1380,6 @@ export const RuntimeConfigRequest: MessageFns<RuntimeConfigRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeConfigRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeConfigRequest();
       while (reader.pos < end) {
@@ -1627,9 +1392,6 @@ export const RuntimeConfigRequest: MessageFns<RuntimeConfigRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1647,12 +1409,6 @@ export const RuntimeConfigResponse: MessageFns<RuntimeConfigResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeConfigResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeConfigResponse();
       while (reader.pos < end) {
@@ -1673,9 +1429,6 @@ export const RuntimeConfigResponse: MessageFns<RuntimeConfigResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1693,12 +1446,6 @@ export const LinuxRuntimeConfiguration: MessageFns<LinuxRuntimeConfiguration> = 
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxRuntimeConfiguration {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxRuntimeConfiguration();
       while (reader.pos < end) {
@@ -1719,9 +1466,6 @@ export const LinuxRuntimeConfiguration: MessageFns<LinuxRuntimeConfiguration> = 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1739,12 +1483,6 @@ export const UpdateRuntimeConfigRequest: MessageFns<UpdateRuntimeConfigRequest> 
 
   decode(input: BinaryReader | Uint8Array, length?: number): UpdateRuntimeConfigRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUpdateRuntimeConfigRequest();
       while (reader.pos < end) {
@@ -1765,9 +1503,6 @@ export const UpdateRuntimeConfigRequest: MessageFns<UpdateRuntimeConfigRequest> 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1785,12 +1520,6 @@ export const RuntimeConfig: MessageFns<RuntimeConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RuntimeConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRuntimeConfig();
       while (reader.pos < end) {
@@ -1811,9 +1540,6 @@ export const RuntimeConfig: MessageFns<RuntimeConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1831,12 +1557,6 @@ export const NetworkConfig: MessageFns<NetworkConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): NetworkConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseNetworkConfig();
       while (reader.pos < end) {
@@ -1857,9 +1577,6 @@ export const NetworkConfig: MessageFns<NetworkConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1874,12 +1591,6 @@ export const UpdateRuntimeConfigResponse: MessageFns<UpdateRuntimeConfigResponse
 
   decode(input: BinaryReader | Uint8Array, length?: number): UpdateRuntimeConfigResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUpdateRuntimeConfigResponse();
       while (reader.pos < end) {
@@ -1892,9 +1603,6 @@ export const UpdateRuntimeConfigResponse: MessageFns<UpdateRuntimeConfigResponse
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -1921,12 +1629,6 @@ export const PodSandboxMetadata: MessageFns<PodSandboxMetadata> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxMetadata {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxMetadata();
       while (reader.pos < end) {
@@ -1971,9 +1673,6 @@ export const PodSandboxMetadata: MessageFns<PodSandboxMetadata> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2010,10 +1709,10 @@ export const PodSandboxConfig: MessageFns<PodSandboxConfig> = {
       }
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxConfig_LabelsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxConfig_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
     });
     if (message.linux !== undefined) {
       LinuxPodSandboxConfig.encode(message.linux, writer.uint32(66).fork()).join();
@@ -2023,12 +1722,6 @@ export const PodSandboxConfig: MessageFns<PodSandboxConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxConfig();
       while (reader.pos < end) {
@@ -2082,7 +1775,7 @@ export const PodSandboxConfig: MessageFns<PodSandboxConfig> = {
               break;
             }
 
-            const entry6 = PodSandboxConfig_LabelsEntry.decode(reader, reader.uint32());
+            const entry6 = TextEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
               message.labels![entry6.key] = entry6.value;
             }
@@ -2093,7 +1786,7 @@ export const PodSandboxConfig: MessageFns<PodSandboxConfig> = {
               break;
             }
 
-            const entry7 = PodSandboxConfig_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry7 = TextEntry.decode(reader, reader.uint32());
             if (entry7.value !== undefined) {
               message.annotations![entry7.key] = entry7.value;
             }
@@ -2114,123 +1807,6 @@ export const PodSandboxConfig: MessageFns<PodSandboxConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxConfig_LabelsEntry(): PodSandboxConfig_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxConfig_LabelsEntry: MessageFns<PodSandboxConfig_LabelsEntry> = {
-  encode(message: PodSandboxConfig_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxConfig_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxConfig_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxConfig_AnnotationsEntry(): PodSandboxConfig_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxConfig_AnnotationsEntry: MessageFns<PodSandboxConfig_AnnotationsEntry> = {
-  encode(message: PodSandboxConfig_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxConfig_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxConfig_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2260,12 +1836,6 @@ export const DNSConfig: MessageFns<DNSConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DNSConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDNSConfig();
       while (reader.pos < end) {
@@ -2311,9 +1881,6 @@ export const DNSConfig: MessageFns<DNSConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2340,12 +1907,6 @@ export const PortMapping: MessageFns<PortMapping> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PortMapping {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePortMapping();
       while (reader.pos < end) {
@@ -2390,9 +1951,6 @@ export const PortMapping: MessageFns<PortMapping> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2409,7 +1967,7 @@ export const LinuxPodSandboxConfig: MessageFns<LinuxPodSandboxConfig> = {
       LinuxSandboxSecurityContext.encode(message.securityContext, writer.uint32(18).fork()).join();
     }
     globalThis.Object.entries(message.sysctls || {}).forEach(([key, value]: [string, string]) => {
-      LinuxPodSandboxConfig_SysctlsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
     });
     if (message.overhead !== undefined) {
       LinuxContainerResources.encode(message.overhead, writer.uint32(34).fork()).join();
@@ -2422,12 +1980,6 @@ export const LinuxPodSandboxConfig: MessageFns<LinuxPodSandboxConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxPodSandboxConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxPodSandboxConfig();
       while (reader.pos < end) {
@@ -2454,7 +2006,7 @@ export const LinuxPodSandboxConfig: MessageFns<LinuxPodSandboxConfig> = {
               break;
             }
 
-            const entry3 = LinuxPodSandboxConfig_SysctlsEntry.decode(reader, reader.uint32());
+            const entry3 = TextEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
               message.sysctls![entry3.key] = entry3.value;
             }
@@ -2483,66 +2035,6 @@ export const LinuxPodSandboxConfig: MessageFns<LinuxPodSandboxConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLinuxPodSandboxConfig_SysctlsEntry(): LinuxPodSandboxConfig_SysctlsEntry {
-  return { key: "", value: "" };
-}
-
-export const LinuxPodSandboxConfig_SysctlsEntry: MessageFns<LinuxPodSandboxConfig_SysctlsEntry> = {
-  encode(message: LinuxPodSandboxConfig_SysctlsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LinuxPodSandboxConfig_SysctlsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLinuxPodSandboxConfig_SysctlsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2605,12 +2097,6 @@ export const LinuxSandboxSecurityContext: MessageFns<LinuxSandboxSecurityContext
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxSandboxSecurityContext {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxSandboxSecurityContext();
       while (reader.pos < end) {
@@ -2713,9 +2199,6 @@ export const LinuxSandboxSecurityContext: MessageFns<LinuxSandboxSecurityContext
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2745,12 +2228,6 @@ export const NamespaceOption: MessageFns<NamespaceOption> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): NamespaceOption {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseNamespaceOption();
       while (reader.pos < end) {
@@ -2803,9 +2280,6 @@ export const NamespaceOption: MessageFns<NamespaceOption> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2833,12 +2307,6 @@ export const UserNamespace: MessageFns<UserNamespace> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): UserNamespace {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUserNamespace();
       while (reader.pos < end) {
@@ -2881,9 +2349,6 @@ export const UserNamespace: MessageFns<UserNamespace> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2907,12 +2372,6 @@ export const IDMapping: MessageFns<IDMapping> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): IDMapping {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseIDMapping();
       while (reader.pos < end) {
@@ -2949,9 +2408,6 @@ export const IDMapping: MessageFns<IDMapping> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -2978,12 +2434,6 @@ export const SELinuxOption: MessageFns<SELinuxOption> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SELinuxOption {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSELinuxOption();
       while (reader.pos < end) {
@@ -3028,9 +2478,6 @@ export const SELinuxOption: MessageFns<SELinuxOption> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3051,12 +2498,6 @@ export const SecurityProfile: MessageFns<SecurityProfile> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SecurityProfile {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSecurityProfile();
       while (reader.pos < end) {
@@ -3085,9 +2526,6 @@ export const SecurityProfile: MessageFns<SecurityProfile> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3108,12 +2546,6 @@ export const Int64Value: MessageFns<Int64Value> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Int64Value {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseInt64Value();
       while (reader.pos < end) {
@@ -3134,9 +2566,6 @@ export const Int64Value: MessageFns<Int64Value> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3157,12 +2586,6 @@ export const UInt64Value: MessageFns<UInt64Value> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): UInt64Value {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUInt64Value();
       while (reader.pos < end) {
@@ -3183,9 +2606,6 @@ export const UInt64Value: MessageFns<UInt64Value> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3206,12 +2626,6 @@ export const RunPodSandboxRequest: MessageFns<RunPodSandboxRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RunPodSandboxRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRunPodSandboxRequest();
       while (reader.pos < end) {
@@ -3240,9 +2654,6 @@ export const RunPodSandboxRequest: MessageFns<RunPodSandboxRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3260,12 +2671,6 @@ export const RunPodSandboxResponse: MessageFns<RunPodSandboxResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RunPodSandboxResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRunPodSandboxResponse();
       while (reader.pos < end) {
@@ -3286,9 +2691,6 @@ export const RunPodSandboxResponse: MessageFns<RunPodSandboxResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3306,12 +2708,6 @@ export const StopPodSandboxRequest: MessageFns<StopPodSandboxRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StopPodSandboxRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStopPodSandboxRequest();
       while (reader.pos < end) {
@@ -3332,9 +2728,6 @@ export const StopPodSandboxRequest: MessageFns<StopPodSandboxRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3349,12 +2742,6 @@ export const StopPodSandboxResponse: MessageFns<StopPodSandboxResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StopPodSandboxResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStopPodSandboxResponse();
       while (reader.pos < end) {
@@ -3367,9 +2754,6 @@ export const StopPodSandboxResponse: MessageFns<StopPodSandboxResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3387,12 +2771,6 @@ export const RemovePodSandboxRequest: MessageFns<RemovePodSandboxRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemovePodSandboxRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemovePodSandboxRequest();
       while (reader.pos < end) {
@@ -3413,9 +2791,6 @@ export const RemovePodSandboxRequest: MessageFns<RemovePodSandboxRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3430,12 +2805,6 @@ export const RemovePodSandboxResponse: MessageFns<RemovePodSandboxResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemovePodSandboxResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemovePodSandboxResponse();
       while (reader.pos < end) {
@@ -3448,9 +2817,6 @@ export const RemovePodSandboxResponse: MessageFns<RemovePodSandboxResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3471,12 +2837,6 @@ export const PodSandboxStatusRequest: MessageFns<PodSandboxStatusRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatusRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatusRequest();
       while (reader.pos < end) {
@@ -3505,9 +2865,6 @@ export const PodSandboxStatusRequest: MessageFns<PodSandboxStatusRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3521,7 +2878,7 @@ export const PodSandboxStatusResponse: MessageFns<PodSandboxStatusResponse> = {
       PodSandboxStatus.encode(message.status, writer.uint32(10).fork()).join();
     }
     globalThis.Object.entries(message.info || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxStatusResponse_InfoEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     if (message.containersStatuses !== undefined && message.containersStatuses.length !== 0) {
       for (const v of message.containersStatuses) {
@@ -3539,12 +2896,6 @@ export const PodSandboxStatusResponse: MessageFns<PodSandboxStatusResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatusResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatusResponse();
       while (reader.pos < end) {
@@ -3563,7 +2914,7 @@ export const PodSandboxStatusResponse: MessageFns<PodSandboxStatusResponse> = {
               break;
             }
 
-            const entry2 = PodSandboxStatusResponse_InfoEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.info![entry2.key] = entry2.value;
             }
@@ -3595,66 +2946,6 @@ export const PodSandboxStatusResponse: MessageFns<PodSandboxStatusResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxStatusResponse_InfoEntry(): PodSandboxStatusResponse_InfoEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxStatusResponse_InfoEntry: MessageFns<PodSandboxStatusResponse_InfoEntry> = {
-  encode(message: PodSandboxStatusResponse_InfoEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatusResponse_InfoEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxStatusResponse_InfoEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3696,10 +2987,10 @@ export const PodSandboxStatus: MessageFns<PodSandboxStatus> = {
       LinuxPodSandboxStatus.encode(message.linux, writer.uint32(50).fork()).join();
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxStatus_LabelsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxStatus_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
     });
     if (message.runtimeHandler !== undefined && message.runtimeHandler !== "") {
       writer.uint32(74).string(message.runtimeHandler);
@@ -3709,12 +3000,6 @@ export const PodSandboxStatus: MessageFns<PodSandboxStatus> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatus {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatus();
       while (reader.pos < end) {
@@ -3773,7 +3058,7 @@ export const PodSandboxStatus: MessageFns<PodSandboxStatus> = {
               break;
             }
 
-            const entry7 = PodSandboxStatus_LabelsEntry.decode(reader, reader.uint32());
+            const entry7 = TextEntry.decode(reader, reader.uint32());
             if (entry7.value !== undefined) {
               message.labels![entry7.key] = entry7.value;
             }
@@ -3784,7 +3069,7 @@ export const PodSandboxStatus: MessageFns<PodSandboxStatus> = {
               break;
             }
 
-            const entry8 = PodSandboxStatus_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry8 = TextEntry.decode(reader, reader.uint32());
             if (entry8.value !== undefined) {
               message.annotations![entry8.key] = entry8.value;
             }
@@ -3805,123 +3090,6 @@ export const PodSandboxStatus: MessageFns<PodSandboxStatus> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxStatus_LabelsEntry(): PodSandboxStatus_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxStatus_LabelsEntry: MessageFns<PodSandboxStatus_LabelsEntry> = {
-  encode(message: PodSandboxStatus_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatus_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxStatus_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxStatus_AnnotationsEntry(): PodSandboxStatus_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxStatus_AnnotationsEntry: MessageFns<PodSandboxStatus_AnnotationsEntry> = {
-  encode(message: PodSandboxStatus_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatus_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxStatus_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -3944,12 +3112,6 @@ export const PodSandboxNetworkStatus: MessageFns<PodSandboxNetworkStatus> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxNetworkStatus {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxNetworkStatus();
       while (reader.pos < end) {
@@ -3981,9 +3143,6 @@ export const PodSandboxNetworkStatus: MessageFns<PodSandboxNetworkStatus> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4001,12 +3160,6 @@ export const PodIP: MessageFns<PodIP> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodIP {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodIP();
       while (reader.pos < end) {
@@ -4027,9 +3180,6 @@ export const PodIP: MessageFns<PodIP> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4047,12 +3197,6 @@ export const LinuxPodSandboxStatus: MessageFns<LinuxPodSandboxStatus> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxPodSandboxStatus {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxPodSandboxStatus();
       while (reader.pos < end) {
@@ -4073,9 +3217,6 @@ export const LinuxPodSandboxStatus: MessageFns<LinuxPodSandboxStatus> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4093,12 +3234,6 @@ export const Namespace: MessageFns<Namespace> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Namespace {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseNamespace();
       while (reader.pos < end) {
@@ -4119,9 +3254,6 @@ export const Namespace: MessageFns<Namespace> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4138,19 +3270,13 @@ export const PodSandboxFilter: MessageFns<PodSandboxFilter> = {
       PodSandboxStateValue.encode(message.state, writer.uint32(18).fork()).join();
     }
     globalThis.Object.entries(message.labelSelector || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxFilter_LabelSelectorEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxFilter {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxFilter();
       while (reader.pos < end) {
@@ -4177,7 +3303,7 @@ export const PodSandboxFilter: MessageFns<PodSandboxFilter> = {
               break;
             }
 
-            const entry3 = PodSandboxFilter_LabelSelectorEntry.decode(reader, reader.uint32());
+            const entry3 = TextEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
               message.labelSelector![entry3.key] = entry3.value;
             }
@@ -4190,66 +3316,6 @@ export const PodSandboxFilter: MessageFns<PodSandboxFilter> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxFilter_LabelSelectorEntry(): PodSandboxFilter_LabelSelectorEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxFilter_LabelSelectorEntry: MessageFns<PodSandboxFilter_LabelSelectorEntry> = {
-  encode(message: PodSandboxFilter_LabelSelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxFilter_LabelSelectorEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxFilter_LabelSelectorEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4267,12 +3333,6 @@ export const PodSandboxStateValue: MessageFns<PodSandboxStateValue> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStateValue {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStateValue();
       while (reader.pos < end) {
@@ -4293,9 +3353,6 @@ export const PodSandboxStateValue: MessageFns<PodSandboxStateValue> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4313,12 +3370,6 @@ export const ListPodSandboxRequest: MessageFns<ListPodSandboxRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListPodSandboxRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListPodSandboxRequest();
       while (reader.pos < end) {
@@ -4339,9 +3390,6 @@ export const ListPodSandboxRequest: MessageFns<ListPodSandboxRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4361,12 +3409,6 @@ export const ListPodSandboxResponse: MessageFns<ListPodSandboxResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListPodSandboxResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListPodSandboxResponse();
       while (reader.pos < end) {
@@ -4390,9 +3432,6 @@ export const ListPodSandboxResponse: MessageFns<ListPodSandboxResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4418,10 +3457,10 @@ export const PodSandbox: MessageFns<PodSandbox> = {
       writer.uint32(32).int64(message.createdAt);
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      PodSandbox_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      PodSandbox_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
     if (message.runtimeHandler !== undefined && message.runtimeHandler !== "") {
       writer.uint32(58).string(message.runtimeHandler);
@@ -4431,12 +3470,6 @@ export const PodSandbox: MessageFns<PodSandbox> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandbox {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandbox();
       while (reader.pos < end) {
@@ -4479,7 +3512,7 @@ export const PodSandbox: MessageFns<PodSandbox> = {
               break;
             }
 
-            const entry5 = PodSandbox_LabelsEntry.decode(reader, reader.uint32());
+            const entry5 = TextEntry.decode(reader, reader.uint32());
             if (entry5.value !== undefined) {
               message.labels![entry5.key] = entry5.value;
             }
@@ -4490,7 +3523,7 @@ export const PodSandbox: MessageFns<PodSandbox> = {
               break;
             }
 
-            const entry6 = PodSandbox_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry6 = TextEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
               message.annotations![entry6.key] = entry6.value;
             }
@@ -4511,123 +3544,6 @@ export const PodSandbox: MessageFns<PodSandbox> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandbox_LabelsEntry(): PodSandbox_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandbox_LabelsEntry: MessageFns<PodSandbox_LabelsEntry> = {
-  encode(message: PodSandbox_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandbox_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandbox_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandbox_AnnotationsEntry(): PodSandbox_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandbox_AnnotationsEntry: MessageFns<PodSandbox_AnnotationsEntry> = {
-  encode(message: PodSandbox_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandbox_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandbox_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4648,12 +3564,6 @@ export const ContainerMetadata: MessageFns<ContainerMetadata> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerMetadata {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerMetadata();
       while (reader.pos < end) {
@@ -4682,9 +3592,6 @@ export const ContainerMetadata: MessageFns<ContainerMetadata> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4698,7 +3605,7 @@ export const ImageSpec: MessageFns<ImageSpec> = {
       writer.uint32(10).string(message.image);
     }
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      ImageSpec_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     if (message.userSpecifiedImage !== undefined && message.userSpecifiedImage !== "") {
       writer.uint32(146).string(message.userSpecifiedImage);
@@ -4711,12 +3618,6 @@ export const ImageSpec: MessageFns<ImageSpec> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageSpec {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageSpec();
       while (reader.pos < end) {
@@ -4735,7 +3636,7 @@ export const ImageSpec: MessageFns<ImageSpec> = {
               break;
             }
 
-            const entry2 = ImageSpec_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.annotations![entry2.key] = entry2.value;
             }
@@ -4764,66 +3665,6 @@ export const ImageSpec: MessageFns<ImageSpec> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseImageSpec_AnnotationsEntry(): ImageSpec_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const ImageSpec_AnnotationsEntry: MessageFns<ImageSpec_AnnotationsEntry> = {
-  encode(message: ImageSpec_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ImageSpec_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseImageSpec_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4844,12 +3685,6 @@ export const KeyValue: MessageFns<KeyValue> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): KeyValue {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseKeyValue();
       while (reader.pos < end) {
@@ -4878,9 +3713,6 @@ export const KeyValue: MessageFns<KeyValue> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -4936,12 +3768,6 @@ export const Mount: MessageFns<Mount> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Mount {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseMount();
       while (reader.pos < end) {
@@ -5032,9 +3858,6 @@ export const Mount: MessageFns<Mount> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5058,12 +3881,6 @@ export const Device: MessageFns<Device> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Device {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDevice();
       while (reader.pos < end) {
@@ -5100,9 +3917,6 @@ export const Device: MessageFns<Device> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5120,12 +3934,6 @@ export const CDIDevice: MessageFns<CDIDevice> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CDIDevice {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCDIDevice();
       while (reader.pos < end) {
@@ -5146,9 +3954,6 @@ export const CDIDevice: MessageFns<CDIDevice> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5211,7 +4016,7 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
       }
     }
     globalThis.Object.entries(message.unified || {}).forEach(([key, value]: [string, string]) => {
-      LinuxContainerResources_UnifiedEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
     if (message.memorySwapLimitInBytes !== undefined && message.memorySwapLimitInBytes !== 0n) {
       if (BigInt.asIntN(64, message.memorySwapLimitInBytes) !== message.memorySwapLimitInBytes) {
@@ -5224,12 +4029,6 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerResources {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxContainerResources();
       while (reader.pos < end) {
@@ -5307,7 +4106,7 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
               break;
             }
 
-            const entry9 = LinuxContainerResources_UnifiedEntry.decode(reader, reader.uint32());
+            const entry9 = TextEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
               message.unified![entry9.key] = entry9.value;
             }
@@ -5328,66 +4127,6 @@ export const LinuxContainerResources: MessageFns<LinuxContainerResources> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLinuxContainerResources_UnifiedEntry(): LinuxContainerResources_UnifiedEntry {
-  return { key: "", value: "" };
-}
-
-export const LinuxContainerResources_UnifiedEntry: MessageFns<LinuxContainerResources_UnifiedEntry> = {
-  encode(message: LinuxContainerResources_UnifiedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerResources_UnifiedEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLinuxContainerResources_UnifiedEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5411,12 +4150,6 @@ export const HugepageLimit: MessageFns<HugepageLimit> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HugepageLimit {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHugepageLimit();
       while (reader.pos < end) {
@@ -5445,9 +4178,6 @@ export const HugepageLimit: MessageFns<HugepageLimit> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5477,12 +4207,6 @@ export const Capability: MessageFns<Capability> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Capability {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCapability();
       while (reader.pos < end) {
@@ -5528,9 +4252,6 @@ export const Capability: MessageFns<Capability> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5551,12 +4272,6 @@ export const LinuxContainerConfig: MessageFns<LinuxContainerConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxContainerConfig();
       while (reader.pos < end) {
@@ -5585,9 +4300,6 @@ export const LinuxContainerConfig: MessageFns<LinuxContainerConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5674,12 +4386,6 @@ export const LinuxContainerSecurityContext: MessageFns<LinuxContainerSecurityCon
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerSecurityContext {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxContainerSecurityContext();
       while (reader.pos < end) {
@@ -5828,9 +4534,6 @@ export const LinuxContainerSecurityContext: MessageFns<LinuxContainerSecurityCon
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -5892,10 +4595,10 @@ export const ContainerConfig: MessageFns<ContainerConfig> = {
       }
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      ContainerConfig_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      ContainerConfig_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
     if (message.logPath !== undefined && message.logPath !== "") {
       writer.uint32(90).string(message.logPath);
@@ -5922,12 +4625,6 @@ export const ContainerConfig: MessageFns<ContainerConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerConfig();
       while (reader.pos < end) {
@@ -6017,7 +4714,7 @@ export const ContainerConfig: MessageFns<ContainerConfig> = {
               break;
             }
 
-            const entry9 = ContainerConfig_LabelsEntry.decode(reader, reader.uint32());
+            const entry9 = TextEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
               message.labels![entry9.key] = entry9.value;
             }
@@ -6028,7 +4725,7 @@ export const ContainerConfig: MessageFns<ContainerConfig> = {
               break;
             }
 
-            const entry10 = ContainerConfig_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry10 = TextEntry.decode(reader, reader.uint32());
             if (entry10.value !== undefined) {
               message.annotations![entry10.key] = entry10.value;
             }
@@ -6092,123 +4789,6 @@ export const ContainerConfig: MessageFns<ContainerConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerConfig_LabelsEntry(): ContainerConfig_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerConfig_LabelsEntry: MessageFns<ContainerConfig_LabelsEntry> = {
-  encode(message: ContainerConfig_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerConfig_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerConfig_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerConfig_AnnotationsEntry(): ContainerConfig_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerConfig_AnnotationsEntry: MessageFns<ContainerConfig_AnnotationsEntry> = {
-  encode(message: ContainerConfig_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerConfig_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerConfig_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6232,12 +4812,6 @@ export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CreateContainerRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCreateContainerRequest();
       while (reader.pos < end) {
@@ -6274,9 +4848,6 @@ export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6294,12 +4865,6 @@ export const CreateContainerResponse: MessageFns<CreateContainerResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CreateContainerResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCreateContainerResponse();
       while (reader.pos < end) {
@@ -6320,9 +4885,6 @@ export const CreateContainerResponse: MessageFns<CreateContainerResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6340,12 +4902,6 @@ export const StartContainerRequest: MessageFns<StartContainerRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StartContainerRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStartContainerRequest();
       while (reader.pos < end) {
@@ -6366,9 +4922,6 @@ export const StartContainerRequest: MessageFns<StartContainerRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6383,12 +4936,6 @@ export const StartContainerResponse: MessageFns<StartContainerResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StartContainerResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStartContainerResponse();
       while (reader.pos < end) {
@@ -6401,9 +4948,6 @@ export const StartContainerResponse: MessageFns<StartContainerResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6427,12 +4971,6 @@ export const StopContainerRequest: MessageFns<StopContainerRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StopContainerRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStopContainerRequest();
       while (reader.pos < end) {
@@ -6461,9 +4999,6 @@ export const StopContainerRequest: MessageFns<StopContainerRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6478,12 +5013,6 @@ export const StopContainerResponse: MessageFns<StopContainerResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StopContainerResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStopContainerResponse();
       while (reader.pos < end) {
@@ -6496,9 +5025,6 @@ export const StopContainerResponse: MessageFns<StopContainerResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6516,12 +5042,6 @@ export const RemoveContainerRequest: MessageFns<RemoveContainerRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemoveContainerRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemoveContainerRequest();
       while (reader.pos < end) {
@@ -6542,9 +5062,6 @@ export const RemoveContainerRequest: MessageFns<RemoveContainerRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6559,12 +5076,6 @@ export const RemoveContainerResponse: MessageFns<RemoveContainerResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemoveContainerResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemoveContainerResponse();
       while (reader.pos < end) {
@@ -6577,9 +5088,6 @@ export const RemoveContainerResponse: MessageFns<RemoveContainerResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6597,12 +5105,6 @@ export const ContainerStateValue: MessageFns<ContainerStateValue> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStateValue {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStateValue();
       while (reader.pos < end) {
@@ -6623,9 +5125,6 @@ export const ContainerStateValue: MessageFns<ContainerStateValue> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6645,19 +5144,13 @@ export const ContainerFilter: MessageFns<ContainerFilter> = {
       writer.uint32(26).string(message.podSandboxId);
     }
     globalThis.Object.entries(message.labelSelector || {}).forEach(([key, value]: [string, string]) => {
-      ContainerFilter_LabelSelectorEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerFilter {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerFilter();
       while (reader.pos < end) {
@@ -6692,7 +5185,7 @@ export const ContainerFilter: MessageFns<ContainerFilter> = {
               break;
             }
 
-            const entry4 = ContainerFilter_LabelSelectorEntry.decode(reader, reader.uint32());
+            const entry4 = TextEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
               message.labelSelector![entry4.key] = entry4.value;
             }
@@ -6705,66 +5198,6 @@ export const ContainerFilter: MessageFns<ContainerFilter> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerFilter_LabelSelectorEntry(): ContainerFilter_LabelSelectorEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerFilter_LabelSelectorEntry: MessageFns<ContainerFilter_LabelSelectorEntry> = {
-  encode(message: ContainerFilter_LabelSelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerFilter_LabelSelectorEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerFilter_LabelSelectorEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6782,12 +5215,6 @@ export const ListContainersRequest: MessageFns<ListContainersRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListContainersRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListContainersRequest();
       while (reader.pos < end) {
@@ -6808,9 +5235,6 @@ export const ListContainersRequest: MessageFns<ListContainersRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6830,12 +5254,6 @@ export const ListContainersResponse: MessageFns<ListContainersResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListContainersResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListContainersResponse();
       while (reader.pos < end) {
@@ -6859,9 +5277,6 @@ export const ListContainersResponse: MessageFns<ListContainersResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -6907,10 +5322,10 @@ export const Container: MessageFns<Container> = {
       writer.uint32(56).int64(message.createdAt);
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      Container_LabelsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      Container_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
     if (message.imageId !== undefined && message.imageId !== "") {
       writer.uint32(82).string(message.imageId);
@@ -6920,12 +5335,6 @@ export const Container: MessageFns<Container> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Container {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainer();
       while (reader.pos < end) {
@@ -6992,7 +5401,7 @@ export const Container: MessageFns<Container> = {
               break;
             }
 
-            const entry8 = Container_LabelsEntry.decode(reader, reader.uint32());
+            const entry8 = TextEntry.decode(reader, reader.uint32());
             if (entry8.value !== undefined) {
               message.labels![entry8.key] = entry8.value;
             }
@@ -7003,7 +5412,7 @@ export const Container: MessageFns<Container> = {
               break;
             }
 
-            const entry9 = Container_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry9 = TextEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
               message.annotations![entry9.key] = entry9.value;
             }
@@ -7024,123 +5433,6 @@ export const Container: MessageFns<Container> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainer_LabelsEntry(): Container_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const Container_LabelsEntry: MessageFns<Container_LabelsEntry> = {
-  encode(message: Container_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Container_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainer_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainer_AnnotationsEntry(): Container_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const Container_AnnotationsEntry: MessageFns<Container_AnnotationsEntry> = {
-  encode(message: Container_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Container_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainer_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7161,12 +5453,6 @@ export const ContainerStatusRequest: MessageFns<ContainerStatusRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatusRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatusRequest();
       while (reader.pos < end) {
@@ -7195,9 +5481,6 @@ export const ContainerStatusRequest: MessageFns<ContainerStatusRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7211,19 +5494,13 @@ export const ContainerStatusResponse: MessageFns<ContainerStatusResponse> = {
       ContainerStatus.encode(message.status, writer.uint32(10).fork()).join();
     }
     globalThis.Object.entries(message.info || {}).forEach(([key, value]: [string, string]) => {
-      ContainerStatusResponse_InfoEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatusResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatusResponse();
       while (reader.pos < end) {
@@ -7242,7 +5519,7 @@ export const ContainerStatusResponse: MessageFns<ContainerStatusResponse> = {
               break;
             }
 
-            const entry2 = ContainerStatusResponse_InfoEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.info![entry2.key] = entry2.value;
             }
@@ -7255,66 +5532,6 @@ export const ContainerStatusResponse: MessageFns<ContainerStatusResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerStatusResponse_InfoEntry(): ContainerStatusResponse_InfoEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerStatusResponse_InfoEntry: MessageFns<ContainerStatusResponse_InfoEntry> = {
-  encode(message: ContainerStatusResponse_InfoEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatusResponse_InfoEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerStatusResponse_InfoEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7386,10 +5603,10 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
       writer.uint32(90).string(message.message);
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      ContainerStatus_LabelsEntry.encode({ key: key as any, value }, writer.uint32(98).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(98).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      ContainerStatus_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(106).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(106).fork()).join();
     });
     if (message.mounts !== undefined && message.mounts.length !== 0) {
       for (const v of message.mounts) {
@@ -7413,12 +5630,6 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatus {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatus();
       while (reader.pos < end) {
@@ -7517,7 +5728,7 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
               break;
             }
 
-            const entry12 = ContainerStatus_LabelsEntry.decode(reader, reader.uint32());
+            const entry12 = TextEntry.decode(reader, reader.uint32());
             if (entry12.value !== undefined) {
               message.labels![entry12.key] = entry12.value;
             }
@@ -7528,7 +5739,7 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
               break;
             }
 
-            const entry13 = ContainerStatus_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry13 = TextEntry.decode(reader, reader.uint32());
             if (entry13.value !== undefined) {
               message.annotations![entry13.key] = entry13.value;
             }
@@ -7584,123 +5795,6 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerStatus_LabelsEntry(): ContainerStatus_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerStatus_LabelsEntry: MessageFns<ContainerStatus_LabelsEntry> = {
-  encode(message: ContainerStatus_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatus_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerStatus_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerStatus_AnnotationsEntry(): ContainerStatus_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerStatus_AnnotationsEntry: MessageFns<ContainerStatus_AnnotationsEntry> = {
-  encode(message: ContainerStatus_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatus_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerStatus_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7718,12 +5812,6 @@ export const ContainerResources: MessageFns<ContainerResources> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerResources {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerResources();
       while (reader.pos < end) {
@@ -7744,9 +5832,6 @@ export const ContainerResources: MessageFns<ContainerResources> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7764,12 +5849,6 @@ export const ContainerUser: MessageFns<ContainerUser> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerUser {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerUser();
       while (reader.pos < end) {
@@ -7790,9 +5869,6 @@ export const ContainerUser: MessageFns<ContainerUser> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7829,12 +5905,6 @@ export const LinuxContainerUser: MessageFns<LinuxContainerUser> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxContainerUser {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxContainerUser();
       while (reader.pos < end) {
@@ -7881,9 +5951,6 @@ export const LinuxContainerUser: MessageFns<LinuxContainerUser> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -7900,7 +5967,7 @@ export const UpdateContainerResourcesRequest: MessageFns<UpdateContainerResource
       LinuxContainerResources.encode(message.linux, writer.uint32(18).fork()).join();
     }
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      UpdateContainerResourcesRequest_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(34).fork())
+      TextEntry.encode({ key: key as any, value }, writer.uint32(34).fork())
         .join();
     });
     return writer;
@@ -7908,12 +5975,6 @@ export const UpdateContainerResourcesRequest: MessageFns<UpdateContainerResource
 
   decode(input: BinaryReader | Uint8Array, length?: number): UpdateContainerResourcesRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUpdateContainerResourcesRequest();
       while (reader.pos < end) {
@@ -7940,7 +6001,7 @@ export const UpdateContainerResourcesRequest: MessageFns<UpdateContainerResource
               break;
             }
 
-            const entry4 = UpdateContainerResourcesRequest_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry4 = TextEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
               message.annotations![entry4.key] = entry4.value;
             }
@@ -7953,71 +6014,6 @@ export const UpdateContainerResourcesRequest: MessageFns<UpdateContainerResource
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseUpdateContainerResourcesRequest_AnnotationsEntry(): UpdateContainerResourcesRequest_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const UpdateContainerResourcesRequest_AnnotationsEntry: MessageFns<
-  UpdateContainerResourcesRequest_AnnotationsEntry
-> = {
-  encode(
-    message: UpdateContainerResourcesRequest_AnnotationsEntry,
-    writer: BinaryWriter = new BinaryWriter(),
-  ): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): UpdateContainerResourcesRequest_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUpdateContainerResourcesRequest_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8032,12 +6028,6 @@ export const UpdateContainerResourcesResponse: MessageFns<UpdateContainerResourc
 
   decode(input: BinaryReader | Uint8Array, length?: number): UpdateContainerResourcesResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUpdateContainerResourcesResponse();
       while (reader.pos < end) {
@@ -8050,9 +6040,6 @@ export const UpdateContainerResourcesResponse: MessageFns<UpdateContainerResourc
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8070,12 +6057,6 @@ export const ReopenContainerLogRequest: MessageFns<ReopenContainerLogRequest> = 
 
   decode(input: BinaryReader | Uint8Array, length?: number): ReopenContainerLogRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseReopenContainerLogRequest();
       while (reader.pos < end) {
@@ -8096,9 +6077,6 @@ export const ReopenContainerLogRequest: MessageFns<ReopenContainerLogRequest> = 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8113,12 +6091,6 @@ export const ReopenContainerLogResponse: MessageFns<ReopenContainerLogResponse> 
 
   decode(input: BinaryReader | Uint8Array, length?: number): ReopenContainerLogResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseReopenContainerLogResponse();
       while (reader.pos < end) {
@@ -8131,9 +6103,6 @@ export const ReopenContainerLogResponse: MessageFns<ReopenContainerLogResponse> 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8162,12 +6131,6 @@ export const ExecSyncRequest: MessageFns<ExecSyncRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ExecSyncRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseExecSyncRequest();
       while (reader.pos < end) {
@@ -8207,9 +6170,6 @@ export const ExecSyncRequest: MessageFns<ExecSyncRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8233,12 +6193,6 @@ export const ExecSyncResponse: MessageFns<ExecSyncResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ExecSyncResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseExecSyncResponse();
       while (reader.pos < end) {
@@ -8275,9 +6229,6 @@ export const ExecSyncResponse: MessageFns<ExecSyncResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8312,12 +6263,6 @@ export const ExecRequest: MessageFns<ExecRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ExecRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseExecRequest();
       while (reader.pos < end) {
@@ -8381,9 +6326,6 @@ export const ExecRequest: MessageFns<ExecRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8401,12 +6343,6 @@ export const ExecResponse: MessageFns<ExecResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ExecResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseExecResponse();
       while (reader.pos < end) {
@@ -8427,9 +6363,6 @@ export const ExecResponse: MessageFns<ExecResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8459,12 +6392,6 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AttachRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAttachRequest();
       while (reader.pos < end) {
@@ -8517,9 +6444,6 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8537,12 +6461,6 @@ export const AttachResponse: MessageFns<AttachResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AttachResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAttachResponse();
       while (reader.pos < end) {
@@ -8563,9 +6481,6 @@ export const AttachResponse: MessageFns<AttachResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8590,12 +6505,6 @@ export const PortForwardRequest: MessageFns<PortForwardRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PortForwardRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePortForwardRequest();
       while (reader.pos < end) {
@@ -8634,9 +6543,6 @@ export const PortForwardRequest: MessageFns<PortForwardRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8654,12 +6560,6 @@ export const PortForwardResponse: MessageFns<PortForwardResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PortForwardResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePortForwardResponse();
       while (reader.pos < end) {
@@ -8680,9 +6580,6 @@ export const PortForwardResponse: MessageFns<PortForwardResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8697,12 +6594,6 @@ export const GetEventsRequest: MessageFns<GetEventsRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): GetEventsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseGetEventsRequest();
       while (reader.pos < end) {
@@ -8715,9 +6606,6 @@ export const GetEventsRequest: MessageFns<GetEventsRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8752,12 +6640,6 @@ export const ContainerEventResponse: MessageFns<ContainerEventResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerEventResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerEventResponse();
       while (reader.pos < end) {
@@ -8813,9 +6695,6 @@ export const ContainerEventResponse: MessageFns<ContainerEventResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8833,12 +6712,6 @@ export const ContainerStatsRequest: MessageFns<ContainerStatsRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatsRequest();
       while (reader.pos < end) {
@@ -8859,9 +6732,6 @@ export const ContainerStatsRequest: MessageFns<ContainerStatsRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8879,12 +6749,6 @@ export const ContainerStatsResponse: MessageFns<ContainerStatsResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatsResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatsResponse();
       while (reader.pos < end) {
@@ -8905,9 +6769,6 @@ export const ContainerStatsResponse: MessageFns<ContainerStatsResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8925,12 +6786,6 @@ export const ListContainerStatsRequest: MessageFns<ListContainerStatsRequest> = 
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListContainerStatsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListContainerStatsRequest();
       while (reader.pos < end) {
@@ -8951,9 +6806,6 @@ export const ListContainerStatsRequest: MessageFns<ListContainerStatsRequest> = 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -8970,19 +6822,13 @@ export const ContainerStatsFilter: MessageFns<ContainerStatsFilter> = {
       writer.uint32(18).string(message.podSandboxId);
     }
     globalThis.Object.entries(message.labelSelector || {}).forEach(([key, value]: [string, string]) => {
-      ContainerStatsFilter_LabelSelectorEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatsFilter {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStatsFilter();
       while (reader.pos < end) {
@@ -9009,7 +6855,7 @@ export const ContainerStatsFilter: MessageFns<ContainerStatsFilter> = {
               break;
             }
 
-            const entry3 = ContainerStatsFilter_LabelSelectorEntry.decode(reader, reader.uint32());
+            const entry3 = TextEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
               message.labelSelector![entry3.key] = entry3.value;
             }
@@ -9022,66 +6868,6 @@ export const ContainerStatsFilter: MessageFns<ContainerStatsFilter> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerStatsFilter_LabelSelectorEntry(): ContainerStatsFilter_LabelSelectorEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerStatsFilter_LabelSelectorEntry: MessageFns<ContainerStatsFilter_LabelSelectorEntry> = {
-  encode(message: ContainerStatsFilter_LabelSelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerStatsFilter_LabelSelectorEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerStatsFilter_LabelSelectorEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9101,12 +6887,6 @@ export const ListContainerStatsResponse: MessageFns<ListContainerStatsResponse> 
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListContainerStatsResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListContainerStatsResponse();
       while (reader.pos < end) {
@@ -9130,9 +6910,6 @@ export const ListContainerStatsResponse: MessageFns<ListContainerStatsResponse> 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9162,12 +6939,6 @@ export const ContainerStats: MessageFns<ContainerStats> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerStats {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerStats();
       while (reader.pos < end) {
@@ -9220,9 +6991,6 @@ export const ContainerStats: MessageFns<ContainerStats> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9239,22 +7007,16 @@ export const ContainerAttributes: MessageFns<ContainerAttributes> = {
       ContainerMetadata.encode(message.metadata, writer.uint32(18).fork()).join();
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      ContainerAttributes_LabelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      ContainerAttributes_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ContainerAttributes {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseContainerAttributes();
       while (reader.pos < end) {
@@ -9281,7 +7043,7 @@ export const ContainerAttributes: MessageFns<ContainerAttributes> = {
               break;
             }
 
-            const entry3 = ContainerAttributes_LabelsEntry.decode(reader, reader.uint32());
+            const entry3 = TextEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
               message.labels![entry3.key] = entry3.value;
             }
@@ -9292,7 +7054,7 @@ export const ContainerAttributes: MessageFns<ContainerAttributes> = {
               break;
             }
 
-            const entry4 = ContainerAttributes_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry4 = TextEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
               message.annotations![entry4.key] = entry4.value;
             }
@@ -9305,123 +7067,6 @@ export const ContainerAttributes: MessageFns<ContainerAttributes> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerAttributes_LabelsEntry(): ContainerAttributes_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerAttributes_LabelsEntry: MessageFns<ContainerAttributes_LabelsEntry> = {
-  encode(message: ContainerAttributes_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerAttributes_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerAttributes_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseContainerAttributes_AnnotationsEntry(): ContainerAttributes_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const ContainerAttributes_AnnotationsEntry: MessageFns<ContainerAttributes_AnnotationsEntry> = {
-  encode(message: ContainerAttributes_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ContainerAttributes_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseContainerAttributes_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9448,12 +7093,6 @@ export const CpuUsage: MessageFns<CpuUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CpuUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCpuUsage();
       while (reader.pos < end) {
@@ -9490,9 +7129,6 @@ export const CpuUsage: MessageFns<CpuUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9539,12 +7175,6 @@ export const MemoryUsage: MessageFns<MemoryUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): MemoryUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseMemoryUsage();
       while (reader.pos < end) {
@@ -9613,9 +7243,6 @@ export const MemoryUsage: MessageFns<MemoryUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9642,12 +7269,6 @@ export const SwapUsage: MessageFns<SwapUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SwapUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSwapUsage();
       while (reader.pos < end) {
@@ -9684,9 +7305,6 @@ export const SwapUsage: MessageFns<SwapUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9716,12 +7334,6 @@ export const FilesystemUsage: MessageFns<FilesystemUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): FilesystemUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFilesystemUsage();
       while (reader.pos < end) {
@@ -9766,9 +7378,6 @@ export const FilesystemUsage: MessageFns<FilesystemUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9786,12 +7395,6 @@ export const FilesystemIdentifier: MessageFns<FilesystemIdentifier> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): FilesystemIdentifier {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFilesystemIdentifier();
       while (reader.pos < end) {
@@ -9812,9 +7415,6 @@ export const FilesystemIdentifier: MessageFns<FilesystemIdentifier> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9832,12 +7432,6 @@ export const PodSandboxStatsRequest: MessageFns<PodSandboxStatsRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatsRequest();
       while (reader.pos < end) {
@@ -9858,9 +7452,6 @@ export const PodSandboxStatsRequest: MessageFns<PodSandboxStatsRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9878,12 +7469,6 @@ export const PodSandboxStatsResponse: MessageFns<PodSandboxStatsResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatsResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatsResponse();
       while (reader.pos < end) {
@@ -9904,9 +7489,6 @@ export const PodSandboxStatsResponse: MessageFns<PodSandboxStatsResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9924,12 +7506,6 @@ export const ListPodSandboxStatsRequest: MessageFns<ListPodSandboxStatsRequest> 
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListPodSandboxStatsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListPodSandboxStatsRequest();
       while (reader.pos < end) {
@@ -9950,9 +7526,6 @@ export const ListPodSandboxStatsRequest: MessageFns<ListPodSandboxStatsRequest> 
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -9966,19 +7539,13 @@ export const PodSandboxStatsFilter: MessageFns<PodSandboxStatsFilter> = {
       writer.uint32(10).string(message.id);
     }
     globalThis.Object.entries(message.labelSelector || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxStatsFilter_LabelSelectorEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatsFilter {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStatsFilter();
       while (reader.pos < end) {
@@ -9997,7 +7564,7 @@ export const PodSandboxStatsFilter: MessageFns<PodSandboxStatsFilter> = {
               break;
             }
 
-            const entry2 = PodSandboxStatsFilter_LabelSelectorEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.labelSelector![entry2.key] = entry2.value;
             }
@@ -10010,66 +7577,6 @@ export const PodSandboxStatsFilter: MessageFns<PodSandboxStatsFilter> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxStatsFilter_LabelSelectorEntry(): PodSandboxStatsFilter_LabelSelectorEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxStatsFilter_LabelSelectorEntry: MessageFns<PodSandboxStatsFilter_LabelSelectorEntry> = {
-  encode(message: PodSandboxStatsFilter_LabelSelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStatsFilter_LabelSelectorEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxStatsFilter_LabelSelectorEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10089,12 +7596,6 @@ export const ListPodSandboxStatsResponse: MessageFns<ListPodSandboxStatsResponse
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListPodSandboxStatsResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListPodSandboxStatsResponse();
       while (reader.pos < end) {
@@ -10118,9 +7619,6 @@ export const ListPodSandboxStatsResponse: MessageFns<ListPodSandboxStatsResponse
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10141,12 +7639,6 @@ export const PodSandboxStats: MessageFns<PodSandboxStats> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxStats {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxStats();
       while (reader.pos < end) {
@@ -10175,9 +7667,6 @@ export const PodSandboxStats: MessageFns<PodSandboxStats> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10194,22 +7683,16 @@ export const PodSandboxAttributes: MessageFns<PodSandboxAttributes> = {
       PodSandboxMetadata.encode(message.metadata, writer.uint32(18).fork()).join();
     }
     globalThis.Object.entries(message.labels || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxAttributes_LabelsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
     });
     globalThis.Object.entries(message.annotations || {}).forEach(([key, value]: [string, string]) => {
-      PodSandboxAttributes_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxAttributes {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePodSandboxAttributes();
       while (reader.pos < end) {
@@ -10236,7 +7719,7 @@ export const PodSandboxAttributes: MessageFns<PodSandboxAttributes> = {
               break;
             }
 
-            const entry3 = PodSandboxAttributes_LabelsEntry.decode(reader, reader.uint32());
+            const entry3 = TextEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
               message.labels![entry3.key] = entry3.value;
             }
@@ -10247,7 +7730,7 @@ export const PodSandboxAttributes: MessageFns<PodSandboxAttributes> = {
               break;
             }
 
-            const entry4 = PodSandboxAttributes_AnnotationsEntry.decode(reader, reader.uint32());
+            const entry4 = TextEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
               message.annotations![entry4.key] = entry4.value;
             }
@@ -10260,123 +7743,6 @@ export const PodSandboxAttributes: MessageFns<PodSandboxAttributes> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxAttributes_LabelsEntry(): PodSandboxAttributes_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxAttributes_LabelsEntry: MessageFns<PodSandboxAttributes_LabelsEntry> = {
-  encode(message: PodSandboxAttributes_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxAttributes_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxAttributes_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBasePodSandboxAttributes_AnnotationsEntry(): PodSandboxAttributes_AnnotationsEntry {
-  return { key: "", value: "" };
-}
-
-export const PodSandboxAttributes_AnnotationsEntry: MessageFns<PodSandboxAttributes_AnnotationsEntry> = {
-  encode(message: PodSandboxAttributes_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PodSandboxAttributes_AnnotationsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePodSandboxAttributes_AnnotationsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10408,12 +7774,6 @@ export const LinuxPodSandboxStats: MessageFns<LinuxPodSandboxStats> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LinuxPodSandboxStats {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLinuxPodSandboxStats();
       while (reader.pos < end) {
@@ -10469,9 +7829,6 @@ export const LinuxPodSandboxStats: MessageFns<LinuxPodSandboxStats> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10500,12 +7857,6 @@ export const NetworkUsage: MessageFns<NetworkUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): NetworkUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseNetworkUsage();
       while (reader.pos < end) {
@@ -10545,9 +7896,6 @@ export const NetworkUsage: MessageFns<NetworkUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10577,12 +7925,6 @@ export const NetworkInterfaceUsage: MessageFns<NetworkInterfaceUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): NetworkInterfaceUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseNetworkInterfaceUsage();
       while (reader.pos < end) {
@@ -10635,9 +7977,6 @@ export const NetworkInterfaceUsage: MessageFns<NetworkInterfaceUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10661,12 +8000,6 @@ export const ProcessUsage: MessageFns<ProcessUsage> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ProcessUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseProcessUsage();
       while (reader.pos < end) {
@@ -10695,9 +8028,6 @@ export const ProcessUsage: MessageFns<ProcessUsage> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10752,12 +8082,6 @@ export const Image: MessageFns<Image> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Image {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImage();
       while (reader.pos < end) {
@@ -10840,9 +8164,6 @@ export const Image: MessageFns<Image> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10860,12 +8181,6 @@ export const ImageFilter: MessageFns<ImageFilter> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageFilter {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageFilter();
       while (reader.pos < end) {
@@ -10886,9 +8201,6 @@ export const ImageFilter: MessageFns<ImageFilter> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10906,12 +8218,6 @@ export const ListImagesRequest: MessageFns<ListImagesRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListImagesRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListImagesRequest();
       while (reader.pos < end) {
@@ -10932,9 +8238,6 @@ export const ListImagesRequest: MessageFns<ListImagesRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -10954,12 +8257,6 @@ export const ListImagesResponse: MessageFns<ListImagesResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ListImagesResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseListImagesResponse();
       while (reader.pos < end) {
@@ -10983,9 +8280,6 @@ export const ListImagesResponse: MessageFns<ListImagesResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11006,12 +8300,6 @@ export const ImageStatusRequest: MessageFns<ImageStatusRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageStatusRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageStatusRequest();
       while (reader.pos < end) {
@@ -11040,9 +8328,6 @@ export const ImageStatusRequest: MessageFns<ImageStatusRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11056,19 +8341,13 @@ export const ImageStatusResponse: MessageFns<ImageStatusResponse> = {
       Image.encode(message.image, writer.uint32(10).fork()).join();
     }
     globalThis.Object.entries(message.info || {}).forEach(([key, value]: [string, string]) => {
-      ImageStatusResponse_InfoEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+      TextEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageStatusResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageStatusResponse();
       while (reader.pos < end) {
@@ -11087,7 +8366,7 @@ export const ImageStatusResponse: MessageFns<ImageStatusResponse> = {
               break;
             }
 
-            const entry2 = ImageStatusResponse_InfoEntry.decode(reader, reader.uint32());
+            const entry2 = TextEntry.decode(reader, reader.uint32());
             if (entry2.value !== undefined) {
               message.info![entry2.key] = entry2.value;
             }
@@ -11100,66 +8379,6 @@ export const ImageStatusResponse: MessageFns<ImageStatusResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseImageStatusResponse_InfoEntry(): ImageStatusResponse_InfoEntry {
-  return { key: "", value: "" };
-}
-
-export const ImageStatusResponse_InfoEntry: MessageFns<ImageStatusResponse_InfoEntry> = {
-  encode(message: ImageStatusResponse_InfoEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ImageStatusResponse_InfoEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseImageStatusResponse_InfoEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11192,12 +8411,6 @@ export const AuthConfig: MessageFns<AuthConfig> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AuthConfig {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAuthConfig();
       while (reader.pos < end) {
@@ -11258,9 +8471,6 @@ export const AuthConfig: MessageFns<AuthConfig> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11284,12 +8494,6 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PullImageRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePullImageRequest();
       while (reader.pos < end) {
@@ -11326,9 +8530,6 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11346,12 +8547,6 @@ export const PullImageResponse: MessageFns<PullImageResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PullImageResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePullImageResponse();
       while (reader.pos < end) {
@@ -11372,9 +8567,6 @@ export const PullImageResponse: MessageFns<PullImageResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11392,12 +8584,6 @@ export const RemoveImageRequest: MessageFns<RemoveImageRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemoveImageRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemoveImageRequest();
       while (reader.pos < end) {
@@ -11418,9 +8604,6 @@ export const RemoveImageRequest: MessageFns<RemoveImageRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11435,12 +8618,6 @@ export const RemoveImageResponse: MessageFns<RemoveImageResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RemoveImageResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRemoveImageResponse();
       while (reader.pos < end) {
@@ -11453,9 +8630,6 @@ export const RemoveImageResponse: MessageFns<RemoveImageResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11470,12 +8644,6 @@ export const ImageFsInfoRequest: MessageFns<ImageFsInfoRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageFsInfoRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageFsInfoRequest();
       while (reader.pos < end) {
@@ -11488,9 +8656,6 @@ export const ImageFsInfoRequest: MessageFns<ImageFsInfoRequest> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 
@@ -11515,12 +8680,6 @@ export const ImageFsInfoResponse: MessageFns<ImageFsInfoResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ImageFsInfoResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseImageFsInfoResponse();
       while (reader.pos < end) {
@@ -11555,9 +8714,6 @@ export const ImageFsInfoResponse: MessageFns<ImageFsInfoResponse> = {
         reader.skip(tag & 7);
       }
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
   },
 };
 

@@ -1,4 +1,4 @@
 // What a remote procedure call is to the code that makes one: a path, bytes there, bytes back. gRPC carries them
 // (`@kedge/platform/grpc`); tests hand in a fake.
-export { rpcCodes, rpcErrors, rpcCodeOf } from './rpc.ts';
+export { rpcCodeOf, rpcCodes, rpcErrors, rpcMessage } from './rpc.ts';
 export type { CallOptions, RpcCode, RpcTransport } from './rpc.ts';

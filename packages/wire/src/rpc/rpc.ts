@@ -1,5 +1,5 @@
 // The interface of a transport for protobuf calls, and the failures that every such call can end with.
-import { codeOf, defineErrors } from '@kedge/core/errors';
+import { codeOf, defineErrors, explain } from '@kedge/core/errors';
 import type { Duration } from '@kedge/core/time';
 
 /** gRPC status codes by name. */
@@ -56,6 +56,10 @@ export function rpcCodeOf(error: unknown): RpcCode | undefined {
   if (code === rpcErrors.TIMED_OUT.code) return 'DEADLINE_EXCEEDED';
   return undefined;
 }
+
+/** What the peer said went wrong, in its own words; for every other failure the whole story. */
+export const rpcMessage = (error: unknown): string =>
+  rpcErrors.REFUSED.is(error) ? error.details.message : explain(error);
 
 export interface CallOptions {
   readonly signal?: AbortSignal;

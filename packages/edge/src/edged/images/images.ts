@@ -1,10 +1,10 @@
 // Makes sure that an image is on the node, by the container's pull policy. Failures back off per image and pod; pulls
 // beyond a limit wait their turn.
-import { explain } from '@kedge/core/errors';
 import { type Backoff, createBackoff } from '@kedge/core/flow';
 import { type Clock, type Duration, formatDuration, type Instant, minutes, plus, seconds } from '@kedge/core/time';
 import type { Container, Pod, Secret } from '@kedge/model/k8s-types';
 import type { Cri, PodSandboxConfig } from '@kedge/wire/cri';
+import { rpcMessage } from '@kedge/wire/rpc';
 import { describePod, uidOf } from '../pod/pod-spec.ts';
 import type { EventRecorder } from '../events.ts';
 import { createLimit } from './limit.ts';
@@ -109,7 +109,7 @@ export function createImages(deps: { cri: Cri; clock: Clock; events: EventRecord
       } catch (error) {
         signal.throwIfAborted();
         const backoff = failed?.backoff ?? createBackoff({ first: seconds(10), max: minutes(5) });
-        const message = explain(error);
+        const message = rpcMessage(error);
         const retryAt = plus(clock.now(), backoff.next());
         failures.set(key, { backoff, retryAt, message });
         events.pod(pod, 'Warning', 'Failed', `Failed to pull image "${written}": ${message}`, container.name);

@@ -6,7 +6,7 @@ import { type Duration, type Instant, minutes } from '@kedge/core/time';
 import type { Files } from '@kedge/core/ports';
 import type { Pod } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
-import { rpcCodeOf } from '@kedge/wire/rpc';
+import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
 import type { EventRecorder } from '../events.ts';
 import type { Observer } from '../runtime/observe.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
@@ -88,7 +88,7 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
       return await observer.sandbox(podSandboxId, attempt, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const message = `Failed to create pod sandbox: ${explain(error)}`;
+      const message = `Failed to create pod sandbox: ${rpcMessage(error)}`;
       events.pod(pod, 'Warning', 'FailedCreatePodSandBox', message);
       log.warn('sandbox could not be made', { pod: describePod(pod), reason: explain(error) });
       return undefined;

@@ -1,12 +1,11 @@
 // Starts containers: image, environment, mounts, then create and start. What goes wrong is remembered per container with
 // the reason that users know.
-import { explain } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import type { Files, HostFacts } from '@kedge/core/ports';
 import type { Clock, Instant } from '@kedge/core/time';
 import type { ConfigMap, Container, Pod, Secret } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
-import { rpcCodeOf } from '@kedge/wire/rpc';
+import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
 import type { EdgedConfig } from '../config.ts';
 import { buildEnvironment } from '../env/environment.ts';
 import { edgedErrors } from '../errors.ts';
@@ -144,7 +143,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
   function remember(memory: PodMemory, pod: Pod, name: string, error: unknown): void {
     const reason =
       edgedErrors.CONFIG.is(error) || edgedErrors.MOUNT.is(error) ? 'CreateContainerConfigError' : undefined;
-    const message = edgedErrors.CONFIG.is(error) ? error.details.reason : explain(error);
+    const message = edgedErrors.CONFIG.is(error) ? error.details.reason : rpcMessage(error);
     memory.problems.set(name, { reason: reason ?? 'CreateContainerError', message });
     events.pod(pod, 'Warning', 'Failed', `Error: ${message}`, name);
     deps.log.warn('container could not be started', { pod: describePod(pod), container: name, reason: message });

@@ -136,6 +136,11 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     });
     if (plan.isOver && isTerminating(pod)) return end(uid, pod, seen, memory, plan, signal);
 
+    for (const [container, { reason }] of plan.waiting) {
+      if (reason !== 'CrashLoopBackOff') continue;
+      const message = `Back-off restarting failed container ${container} in pod ${describePod(pod)}`;
+      deps.events.pod(pod, 'Warning', 'BackOff', message, container);
+    }
     if (plan.actions.length > 0) deps.expectChange();
     const working = deps.carryOut.run({ pod, uid, seen, actions: plan.actions, memory }, signal);
     await showProgress(working, pod, seen, memory, plan, signal);

@@ -15,7 +15,6 @@ export interface RuntimeWatch {
   run(signal: AbortSignal): Promise<void>;
   /** Something will change soon. */
   expectChange(): void;
-  readonly isReachable: boolean;
 }
 
 export interface RuntimeWatchDeps {
@@ -40,7 +39,8 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   const wakeup = new Wakeup();
   let busyUntil = clock.now();
   let hasEvents = false;
-  let isReachable = false;
+  /** Undefined until it has been asked. */
+  let isReachable: boolean | undefined;
   let states: ReadonlyMap<string, number> = new Map();
   let owners: ReadonlyMap<string, string> = new Map();
 
@@ -86,7 +86,7 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
         await compare(signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (isReachable || states.size === 0) log.warn('container runtime does not answer', { reason: explain(error) });
+        if (isReachable !== false) log.warn('container runtime does not answer', { reason: explain(error) });
         isReachable = false;
       }
       await pause(signal);
@@ -117,9 +117,6 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
     expectChange() {
       busyUntil = plus(clock.now(), busyFor);
       wakeup.wake();
-    },
-    get isReachable() {
-      return isReachable;
     },
   };
 }

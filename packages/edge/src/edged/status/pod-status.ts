@@ -57,8 +57,10 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(hostIp ? { hostIP: hostIp, hostIPs: input.hostIps.map((ip) => ({ ip })) } : {}),
     ...(podIps[0] ? { podIP: podIps[0], podIPs: podIps.map((ip) => ({ ip })) } : {}),
     startTime: previous?.startTime ?? pod.status?.startTime ?? toTime(now),
-    ...(hasInit ? { initContainerStatuses: initStatuses } : {}),
-    containerStatuses: statuses,
+    // A pod that was refused had no containers to tell about.
+    ...(failure && reported.size === 0 && seen.containers.length === 0
+      ? {}
+      : { ...(hasInit ? { initContainerStatuses: initStatuses } : {}), containerStatuses: statuses }),
     qosClass: qosClassOf(pod),
   };
 }
