@@ -69,7 +69,6 @@ test('a namespace waits for its pods to stop and says what it waits for', async 
 
   await cluster.patch(configMaps, 'held', { metadata: { finalizers: null } }, 'shop');
   await cluster.runPods();
-  await cluster.eventually(async () => {
-    await assert.rejects(cluster.get(namespaces, 'shop', ''), (error) => isStatus(error, 'NotFound'));
-  });
+  await cluster.settle();
+  await assert.rejects(cluster.get(namespaces, 'shop', ''), (error) => isStatus(error, 'NotFound'));
 });

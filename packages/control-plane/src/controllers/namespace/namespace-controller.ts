@@ -109,7 +109,15 @@ export function createNamespaceController(deps: ControllerDeps): Module {
     name: 'namespace',
     parallel: 5,
     reads: [namespaces],
-    watch: (queue) => [namespaces.listen({ onPut: ({ metadata }) => queue.enqueue(metadata.name ?? '') })],
+    watch: (queue) => [
+      namespaces.listen({ onPut: ({ metadata }) => queue.enqueue(metadata.name ?? '') }),
+      // What an emptied namespace waits for longest is its pods.
+      cluster.pods.listen({
+        onDelete({ metadata: { namespace = '' } }) {
+          if (namespaces.get(namespace)?.metadata.deletionTimestamp) queue.enqueue(namespace);
+        },
+      }),
+    ],
     reconcile,
   });
 }
