@@ -133,6 +133,19 @@ describe('a container that crashes', () => {
     assert.ok(site.fake.containers.size <= 2, 'old containers are removed');
   });
 
+  test('keeps its waits when edged is restarted', async (t) => {
+    const site = await edged(t);
+    site.put('web', { containers: [{ name: 'main', image, command: ['sh', '-c', 'exit 3'] }] });
+    await site.pass(seconds(50));
+    const restarts = () => site.statuses.get('web')?.containerStatuses?.[0]?.restartCount;
+    const before = restarts();
+    await site.stop();
+    await site.start();
+    await site.pass(seconds(10));
+    assert.equal(restarts(), before);
+    assert.equal(site.state('web'), 'CrashLoopBackOff');
+  });
+
   test('leaves its last words in the status', async (t) => {
     const site = await edged(t);
     site.put('web', { restartPolicy: 'Never' });

@@ -124,7 +124,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       {
         podSandboxId: sandbox.id,
         config: containerConfig(
-          { pod, container, restartCount, imageRef: image.id, environment, mounts },
+          { pod, container, restartCount, backoff, imageRef: image.id, environment, mounts },
           { site: config.site, memoryCapacity: deps.facts().memoryBytes, paths },
         ),
         sandboxConfig: await setup.sandbox(pod, attempt),
@@ -134,7 +134,6 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     events.pod(pod, 'Normal', 'Created', `Created container: ${name}`, name);
     // From here on the container is started or looked at again; what it waited for is past.
     memory.problems.delete(name);
-    if (backoff) memory.restarts.set(name, backoff);
     await cri.startContainer(made, { signal });
     events.pod(pod, 'Normal', 'Started', `Started container ${name}`, name);
     if (container.lifecycle?.postStart) await deps.lifecycle.postStart(pod, container, made.containerId, signal);

@@ -108,7 +108,7 @@ class Planning {
     const { name } = container;
     this.#actions.push({ do: 'remove-container', id: last.id, name });
     const { restartCount } = last;
-    this.#actions.push({ do: 'start-container', name, restartCount, backoff: this.#input.restarts.get(name) });
+    this.#actions.push({ do: 'start-container', name, restartCount, backoff: last.backoff });
     return 'starts';
   }
 
@@ -118,9 +118,9 @@ class Planning {
   }
 
   #restart(container: Container, last: SeenContainer, endedAt: Instant): Verdict {
-    const { restarts, now, pod } = this.#input;
+    const { now, pod } = this.#input;
     const { name } = container;
-    const decision = decideRestart(restarts.get(name), endedAt, now);
+    const decision = decideRestart(last.backoff, endedAt, now);
     if (decision.restart) {
       const restartCount = last.restartCount + 1;
       this.#actions.push({ do: 'start-container', name, restartCount, backoff: decision.backoff });

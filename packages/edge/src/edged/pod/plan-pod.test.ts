@@ -43,6 +43,7 @@ const seenContainer = (name: string, state: SeenState, more: Partial<SeenContain
   image: 'app:1',
   imageRef: 'sha256:1',
   state,
+  backoff: undefined,
   gracePeriodSeconds: 30,
   ...more,
 });
@@ -78,7 +79,7 @@ const short = (action: PodAction): string => {
   }
 };
 
-const backedOff = new Map([['main', { delay: seconds(10), setAt: ago(20) }]]);
+const backoff = { delay: seconds(10), setAt: ago(20) };
 
 const cases: Case[] = [
   // Start
@@ -147,22 +148,19 @@ const cases: Case[] = [
   // Back-off
   {
     rule: 'a container that failed again waits',
-    containers: [seenContainer('main', exited(1, 3), { restartCount: 1 })],
-    input: { restarts: backedOff },
+    containers: [seenContainer('main', exited(1, 3), { restartCount: 1, backoff })],
     actions: [],
     waiting: 'CrashLoopBackOff',
   },
   {
     rule: 'a container that has waited is started',
-    containers: [seenContainer('main', exited(1, 11), { restartCount: 1 })],
-    input: { restarts: backedOff },
+    containers: [seenContainer('main', exited(1, 11), { restartCount: 1, backoff })],
     actions: ['start main #2'],
   },
   {
     rule: 'no sandbox is made while its only container backs off',
     sandboxes: [sandbox(0, false)],
-    containers: [seenContainer('main', exited(1, 3))],
-    input: { restarts: backedOff },
+    containers: [seenContainer('main', exited(1, 3), { backoff })],
     actions: [],
     waiting: 'CrashLoopBackOff',
   },
@@ -359,7 +357,6 @@ describe('the plan for a pod', () => {
         pod: pod ?? podWith({}),
         seen,
         now,
-        restarts: new Map(),
         starting: new Set(),
         unhealthy: new Map(),
         mustEnd: false,

@@ -44,7 +44,6 @@ export interface PlanInput {
   readonly pod: Pod;
   readonly seen: SeenPod;
   readonly now: Instant;
-  readonly restarts: ReadonlyMap<string, RestartBackoff>;
   /** Ids of running containers that have not passed their startup probe yet. */
   readonly starting: ReadonlySet<string>;
   /** Ids of running containers that failed a probe and are to be replaced. */

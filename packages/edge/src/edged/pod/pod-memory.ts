@@ -1,14 +1,12 @@
 // What edged remembers of a pod between two looks at it and neither the runtime nor the API can tell. All of it may be
-// lost: after a restart a back-off begins anew, and nothing else changes.
+// lost: it is found out again.
 import type { Instant } from '@kedge/core/time';
 import type { Pod, PodStatus } from '@kedge/model/k8s-types';
 import type { Waiting } from './pod-action.ts';
-import type { RestartBackoff } from './restart-backoff.ts';
 
 export interface PodMemory {
   /** The newest version known; kept after the pod was removed, for cleaning up. */
   pod: Pod | undefined;
-  readonly restarts: Map<string, RestartBackoff>;
   /** Why containers could not be started, by name. */
   readonly problems: Map<string, Waiting>;
   /** What containers left as their last words, by container id. */
@@ -26,7 +24,6 @@ export interface PodMemory {
 
 export const createPodMemory = (): PodMemory => ({
   pod: undefined,
-  restarts: new Map(),
   problems: new Map(),
   lastWords: new Map(),
   failures: 0,

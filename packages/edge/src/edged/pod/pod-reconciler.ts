@@ -130,7 +130,6 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       pod,
       seen,
       now: clock.now(),
-      restarts: memory.restarts,
       ...prober.verdicts(pod, seen),
       mustEnd,
     });

@@ -2,6 +2,7 @@
 import type { Container, Pod } from '@kedge/model/k8s-types';
 import { type ContainerConfig, type Mount } from '@kedge/wire/cri';
 import { expand } from '../env/expand.ts';
+import type { RestartBackoff } from '../pod/restart-backoff.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
 import type { PodPaths } from './pod-paths.ts';
 import { linuxResources } from './resources.ts';
@@ -11,6 +12,7 @@ export interface ContainerParts {
   readonly pod: Pod;
   readonly container: Container;
   readonly restartCount: number;
+  readonly backoff: RestartBackoff | undefined;
   /** What the runtime calls the image that was found or pulled. */
   readonly imageRef: string;
   readonly environment: ReadonlyMap<string, string>;
@@ -36,7 +38,7 @@ export function containerConfig(parts: ContainerParts, settings: ContainerSettin
     envs: [...environment].map(([key, value]) => ({ key, value })),
     mounts: [...parts.mounts],
     labels: containerLabels(pod, container, settings.site),
-    annotations: containerAnnotations(pod, container, restartCount),
+    annotations: containerAnnotations(pod, container, parts),
     logPath: settings.paths.logFile(container.name, restartCount),
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,

@@ -1,6 +1,8 @@
 // How a sandbox or container says which pod it belongs to. The io.kubernetes names are those of every kubelet, so that
 // tools on the node know our containers; the site label keeps two edges on one runtime apart.
+import { instant, milliseconds } from '@kedge/core/time';
 import type { Container, Pod } from '@kedge/model/k8s-types';
+import type { RestartBackoff } from '../pod/restart-backoff.ts';
 
 export const labels = {
   podName: 'io.kubernetes.pod.name',
@@ -16,7 +18,8 @@ export const annotations = {
   terminationMessagePath: 'io.kubernetes.container.terminationMessagePath',
   terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
   gracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
-  ports: 'io.kubernetes.container.ports',
+  /** The back-off that held when it was made, `<delay>@<set at>`: it survives edged and even the host. */
+  backoff: 'kedge.io/restart-backoff',
 } as const;
 
 export const podLabels = (pod: Pod, site: string): Record<string, string> => ({
@@ -35,13 +38,23 @@ export const containerLabels = (pod: Pod, container: Container, site: string): R
   [labels.site]: site,
 });
 
-export const containerAnnotations = (pod: Pod, container: Container, restartCount: number): Record<string, string> => ({
+export const containerAnnotations = (
+  pod: Pod,
+  container: Container,
+  { restartCount, backoff }: { restartCount: number; backoff: RestartBackoff | undefined },
+): Record<string, string> => ({
   [annotations.hash]: containerHash(container),
   [annotations.restartCount]: String(restartCount),
   [annotations.terminationMessagePath]: container.terminationMessagePath ?? defaultTerminationMessagePath,
   [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
   [annotations.gracePeriod]: String(pod.spec?.terminationGracePeriodSeconds ?? 30),
+  ...(backoff ? { [annotations.backoff]: `${backoff.delay}@${backoff.setAt}` } : {}),
 });
+
+export function parseBackoff(text: string | undefined): RestartBackoff | undefined {
+  const [delay, setAt] = (text ?? '').split('@').map(Number);
+  return delay && setAt ? { delay: milliseconds(delay), setAt: instant(setAt) } : undefined;
+}
 
 export const defaultTerminationMessagePath = '/dev/termination-log';
 

@@ -11,7 +11,7 @@ import {
   type Whole,
 } from '@kedge/wire/cri';
 import { rpcCodeOf } from '@kedge/wire/rpc';
-import { annotations, labels } from './labels.ts';
+import { annotations, labels, parseBackoff } from './labels.ts';
 import type { SeenContainer, SeenPod, SeenSandbox, SeenState } from './seen.ts';
 
 export interface Observer {
@@ -125,6 +125,7 @@ function toSeenContainer(listed: Whole<Container>, status: Whole<ContainerStatus
     image: status.image?.userSpecifiedImage || status.image?.image || '',
     imageRef: status.imageRef,
     state: toSeenState(status),
+    backoff: parseBackoff(listed.annotations[annotations.backoff]),
     gracePeriodSeconds: Number(listed.annotations[annotations.gracePeriod] ?? 30),
   };
 }

@@ -35,6 +35,7 @@ const seen = (name: string, state: SeenState, more: Partial<SeenContainer> = {})
   image: 'docker.io/library/app:1',
   imageRef: 'sha256:1',
   state,
+  backoff: undefined,
   gracePeriodSeconds: 30,
   ...more,
 });
