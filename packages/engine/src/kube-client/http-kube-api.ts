@@ -98,14 +98,19 @@ export function createKubeClient(options: KubeClientOptions): KubeApi {
   /** Ends a stream of lines whose server went away without a word. */
   async function* endingBy(lines: AsyncIterable<string>, left: () => Duration): AsyncIterable<string> {
     const iterator = lines[Symbol.asyncIterator]();
-    for (;;) {
-      const silent = new Error('watch is over');
-      const step = await withTimeout(clock, 'watch to end', left(), iterator.next(), () => silent).catch((error) => {
-        if (error === silent) return undefined;
-        throw error;
-      });
-      if (step === undefined || step.done) return;
-      yield step.value;
+    try {
+      for (;;) {
+        const silent = new Error('watch is over');
+        const step = await withTimeout(clock, 'watch to end', left(), iterator.next(), () => silent).catch((error) => {
+          if (error === silent) return undefined;
+          throw error;
+        });
+        if (step === undefined || step.done) return;
+        yield step.value;
+      }
+    } finally {
+      // Not awaited: a read that is still waiting ends only when the caller hangs up.
+      void iterator.return?.().catch(() => undefined);
     }
   }
 
