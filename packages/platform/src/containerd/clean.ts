@@ -30,7 +30,7 @@ export async function stopContainerd(site: ContainerdSite): Promise<readonly str
   if (dirname(site.socket) !== site.directory) await rm(dirname(site.socket), { recursive: true, force: true });
   await run('ip', ['link', 'delete', site.bridge]).catch(() => undefined);
   await removePortRules(site);
-  await waitUntil(() => removeCgroups(site.cgroupRoot), 2_000);
+  if (!(await waitUntil(() => removeCgroups(site.cgroupRoot), 5_000))) left.push(`cgroup ${site.cgroupRoot}`);
   return left;
 }
 
