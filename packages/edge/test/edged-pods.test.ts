@@ -404,6 +404,21 @@ describe('a runtime', () => {
     assert.deepEqual(site.fake.running, ['main']);
   });
 
+  test('that tells of changes is listened to, and hardly asked', async (t) => {
+    const site = await edged(t, { events: true });
+    site.put('web', { containers: [{ name: 'main', image, command: ['serve'] }] });
+    await site.pass(seconds(10));
+    site.fake.exit('main', 1);
+    await site.pass(seconds(10));
+    assert.equal(site.state('web'), 'running');
+    const asked = site.fake.asked;
+    await site.pass(minutes(10));
+    assert.ok(site.fake.asked - asked < 60, `${site.fake.asked - asked} questions in ten idle minutes`);
+    site.fake.exit('main', 1);
+    await site.pass(seconds(0));
+    assert.equal(site.statuses.get('web')?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 1);
+  });
+
   test('that is down is waited for', async (t) => {
     const site = await edged(t);
     site.fake.isDown = true;

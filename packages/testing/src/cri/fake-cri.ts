@@ -5,6 +5,8 @@ import { milliseconds } from '@kedge/core/time';
 import {
   type Container,
   type ContainerConfig,
+  type ContainerEventResponse,
+  ContainerEventType,
   ContainerState,
   type ContainerStatus,
   type Cri,
@@ -41,6 +43,8 @@ export interface FakeCriOptions {
   readonly images?: readonly string[];
   /** Can be pulled. */
   readonly registry?: readonly string[];
+  /** True: the runtime tells of changes, as containerd does since 1.7. */
+  readonly events?: boolean;
   /** What a command in a container answers; success without output when absent. */
   readonly exec?: (container: FakeContainer, command: readonly string[]) => { exitCode: number; stdout?: string };
   /** False: a container ignores the polite signal and is killed after its grace. */
@@ -59,10 +63,13 @@ export class FakeCri {
   /** Nothing answers while true. */
   isDown = false;
   isNetworkReady = true;
+  /** How many lists of states were asked for. */
+  asked = 0;
   /** Pulls never end while true, unless they are cancelled. */
   pullsHang = false;
   readonly cri: Cri;
   readonly #options: FakeCriOptions;
+  readonly #watchers = new Set<(container: FakeContainer) => void>();
   readonly #failures = new Map<Method, { code: RpcCode; message: string; times: number }>();
   #serial = 0;
 
@@ -132,6 +139,7 @@ export class FakeCri {
     container.state = 'exited';
     container.exitCode = exitCode;
     container.finishedAt = this.#now();
+    for (const tell of this.#watchers) tell(container);
   }
 
   /** Wraps a method: it may be down or told to fail, and answers in a later turn as a real one does. */
@@ -177,21 +185,51 @@ export class FakeCri {
         runtimeHandlers: [],
         features: undefined,
       })),
-      // oxlint-disable-next-line require-yield -- a runtime without events, as containerd 1.6
-      async *containerEvents() {
-        await Promise.resolve();
-        throw refuse('containerEvents', 'UNIMPLEMENTED', 'method GetContainerEvents not implemented');
-      },
+      containerEvents: (options) => this.#events(options?.signal),
       containerStates: (options) =>
-        this.#method(
-          'containerStates',
-          () => new Map([...this.containers].map(([id, { state }]) => [id, containerStates[state]])),
-        )({}, options),
+        this.#method('containerStates', () => {
+          this.asked += 1;
+          return new Map([...this.containers].map(([id, { state }]) => [id, containerStates[state]]));
+        })({}, options),
       sandboxStates: (options) =>
         this.#method(
           'sandboxStates',
           () => new Map([...this.sandboxes].map(([id, { isReady }]) => [id, sandboxState(isReady)])),
         )({}, options),
+    };
+  }
+
+  async *#events(signal: AbortSignal | undefined): ReturnType<Cri['containerEvents']> {
+    if (!this.#options.events) {
+      throw refuse('containerEvents', 'UNIMPLEMENTED', 'method GetContainerEvents not implemented');
+    }
+    const waiting: FakeContainer[] = [];
+    let wake: () => void = () => undefined;
+    const watcher = (container: FakeContainer): void => {
+      waiting.push(container);
+      wake();
+    };
+    this.#watchers.add(watcher);
+    signal?.addEventListener('abort', () => wake(), { once: true });
+    try {
+      while (!signal?.aborted) {
+        const container = waiting.shift();
+        if (container) yield this.#stopped(container);
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  #stopped(container: FakeContainer): Whole<ContainerEventResponse> {
+    const sandbox = this.sandboxes.get(container.sandboxId);
+    return {
+      containerId: container.id,
+      containerEventType: ContainerEventType.CONTAINER_STOPPED_EVENT,
+      createdAt: nanoseconds(this.#now()),
+      podSandboxStatus: sandbox && { ...toPodSandbox(sandbox), network: undefined, linux: undefined },
+      containersStatuses: [toContainerStatus(container)],
     };
   }
 

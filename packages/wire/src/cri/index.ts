@@ -23,6 +23,7 @@ export type {
   AuthConfig,
   Container,
   ContainerConfig,
+  ContainerEventResponse,
   ContainerStats,
   ContainerStatus,
   ImageSpec,

@@ -101,6 +101,8 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
           const { labels: of } = event.podSandboxStatus ?? {};
           const uid = of?.[labels.site] === deps.site ? of[labels.podUid] : undefined;
           if (uid) changed(uid);
+          // An event about something that is gone does not say whose it was.
+          else if (!of) wakeup.wake();
         }
       } catch (error) {
         if (rpcCodeOf(error) === 'UNIMPLEMENTED') return;
