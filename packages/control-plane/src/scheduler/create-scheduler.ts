@@ -13,10 +13,11 @@ import { jsonEqual } from '@kedge/model/k8s-patch';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import { chooseNode, type Refusal } from './choose-node.ts';
 import type { ClusterChange, ClusterFacts } from './filters/filter.ts';
-import { isOurs, isPlaced, isTerminal, samePlacement, unschedulablePatch } from './pod-placement.ts';
+import { planPreemption, type Preemption } from './plan-preemption.ts';
+import { isOurs, isPlaced, isTerminal, preemptedPatch, samePlacement, unschedulablePatch } from './pod-placement.ts';
 import { PendingPods, type Waiting } from './queue/pending-pods.ts';
 import { ClusterTable } from './state/cluster-table.ts';
-import { podFacts } from './state/pod-facts.ts';
+import { type PodFacts, podFacts } from './state/pod-facts.ts';
 
 export interface SchedulerOptions {
   readonly api: KubeApi;
@@ -45,6 +46,8 @@ export function createScheduler(options: SchedulerOptions): Module {
   /** Pods placed here whose binding the API has not shown yet, by key. */
   const placing = new Map<string, Pod>();
   const writes = new Set<Promise<void>>();
+  /** Pods that wait for others to leave a node for them: whose leaving, by their own key. */
+  const expecting = new Map<string, readonly PodFacts[]>();
 
   function onPodPut(pod: Pod, last: Pod | undefined): void {
     const key = objectKey(pod);
@@ -75,6 +78,7 @@ export function createScheduler(options: SchedulerOptions): Module {
 
   function onPodGone(pod: Pod): void {
     const key = objectKey(pod);
+    expecting.delete(key);
     placing.delete(key);
     pending.drop(key);
     if (table.placeOf(key) === undefined) return;
@@ -100,8 +104,10 @@ export function createScheduler(options: SchedulerOptions): Module {
 
   function tryOne(waiting: Waiting, signal: AbortSignal): void {
     const { pod } = waiting;
-    const choice = chooseNode(podFacts(pod), picture(), () => random.next());
+    const cluster = picture();
+    const choice = chooseNode(podFacts(pod), cluster, () => random.next());
     if (choice.ok) {
+      expecting.delete(waiting.key);
       placing.set(waiting.key, pod);
       table.putPod(pod, choice.node);
       write(() => bind(waiting, pod, choice.node, signal));
@@ -109,6 +115,35 @@ export function createScheduler(options: SchedulerOptions): Module {
       pending.park(waiting, helpFor(choice.refusals));
       events.warning(pod, 'FailedScheduling', choice.message);
       write(() => sayUnschedulable(pod, choice.message, signal));
+      const preemption = isExpecting(waiting.key) ? undefined : planPreemption(podFacts(pod), cluster, choice.refusals);
+      if (preemption) write(() => preempt(pod, preemption, signal));
+    }
+  }
+
+  /** Nobody else is made to leave while those who were told to are still on their way. */
+  const isExpecting = (key: string): boolean =>
+    (expecting.get(key) ?? []).some(
+      (victim) =>
+        table.placeOf(victim.key) !== undefined && pods.get(victim.key)?.metadata.uid === victim.pod.metadata.uid,
+    );
+
+  async function preempt(pod: Pod, { node, victims }: Preemption, signal: AbortSignal): Promise<void> {
+    const key = objectKey(pod);
+    expecting.set(key, victims);
+    log.info('pods make room for one of higher priority', { pod: key, node, count: victims.length });
+    for (const victim of victims) {
+      const { namespace, name = '', uid = '' } = victim.pod.metadata;
+      events.normal(victim.pod, 'Preempted', `Preempted by pod ${pod.metadata.uid} on node ${node}`);
+      try {
+        const target = { namespace, name, subresource: 'status' };
+        await api.patch(collections.pods, target, 'strategic', preemptedPatch(victim.pod, schedulerName, clock.now()), {
+          signal,
+        });
+        await api.delete(collections.pods, { namespace, name }, { uid, signal });
+      } catch (error) {
+        if (!signal.aborted && !isStatus(error, 'NotFound'))
+          log.warn('pod could not be preempted', { pod: victim.key, err: error });
+      }
     }
   }
 

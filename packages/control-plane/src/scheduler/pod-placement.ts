@@ -31,3 +31,15 @@ export function unschedulablePatch({ metadata, status }: Pod, message: string, n
     status: { conditions: [{ ...condition, lastTransitionTime }] },
   });
 }
+
+/** The patch that tells why a pod has to leave. */
+export function preemptedPatch({ metadata }: Pod, schedulerName: string, now: Instant): string {
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'PreemptionByScheduler',
+    message: `${schedulerName}: preempting to accommodate a higher priority pod`,
+    lastTransitionTime: toTime(now),
+  };
+  return JSON.stringify({ metadata: { uid: metadata.uid }, status: { conditions: [condition] } });
+}

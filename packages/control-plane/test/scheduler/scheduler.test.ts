@@ -123,3 +123,35 @@ test('higher priority is scheduled first when both wait', async () => {
   await cluster.eventually(async () => assert.equal(await nodeOf('high'), 'edge-1'));
   assert.equal(await nodeOf('low'), undefined);
 });
+
+test('a pod of higher priority makes the least important ones leave, and only as many as it needs', async () => {
+  await cluster.apply(nodes, node('edge-1'), '');
+  for (const [name, priority] of [
+    ['a', 1],
+    ['b', 5],
+    ['c', 3],
+  ] as const) {
+    await cluster.apply(pods, pod(name, { ...cpu('1'), priority }));
+  }
+  await cluster.settle();
+  await cluster.apply(pods, pod('urgent', { ...cpu('3'), priority: 100 }));
+  await cluster.settle();
+  const leaving = (await cluster.list(pods))
+    .filter(({ metadata }) => metadata.deletionTimestamp)
+    .map(({ metadata }) => metadata.name);
+  assert.deepEqual(leaving, ['a', 'c']);
+  await cluster.runPods();
+  await cluster.eventually(async () => assert.equal(await nodeOf('urgent'), 'edge-1'));
+  assert.equal((await cluster.get(pods, 'b')).metadata.deletionTimestamp, undefined);
+});
+
+test('a pod that must not preempt waits, and so does one that preemption would not help', async () => {
+  await cluster.apply(nodes, node('edge-1'), '');
+  await cluster.apply(pods, pod('a', { ...cpu('3'), priority: 1 }));
+  await cluster.settle();
+  await cluster.apply(pods, pod('patient', { ...cpu('3'), priority: 100, preemptionPolicy: 'Never' }));
+  await cluster.apply(pods, pod('huge', { ...cpu('9'), priority: 100 }));
+  await cluster.apply(pods, pod('equal', { ...cpu('3'), priority: 1 }));
+  await cluster.clock.advance(seconds(30));
+  assert.equal((await cluster.get(pods, 'a')).metadata.deletionTimestamp, undefined);
+});
