@@ -94,6 +94,17 @@ describe('a pod', () => {
     assert.deepEqual(site.reasons(), ['UnsupportedFeature']);
   });
 
+  test('with names that lead elsewhere touches nothing', async (t) => {
+    const site = await edged(t);
+    await site.files.append('/var/lib/kedge/kept', 'x');
+    for (const uid of ['', '..', '../..', 'a/../../..']) site.put('evil', {}, { uid });
+    site.put('web', { containers: [{ name: '../../../../etc', image }] });
+    await site.pass(seconds(2));
+    assert.equal(await site.files.readText('/var/lib/kedge/kept'), 'x');
+    assert.equal(site.statuses.get('web')?.reason, 'InvalidPod');
+    assert.equal(site.fake.sandboxes.size, 0);
+  });
+
   test('that is given an ephemeral container goes on, and an event says that it is not supported', async (t) => {
     const site = await edged(t);
     const pod = site.put('web', {});

@@ -32,6 +32,7 @@ import { createPodMemory, type PodMemory } from './pod-memory.ts';
 import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
+import { isSafeName } from './safe-names.ts';
 import { findIgnored, findUnsupported } from './unsupported.ts';
 
 export interface PodReconcilerDeps {
@@ -271,6 +272,10 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     reportAgain: (uid) => reporter.forget(uid),
     interrupt: (uid) => passes.get(uid)?.abort(new Error('the pod has changed')),
     async reconcile(uid, signal) {
+      if (!isSafeName(uid)) {
+        log.error('pod ignored: its uid is not one', { uid });
+        return done;
+      }
       const pass = new AbortController();
       passes.set(uid, pass);
       const pod = pods.get(uid);

@@ -1,6 +1,7 @@
 // What a pod may ask for and this edge cannot do yet. Such a pod is refused and says why; nothing is left out silently.
 import type { Container, LifecycleHandler, Pod, Probe, Volume } from '@kedge/model/k8s-types';
 import { allContainersOf, specOf } from './pod-spec.ts';
+import { findUnsafeName } from './safe-names.ts';
 
 const volumeKinds = new Set(['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI']);
 const resourceNames = new Set(['cpu', 'memory', 'ephemeral-storage']);
@@ -28,6 +29,8 @@ export interface Refusal {
 
 export function findUnsupported(pod: Pod): Refusal | undefined {
   const spec = specOf(pod);
+  const unsafe = findUnsafeName(pod);
+  if (unsafe !== undefined) return { reason: 'InvalidPod', message: `"${unsafe}" is not a name` };
   const forbidden = spec.securityContext?.sysctls?.find(({ name }) => !safeSysctls.has(name));
   if (forbidden) return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${forbidden.name}" is not safe` };
   const missing = [
