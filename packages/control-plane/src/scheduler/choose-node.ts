@@ -57,7 +57,7 @@ function firstRefusal(
 }
 
 /** `0/3 nodes are available: 1 node(s) had untolerated taint {k: v}, 2 Insufficient cpu.` */
-export function sayRefusals(refusals: readonly Refusal[]): string {
+function sayRefusals(refusals: readonly Refusal[]): string {
   if (refusals.length === 0) return 'no nodes available to schedule pods';
   const counts = new Map<string, number>();
   for (const { reasons } of refusals) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);

@@ -7,7 +7,7 @@ export function failureOf(status: number, body: string): StatusError {
 }
 
 /** The Status in a text; undefined when it is something else. */
-export function readStatus(body: string): Status | undefined {
+function readStatus(body: string): Status | undefined {
   try {
     return asStatus(JSON.parse(body));
   } catch {

@@ -3,9 +3,9 @@ import { type Duration, type Instant, seconds, toTime } from '@kedge/core/time';
 import type { Lease, Node, NodeCondition } from '@kedge/model/k8s-types';
 
 /** After this long without a sign of life a node's conditions are unknown. */
-export const silenceLimit: Duration = seconds(40);
+const silenceLimit: Duration = seconds(40);
 /** A node that has just been added, or that we have just started to watch, gets a little longer. */
-export const startupLimit: Duration = seconds(60);
+const startupLimit: Duration = seconds(60);
 
 /** The last sign of life: what it said, and when we saw it. */
 export interface Pulse {

@@ -3,8 +3,8 @@ import { type Instant, toTime } from '@kedge/core/time';
 import type { Node, Taint } from '@kedge/model/k8s-types';
 
 const prefix = 'node.kubernetes.io/';
-export const notReady = `${prefix}not-ready`;
-export const unreachable = `${prefix}unreachable`;
+const notReady = `${prefix}not-ready`;
+const unreachable = `${prefix}unreachable`;
 const unschedulable = `${prefix}unschedulable`;
 
 /** Which taint a condition stands for, by its status. */

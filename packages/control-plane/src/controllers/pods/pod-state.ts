@@ -7,7 +7,7 @@ export const isTerminal = ({ status }: Pod): boolean => status?.phase === 'Succe
 /** Counts towards the replicas of its controller. */
 export const isActive = (pod: Pod): boolean => !isTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 
-export const podCondition = ({ status }: Pod, type: string): PodCondition | undefined =>
+const podCondition = ({ status }: Pod, type: string): PodCondition | undefined =>
   status?.conditions?.find((condition) => condition.type === type);
 
 export const isReady = (pod: Pod): boolean => podCondition(pod, 'Ready')?.status === 'True';

@@ -6,7 +6,7 @@ import type { ControllerRevision, PodTemplateSpec } from '@kedge/model/k8s-types
 import { templateHash } from '../pods/template-hash.ts';
 
 /** The part of an object that a revision restores, as a strategic merge patch. */
-export const revisionData = (template: PodTemplateSpec | undefined): Record<string, unknown> => ({
+const revisionData = (template: PodTemplateSpec | undefined): Record<string, unknown> => ({
   spec: { template: { ...template, $patch: 'replace' } },
 });
 

@@ -11,7 +11,7 @@ function withoutZeros(status: object, keep: readonly string[]): Record<string, u
 }
 
 /** The patch that turns one status into another; undefined when they mean the same. */
-export function statusPatch(
+function statusPatch(
   before: object | undefined,
   after: object,
   keepZeros: readonly string[],
