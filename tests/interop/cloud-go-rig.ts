@@ -21,7 +21,14 @@ import {
   startContainerd,
   writeContainerdConfig,
 } from '@kedge/platform/containerd';
-import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import {
+  createFiles,
+  createHttpServers,
+  createKeys,
+  createRandom,
+  type HttpServerLimits,
+  systemClock,
+} from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { parse, stringify } from 'yaml';
 import { createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
@@ -48,7 +55,12 @@ export interface LiveCloud {
 }
 
 /** Our cloudcore on `kube`, with real listeners on loopback. */
-export async function startLiveCloud(kube: KubeApi, logFile: string, at?: LiveCloud['ports']): Promise<LiveCloud> {
+export async function startLiveCloud(
+  kube: KubeApi,
+  logFile: string,
+  at?: LiveCloud['ports'],
+  limits: Partial<HttpServerLimits> = {},
+): Promise<LiveCloud> {
   const out = createWriteStream(logFile, { flags: 'a' });
   const write = (record: Parameters<typeof formatRecord>[0]): void => void out.write(`${formatRecord(record)}\n`);
   const log = createLog({ now: () => systemClock.now(), level: 'debug', write });
@@ -61,7 +73,7 @@ export async function startLiveCloud(kube: KubeApi, logFile: string, at?: LiveCl
       files: createFiles(),
       keys: createKeys(),
       authorities: createCertificateAuthorities(),
-      servers: createHttpServers({ log }),
+      servers: createHttpServers({ log, limits }),
       kube,
       kubeCa: undefined,
     },

@@ -10,6 +10,10 @@ export const cloudHubErrors = defineErrors('CLOUDHUB', {
     retry: 'backoff',
     say: (d: { node: string; seconds: number }) => `node "${d.node}" did not take a message within ${d.seconds} s`,
   },
+  PROTOCOL: {
+    retry: 'backoff',
+    say: (d: { node: string; reason: string }) => `node "${d.node}" broke the WebSocket protocol: ${d.reason}`,
+  },
   REPLACED: { retry: 'never', say: (d: { node: string }) => `node "${d.node}" opened a newer link` },
   NODE_DELETED: { retry: 'never', say: (d: { node: string }) => `Node "${d.node}" was deleted` },
 });

@@ -19,6 +19,8 @@ import type { Put } from './push.ts';
 // Requests of one node worked on at a time; what is beyond that is told to come again. Reading goes on meanwhile:
 // acknowledgements and signs of life must not wait for a slow API.
 const requestsAtATime = 512;
+/** RFC 6455, section 7.4.1: how a WebSocket ends whose peer sent a broken or an oversized frame. */
+const brokenProtocol: readonly number[] = [1002, 1009];
 /** Answers whose acknowledgement is waited for, to put on record what the edge keeps. */
 const rememberedAnswers = 1_000;
 
@@ -163,6 +165,8 @@ export function createSession(deps: SessionDeps): Session {
       if (signal.aborted) return;
       for (const message of codec.decode(frame)) receive(message, signal);
     }
+    const { code, reason } = await socket.closed;
+    if (!signal.aborted && brokenProtocol.includes(code)) throw cloudHubErrors.PROTOCOL({ node, reason });
   }
 
   async function push(signal: AbortSignal): Promise<void> {

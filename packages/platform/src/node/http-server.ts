@@ -3,6 +3,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Socket as TcpSocket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Log } from '@kedge/core/log';
 import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
 import { type Duration, seconds } from '@kedge/core/time';
@@ -46,8 +47,12 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
     connections.add(connection);
     connection.once('close', () => connections.delete(connection));
   });
-  server.on('tlsClientError', (error: Error, socket: TcpSocket) => {
-    log.debug('TLS handshake failed', { address: socket.remoteAddress, port: options.port, reason: error.message });
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const certificate = certificateFault(error, socket);
+    const fields = { address: socket.remoteAddress, port: options.port, reason: certificate ?? error.message };
+    // Strangers who speak no TLS are no news; a client whose certificate does not count waits for somebody to act.
+    if (certificate === undefined) log.debug('TLS handshake failed', fields);
+    else log.warn('client certificate refused', fields);
   });
   const exchanges = createExchanges({ handler: options.handler, log, stall: limits.stall });
   server.on('request', exchanges.serve);
@@ -70,6 +75,13 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
     renew: (tls) => renew(server, options, tls),
     close: () => (closing ??= close()),
   };
+}
+
+/** Node closes on an untrusted certificate without saying so: the reason stands on the socket. */
+function certificateFault({ code }: NodeJS.ErrnoException, { authorizationError }: TLSSocket): string | undefined {
+  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'the client shows no certificate';
+  // Typed as an error, but a code.
+  return authorizationError ? String(authorizationError) : undefined;
 }
 
 /** The one place that knows which protocols are spoken; HTTP/2 by ALPN would be chosen here. */
