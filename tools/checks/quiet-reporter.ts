@@ -2,7 +2,7 @@
 // and the totals at the end. Passing tests stay silent.
 import type { TestEvent } from 'node:test/reporters';
 
-const slowMs = 5_000;
+const slowMs = 10_000;
 
 /** The error that the test threw (the runner wraps it), with the messages of its causes. */
 function describe(error: unknown): string {
