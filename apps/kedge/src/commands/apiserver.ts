@@ -1,6 +1,8 @@
 // `kedge apiserver`: the embedded Kubernetes API with its controllers and scheduler, in one process on one directory.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
 import { createApiServer, systemUser } from '@kedge/control-plane/apiserver';
 import { createControllers } from '@kedge/control-plane/controllers';
@@ -55,6 +57,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log }),
       store,
+      gzip: promisify<string, Uint8Array>(gzip),
     },
     {
       address: config.address,
