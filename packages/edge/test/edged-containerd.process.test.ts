@@ -14,7 +14,12 @@ import type { Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
 import { createEdged } from '@kedge/edge/edged';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import { createFiles, createProcesses, createRandom, systemClock } from '@kedge/platform/node';
-import { containerdMissing, type PrivateContainerd, privateContainerd } from '@kedge/testing/containerd';
+import {
+  containerdMissing,
+  openImageRegistry,
+  type PrivateContainerd,
+  privateContainerd,
+} from '@kedge/testing/containerd';
 
 /** Longest wait for something that takes a second on an idle machine. */
 const patience = 60_000;
@@ -23,6 +28,7 @@ class Edge {
   readonly pods = new Map<string, Pod>();
   readonly statuses = new Map<string, PodStatus>();
   readonly removals: string[] = [];
+  readonly objects = new Map<string, Record<string, string>>([['configmap/settings', { greeting: 'hello' }]]);
   readonly #runtime: PrivateContainerd;
   readonly #listeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
   #scope: OwnedScope | undefined;
@@ -61,10 +67,12 @@ class Edge {
       },
       store: { isEmpty: false },
       objects: {
-        get: async (type, namespace, name) =>
-          type === 'configmap' && name === 'settings'
-            ? { ok: true, value: { metadata: { name, namespace }, data: { greeting: 'hello' } } }
-            : { ok: false, status: failure('NotFound', `${type} "${name}" not found`) },
+        get: async (type, namespace, name) => {
+          const data = this.objects.get(`${type}/${name}`);
+          return data
+            ? { ok: true, value: { metadata: { name, namespace }, data } }
+            : { ok: false, status: failure('NotFound', `${type} "${name}" not found`) };
+        },
         listen: () => () => undefined,
       },
       tokens: {
@@ -279,6 +287,35 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
     await edge.until('it is reported', () => edge.statuses.get('hosted')?.phase === 'Running');
     assert.match(edge.log('hosted'), new RegExp(` ${hostname()}\n`));
     assert.equal(edge.statuses.get('hosted')?.podIP, edge.statuses.get('hosted')?.hostIP);
+  });
+
+  test('an image behind a password is pulled with the secret of the pod', async () => {
+    const files = [{ type: 'file', path: 'busybox', mode: 0o755, content: readFileSync('/bin/busybox') } as const];
+    const registry = await openImageRegistry(
+      { files, command: ['/busybox', 'sleep', '1000'] },
+      { user: 'me', password: 'x:y' },
+    );
+    try {
+      const { host } = registry;
+      const containers = [{ name: 'main', image: `${host}/team/app:1`, imagePullPolicy: 'Always' }];
+      edge.put('without', { containers });
+      await edge.until(
+        'it is refused',
+        () =>
+          edge.main('without')?.state?.waiting?.reason === 'ErrImagePull' ||
+          edge.main('without')?.state?.waiting?.reason === 'ImagePullBackOff',
+      );
+      assert.match(edge.main('without')?.state?.waiting?.message ?? '', /401|authorization/i);
+      const auth = Buffer.from('me:x:y').toString('base64');
+      const config = Buffer.from(JSON.stringify({ auths: { [host]: { auth } } })).toString('base64');
+      edge.objects.set('secret/pull', { '.dockerconfigjson': config });
+      edge.put('with', { containers, imagePullSecrets: [{ name: 'pull' }] });
+      await edge.until('it runs', () => edge.statuses.get('with')?.phase === 'Running');
+      assert.equal(edge.main('with')?.image, `${host}/team/app:1`);
+      assert.match(edge.main('with')?.imageID ?? '', new RegExp(`^${host}/team/app@sha256:`));
+    } finally {
+      await registry.close();
+    }
   });
 
   test('a port of the host leads to a container', async () => {

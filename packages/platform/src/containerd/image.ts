@@ -15,7 +15,7 @@ export interface ImageSpec {
   readonly user?: string;
 }
 
-interface Descriptor {
+export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
@@ -23,26 +23,40 @@ interface Descriptor {
 
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** Writes one archive that holds all of `images`; equal layers are stored once. */
-export async function writeImageArchive(path: string, images: readonly ImageSpec[]): Promise<void> {
+/** The parts of images by their SHA-256, each once, and which of them are the manifests. */
+export interface ImageBlobs {
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+  readonly manifests: readonly Descriptor[];
+}
+
+export function layOutImages(images: readonly ImageSpec[]): ImageBlobs {
   const blobs = new Map<string, Uint8Array>();
   const store = (mediaType: string, content: Uint8Array): Descriptor => {
     const hash = createHash('sha256').update(content).digest('hex');
     blobs.set(hash, content);
     return { mediaType, digest: `sha256:${hash}`, size: content.length };
   };
-  const manifests = images.map((image) => ({
-    ...storeImage(image, store),
-    annotations: {
-      'io.containerd.image.name': image.reference,
-      'org.opencontainers.image.ref.name': image.reference.slice(image.reference.lastIndexOf(':') + 1),
-    },
-  }));
+  return { manifests: images.map((image) => storeImage(image, store)), blobs };
+}
+
+/** Writes one archive that holds all of `images`. */
+export async function writeImageArchive(path: string, images: readonly ImageSpec[]): Promise<void> {
+  const { blobs, manifests } = layOutImages(images);
+  const named = manifests.map((manifest, index) => {
+    const { reference = '' } = images[index] ?? {};
+    return {
+      ...manifest,
+      annotations: {
+        'io.containerd.image.name': reference,
+        'org.opencontainers.image.ref.name': reference.slice(reference.lastIndexOf(':') + 1),
+      },
+    };
+  });
   await writeFile(
     path,
     encodeTar([
       jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' }),
-      jsonFile('index.json', { schemaVersion: 2, manifests }),
+      jsonFile('index.json', { schemaVersion: 2, manifests: named }),
       { type: 'directory', path: 'blobs', mode: 0o755 },
       { type: 'directory', path: 'blobs/sha256', mode: 0o755 },
       ...[...blobs].map(([hash, content]): TarEntry => ({

@@ -20,8 +20,8 @@ export {
   stopContainerdDaemon,
   writeContainerdConfig,
 } from './daemon.ts';
-export { writeImageArchive } from './image.ts';
-export type { ImageSpec } from './image.ts';
+export { layOutImages, writeImageArchive } from './image.ts';
+export type { Descriptor, ImageBlobs, ImageSpec } from './image.ts';
 export { containerdSite } from './site.ts';
 export type { ContainerdSite } from './site.ts';
 export { encodeTar } from './tar.ts';

@@ -1,0 +1,48 @@
+// A registry of images on loopback, as much of it as pulling needs, behind a user and a password.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ImageSpec, layOutImages } from '@kedge/platform/containerd';
+
+export interface ImageRegistry {
+  /** `127.0.0.1:<port>`: how references to it begin. */
+  readonly host: string;
+  close(): Promise<void>;
+}
+
+/** Serves `image` under every name and tag. */
+export async function openImageRegistry(
+  image: Omit<ImageSpec, 'reference'>,
+  { user, password }: { user: string; password: string },
+): Promise<ImageRegistry> {
+  const { blobs, manifests } = layOutImages([{ ...image, reference: 'served' }]);
+  const [manifest] = manifests;
+  const expected = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  const server = createServer((request, response) => {
+    if (request.headers.authorization !== expected) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
+      return;
+    }
+    const [, kind = '', name = ''] = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url ?? '') ?? [];
+    const digest = kind === 'manifests' && !name.startsWith('sha256:') ? (manifest?.digest ?? '') : name;
+    const content = blobs.get(digest.replace('sha256:', ''));
+    if (!content) {
+      response.writeHead(404).end();
+      return;
+    }
+    const type = kind === 'manifests' ? manifest?.mediaType : 'application/octet-stream';
+    response.writeHead(200, {
+      'content-type': type,
+      'content-length': content.length,
+      'docker-content-digest': digest,
+    });
+    response.end(request.method === 'HEAD' ? undefined : content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
