@@ -1,35 +1,15 @@
-// Puts edged together: one reconciler over pod uids, fed by desired pods, the runtime and time.
-import { createReconciler } from '@kedge/core/control';
-import { explain } from '@kedge/core/errors';
+// Edged as a module: reads the machine's facts, then runs pods and reports the node.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Cgroups, Files, Host, HostFacts, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
-import type { Pod } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
 import type { EdgedConfig } from './config.ts';
-import { createEventRecorder } from './events.ts';
-import { createImages } from './images/images.ts';
-import { createCarryOut } from './pod/carry-out.ts';
-import { createContainerStarter } from './pod/container-starter.ts';
-import { createContainerStops } from './pod/container-stops.ts';
-import { createLifecycle } from './pod/lifecycle.ts';
-import { createPodReconciler } from './pod/pod-reconciler.ts';
-import { createPodRemoval } from './pod/pod-removal.ts';
-import { createPodSetup } from './pod/pod-setup.ts';
 import { createNodeFactsReader } from './node/node-facts.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
-import { isTerminating, uidOf } from './pod/pod-spec.ts';
-import { mentions } from './pod/referenced-names.ts';
 import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Tokens } from './ports.ts';
-import { createProber } from './probes/prober.ts';
-import { createRunProbe } from './probes/run-probe.ts';
-import { createObserver } from './runtime/observe.ts';
-import { createPodPaths } from './runtime/pod-paths.ts';
-import { createRuntimeWatch } from './runtime/runtime-watch.ts';
-import { createStatusReporter } from './status/report-status.ts';
-import { createVolumes } from './volumes/volumes.ts';
+import { type RunningPods, runPods } from './run-pods.ts';
 
 export interface EdgedDeps {
   readonly clock: Clock;
@@ -51,9 +31,6 @@ export interface EdgedDeps {
   readonly link: Link;
 }
 
-/** How many pods are worked on at once; each takes the runtime for a while. */
-const podsAtOnce = 8;
-
 export function createEdged(deps: EdgedDeps): Module {
   const log = deps.log.child({ module: 'edged' });
   return {
@@ -61,7 +38,7 @@ export function createEdged(deps: EdgedDeps): Module {
     async start(scope) {
       await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
       const host = await rememberFacts(deps.host);
-      const pods = startPods({ ...deps, log, host }, host.known, scope);
+      const pods = runPods({ ...deps, log, host }, host.known, scope);
       startNode({ ...deps, log, host }, pods, scope);
     },
   };
@@ -77,13 +54,6 @@ async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }>
   };
 }
 
-interface RunningPods {
-  /** Every status counts as changed. */
-  reportAllAgain(): void;
-  /** The runtime has come back. */
-  onReturn(listener: () => void): void;
-}
-
 function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
   const { cri, host, files, config } = deps;
   const facts = createNodeFactsReader({ cri, host, files, rootDirectory: config.rootDirectory });
@@ -91,159 +61,3 @@ function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
   pods.onReturn(() => reporter.lookNow());
   reporter.start(scope);
 }
-
-function startPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): RunningPods {
-  const { clock, log, config, cri, files, pods, outbox, objects } = deps;
-  const paths = createPodPaths(config);
-  const events = createEventRecorder({
-    clock,
-    random: deps.random,
-    outbox,
-    node: config.node,
-    enabled: config.reportEvents,
-  });
-  const observer = createObserver({ cri, site: config.site });
-  const images = createImages({ cri, clock, events, parallel: config.imagePullParallel });
-  const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
-  const setup = createPodSetup({ files, paths, config, facts });
-  const stops = createContainerStops({ cri, clock, log, scope });
-  const prober = createProber({
-    clock,
-    scope,
-    events,
-    run: createRunProbe({ cri, clock, network: deps.network }),
-    hostIps: () => setup.hostAddresses(),
-    changed: (uid) => queue.enqueue(uid),
-  });
-  const lifecycle = createLifecycle({
-    cri,
-    clock,
-    network: deps.network,
-    events,
-    addressOf: (pod) => reconciler.memoryOf(uidOf(pod)).status?.podIP,
-  });
-  const starter = createContainerStarter({
-    ...deps,
-    events,
-    images,
-    volumes,
-    lifecycle,
-    setup,
-    paths,
-    facts,
-  });
-  const returned: (() => void)[] = [];
-  const watch = createRuntimeWatch({
-    cri,
-    clock,
-    log,
-    site: config.site,
-    observer,
-    changed: (uid) => queue.enqueue(uid),
-    returned: () => {
-      void enqueueAll();
-      for (const listener of returned) listener();
-    },
-  });
-  const reconciler = createPodReconciler({
-    clock,
-    log,
-    files,
-    paths,
-    pods,
-    store: deps.store,
-    observer,
-    starter,
-    prober,
-    events,
-    carryOut: createCarryOut({
-      cri,
-      log,
-      files,
-      paths,
-      events,
-      observer,
-      stops,
-      lifecycle,
-      setup,
-      starter,
-      lookAgain: (uid) => queue.enqueue(uid),
-    }),
-    removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
-    reporter: createStatusReporter({ outbox }),
-    hostIps: () => setup.hostAddresses(),
-    expectChange: () => watch.expectChange(),
-  });
-  const queue = createReconciler({
-    name: 'edged',
-    clock,
-    log,
-    parallel: podsAtOnce,
-    reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
-  });
-
-  /** Wanted pods, and whatever the runtime or the disk has of others. */
-  async function enqueueAll(): Promise<void> {
-    for (const pod of pods.list()) queue.enqueue(uidOf(pod));
-    try {
-      for (const uid of new Set((await observer.owners(scope.signal)).values())) queue.enqueue(uid);
-      for (const uid of (await files.list(paths.podsDirectory)) ?? []) queue.enqueue(uid);
-    } catch (error) {
-      if (!scope.signal.aborted) log.warn('leftovers could not be looked for', { reason: explain(error) });
-    }
-  }
-
-  /** Pods that use a ConfigMap or Secret get its new content, and those that lack it look again. */
-  function followObjects(type: 'configmap' | 'secret'): () => void {
-    const touched = ({ metadata }: { metadata: { namespace?: string; name?: string } }): void => {
-      for (const pod of pods.list()) {
-        if (pod.metadata.namespace !== metadata.namespace || !mentions(pod, type, metadata.name ?? '')) continue;
-        reconciler.memoryOf(uidOf(pod)).renewAt = clock.now();
-        queue.enqueue(uidOf(pod));
-      }
-    };
-    return objects.listen(type, { onPut: touched, onDelete: touched });
-  }
-
-  queue.start(scope);
-  const changed = (pod: Pod): void => {
-    const memory = reconciler.memoryOf(uidOf(pod));
-    if (isTerminating(pod) && !(memory.pod && isTerminating(memory.pod))) reconciler.interrupt(uidOf(pod));
-    // Volumes may show labels and annotations.
-    if (memory.pod && !hasSameFields(memory.pod, pod)) memory.renewAt = clock.now();
-    memory.pod = pod;
-    queue.enqueue(uidOf(pod));
-  };
-  const gone = (pod: Pod): void => {
-    reconciler.interrupt(uidOf(pod));
-    changed(pod);
-  };
-  scope.defer('pods', pods.listen({ onPut: changed, onDelete: gone }));
-  scope.defer('configmaps', followObjects('configmap'));
-  scope.defer('secrets', followObjects('secret'));
-  scope.defer(
-    'link',
-    deps.link.listen((isOnline) => {
-      if (!isOnline) return;
-      // What was asked for before the link broke may not have arrived; asking twice does no harm.
-      for (const pod of pods.list()) {
-        if (!isTerminating(pod)) continue;
-        reconciler.memoryOf(uidOf(pod)).removalAsked = false;
-        queue.enqueue(uidOf(pod));
-      }
-    }),
-  );
-  scope.spawn('runtime watch', (signal) => watch.run(signal));
-  return {
-    reportAllAgain() {
-      for (const pod of pods.list()) {
-        reconciler.reportAgain(uidOf(pod));
-        queue.enqueue(uidOf(pod));
-      }
-    },
-    onReturn: (listener) => void returned.push(listener),
-  };
-}
-
-const hasSameFields = ({ metadata: a }: Pod, { metadata: b }: Pod): boolean =>
-  JSON.stringify([a.labels, a.annotations]) === JSON.stringify([b.labels, b.annotations]);

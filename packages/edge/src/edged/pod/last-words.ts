@@ -27,7 +27,7 @@ export async function readLastWords(
 }
 
 /** Lines of a CRI log are `time stream F|P text`. */
-export function logTail(log: string): string {
+function logTail(log: string): string {
   const lines = log.trimEnd().split('\n').slice(-tailLines);
   return lines
     .map((line) => line.split(' ').slice(3).join(' '))

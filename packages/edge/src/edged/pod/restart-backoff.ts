@@ -8,8 +8,8 @@ export interface RestartBackoff {
   readonly setAt: Instant;
 }
 
-export const firstRestartDelay = seconds(10);
-export const longestRestartDelay = minutes(5);
+const firstRestartDelay = seconds(10);
+const longestRestartDelay = minutes(5);
 
 export type RestartDecision =
   | { readonly restart: true; readonly backoff: RestartBackoff }

@@ -9,9 +9,9 @@ const minShares = 2;
 const maxShares = 262_144;
 const minQuota = 1_000;
 
-export const milliCpu = (text: string | undefined): number | undefined =>
+const milliCpu = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number(quantityMillis(quantity(text)));
-export const bytesOf = (text: string | undefined): number | undefined =>
+const bytesOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number(quantityUnits(quantity(text)));
 
 export function linuxResources(
@@ -33,7 +33,7 @@ export function linuxResources(
 }
 
 /** Who goes first when memory runs out: the less a burstable container asked for, the sooner. */
-export function oomScoreAdjust(qos: QosClass, resources: ResourceRequirements | undefined, capacity: number): number {
+function oomScoreAdjust(qos: QosClass, resources: ResourceRequirements | undefined, capacity: number): number {
   if (qos === 'Guaranteed') return -997;
   if (qos === 'BestEffort') return 1_000;
   const requested = bytesOf(resources?.requests?.['memory']) ?? 0;

@@ -28,8 +28,8 @@ export interface RuntimeWatchDeps {
   readonly returned: () => void;
 }
 
-export const busyPoll = milliseconds(150);
-export const idlePoll = seconds(1);
+const busyPoll = milliseconds(150);
+const idlePoll = seconds(1);
 /** With events, states are compared rarely: only in case one got lost. */
 const pollBesideEvents = minutes(1);
 const busyFor = seconds(3);

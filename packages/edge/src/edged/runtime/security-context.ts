@@ -72,7 +72,7 @@ export function containerSecurity(pod: Pod, container: Container, seccompRoot: s
   };
 }
 
-export function seccompOf(asked: SeccompProfile | undefined, privileged: boolean, root: string): SecurityProfile {
+function seccompOf(asked: SeccompProfile | undefined, privileged: boolean, root: string): SecurityProfile {
   if (!asked || privileged) return { profileType: ProfileType.Unconfined };
   return profile(asked, root);
 }

@@ -49,8 +49,6 @@ export interface SeenPod {
   readonly containers: readonly SeenContainer[];
 }
 
-export const nothingSeen: SeenPod = { sandboxes: [], containers: [] };
-
 /** The newest container of a name. */
 export const latestContainer = (seen: SeenPod, name: string): SeenContainer | undefined =>
   seen.containers.find((container) => container.name === name);
