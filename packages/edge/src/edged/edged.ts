@@ -1,35 +1,11 @@
 // Edged as a module: reads the machine's facts, then runs pods and reports the node.
 import type { Scope } from '@kedge/core/flow';
-import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
-import type { Cgroups, Files, Host, HostFacts, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
-import type { Cri } from '@kedge/wire/cri';
-import type { EdgedConfig } from './config.ts';
+import type { Host, HostFacts } from '@kedge/core/ports';
 import { createNodeFactsReader } from './node/node-facts.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
-import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Tokens } from './ports.ts';
 import { type RunningPods, runPods } from './run-pods.ts';
-
-export interface EdgedDeps {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly random: Random;
-  readonly config: EdgedConfig;
-  readonly cri: Cri;
-  readonly files: Files;
-  readonly mounts: Mounts;
-  readonly cgroups: Cgroups;
-  readonly host: Host;
-  readonly network: ProbeNetwork;
-  readonly pods: DesiredPods;
-  readonly store: DesiredStore;
-  readonly objects: Objects;
-  readonly tokens: Tokens;
-  readonly outbox: Outbox;
-  readonly asks: Asks;
-  readonly link: Link;
-}
+import type { EdgedDeps } from './edged-deps.ts';
 
 export function createEdged(deps: EdgedDeps): Module {
   const log = deps.log.child({ module: 'edged' });

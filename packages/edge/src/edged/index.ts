@@ -5,7 +5,7 @@
 //     const edged = createEdged({ clock, log, random, config, cri, files, mounts, cgroups, host, network,
 //       pods: meta.pods, store: meta.store, objects: meta.objects, tokens: meta.tokens, outbox, asks, link });
 export { createEdged } from './edged.ts';
-export type { EdgedDeps } from './edged.ts';
+export type { EdgedDeps } from './edged-deps.ts';
 export type { EdgedConfig } from './config.ts';
 export { edgedErrors } from './errors.ts';
 export type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, TokenRequest, Tokens } from './ports.ts';

@@ -22,7 +22,7 @@ import { createPodPaths } from './runtime/pod-paths.ts';
 import { createRuntimeWatch } from './runtime/runtime-watch.ts';
 import { createStatusReporter } from './status/report-status.ts';
 import { createVolumes } from './volumes/volumes.ts';
-import type { EdgedDeps } from './edged.ts';
+import type { EdgedDeps } from './edged-deps.ts';
 
 export interface RunningPods {
   /** Every status counts as changed. */
