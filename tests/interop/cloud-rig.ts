@@ -97,6 +97,7 @@ export interface CloudRig {
 export interface RigOptions {
   readonly kube?: FakeKubeApi;
   readonly clock?: FakeClock;
+  readonly random?: Random;
   readonly config?: Partial<CloudCoreSettings['hub']>;
 }
 
@@ -128,7 +129,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
       return { address: listen.address, port: listen.port, renew: () => undefined, close: async () => undefined };
     },
   };
-  const random = countingRandom();
+  const random = options.random ?? countingRandom();
   const modules = await createCloudCore(
     {
       clock,

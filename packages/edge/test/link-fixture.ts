@@ -59,13 +59,14 @@ export interface EdgeOptions {
   readonly node?: string;
   readonly db?: Database;
   readonly clock?: FakeClock;
+  readonly random?: Random;
   /** Where a dialled connection leads; to a cloud that the test plays when absent. */
   readonly connect?: (how: DialOptions) => { pair: LinkPair; headers: Headers };
 }
 
 export async function startEdge(options: EdgeOptions = {}): Promise<EdgeUnderTest> {
   const clock = options.clock ?? new FakeClock({ settle });
-  const random = countingRandom();
+  const random = options.random ?? countingRandom();
   const node = nodeName(options.node ?? 'real-edge');
   const link = createLinkStatus();
   const meta = createMetaManager({ db: options.db ?? openTestDatabase(), clock, log: silentLog, random, node });

@@ -1,3 +1,3 @@
 // A link between an edge and a cloud without a network.
 export { linkPair } from './link-pair.ts';
-export type { LinkPair } from './link-pair.ts';
+export type { Carry, LinkPair } from './link-pair.ts';

@@ -1,5 +1,5 @@
 // Two WebSockets that are each other's end, in memory: what one sends, the other's `frames()` yield. Frames arrive in
-// order, in a later turn of the event loop, and the link can be cut like a cable.
+// order, in a later turn of the event loop or when whoever carries them says so, and the link can be cut like a cable.
 import type { Frame, Socket } from '@kedge/core/ports';
 import { httpErrors } from '@kedge/core/ports';
 
@@ -12,10 +12,13 @@ export interface LinkPair {
   mute(): void;
 }
 
-export function linkPair(): LinkPair {
+/** Has something arrive, later and in order. */
+export type Carry = (arrive: () => void) => void;
+
+export function linkPair(carriers: { readonly toEdge: Carry; readonly toCloud: Carry } = atOnce): LinkPair {
   let muted = false;
-  const edge = createEnd(() => !muted);
-  const cloud = createEnd(() => !muted);
+  const edge = createEnd(() => !muted, carriers.toCloud);
+  const cloud = createEnd(() => !muted, carriers.toEdge);
   edge.peer = cloud;
   cloud.peer = edge;
   return {
@@ -29,6 +32,8 @@ export function linkPair(): LinkPair {
   };
 }
 
+const atOnce = { toEdge: queueMicrotask, toCloud: queueMicrotask };
+
 interface End {
   peer: End | undefined;
   readonly socket: Socket;
@@ -36,7 +41,7 @@ interface End {
   end(code: number, reason: string): void;
 }
 
-function createEnd(passes: () => boolean): End {
+function createEnd(passes: () => boolean, carry: Carry): End {
   const waiting: Frame[] = [];
   const traffic = { sent: 0, received: 0 };
   let ended: { code: number; reason: string } | undefined;
@@ -75,15 +80,15 @@ function createEnd(passes: () => boolean): End {
         if (ended) throw httpErrors.CLOSED({ what: 'the WebSocket' });
         const frame = { data: typeof data === 'string' ? new TextEncoder().encode(data) : data, binary };
         traffic.sent += frame.data.length + 2;
-        if (passes()) queueMicrotask(() => end.peer?.deliver(frame));
+        if (passes()) carry(() => end.peer?.deliver(frame));
       },
       close(code = 1000, reason = '') {
         end.end(code, reason);
-        if (passes()) queueMicrotask(() => end.peer?.end(code, reason));
+        if (passes()) carry(() => end.peer?.end(code, reason));
       },
       terminate() {
         end.end(1006, '');
-        if (passes()) queueMicrotask(() => end.peer?.end(1006, ''));
+        if (passes()) carry(() => end.peer?.end(1006, ''));
       },
     },
   };
