@@ -86,6 +86,10 @@ export class SimEdge {
     this.#life?.spare();
   }
 
+  get isDead(): boolean {
+    return this.#life?.isOver === true;
+  }
+
   /** After a death, or to bring one about: the process ends and a new one starts on the same disk. */
   async restart(): Promise<void> {
     this.#life?.end();
@@ -94,7 +98,7 @@ export class SimEdge {
   }
 
   async restartIfDead(): Promise<void> {
-    if (this.#life?.isOver) await this.restart();
+    if (this.isDead) await this.restart();
   }
 
   async loseDisk(): Promise<void> {
@@ -253,9 +257,14 @@ export class World {
     this.#life?.spare();
     for (const edge of this.edges) {
       edge.spare();
-      this.network.join(edge.node);
+      if (!edge.isDead) this.network.join(edge.node);
     }
-    await this.reviveTheDead();
+    await this.clock.advance(seconds(1));
+    // A fatal write may be under way.
+    while (this.#life?.isOver || this.edges.some((edge) => edge.isDead)) {
+      await this.reviveTheDead();
+      await this.clock.advance(seconds(1));
+    }
   }
 
   /** Whoever died is started again, as a supervisor does. */

@@ -78,7 +78,7 @@ export function readDenseDownstream(tuple: unknown, at: number, ids: ShortIds): 
     case code.reply:
       return [readReply(read, at, ids)];
     case code.envelope:
-      return [downstreamFromWire(decodeEnvelope(JSON.stringify(read.any(1))))];
+      return [downstreamFromWire(decodeEnvelope(JSON.stringify(read.document(1))))];
     default:
       return [];
   }

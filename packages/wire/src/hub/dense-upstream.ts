@@ -75,7 +75,7 @@ export function readDenseUpstream(tuple: unknown, at: number, ids: ShortIds): Up
     const to = ids.idOf(read.number(1));
     return [{ kind: 'nack', id: messageId(''), at, to, of: nowhere, say: read.text(2).slice(0, 4_096) }];
   }
-  if (read.code === code.envelope) return [upstreamFromWire(decodeEnvelope(JSON.stringify(read.any(1))))];
+  if (read.code === code.envelope) return [upstreamFromWire(decodeEnvelope(JSON.stringify(read.document(1))))];
   return [readEvent(read, at) ?? readQuestion(read, at)].filter((message) => message !== undefined);
 }
 
