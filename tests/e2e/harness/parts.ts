@@ -17,6 +17,7 @@ import { cloudcoreConfig, edgecoreConfig } from '../../../apps/kedge/src/site/co
 import { type SiteLayout, siteLayout, type SitePorts, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
 import { sampleImageSpec } from '../../../apps/kedge/src/site/workload.ts';
 import { type Kubectl, kubectlFor } from './kubectl.ts';
+import { createRealApi } from './real-api.ts';
 import { freePortBase } from './ports.ts';
 import { eventually, kedgeProgram, must } from './run.ts';
 
@@ -56,9 +57,14 @@ export interface Parts {
 export interface PartsOptions {
   /** The API's and edgecore's directories are file systems of this many bytes each, so that a test can fill them. */
   readonly diskBytes?: number;
+  /** A real kube-apiserver instead of the embedded API; see `realApiMissing`. */
+  readonly realApi?: boolean;
 }
 
-export async function createParts(name: string, { diskBytes }: PartsOptions = {}): Promise<Parts> {
+export async function createParts(
+  name: string,
+  { diskBytes, realApi: wantsRealApi }: PartsOptions = {},
+): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
   const ports = sitePorts(await freePortBase());
@@ -82,6 +88,13 @@ export async function createParts(name: string, { diskBytes }: PartsOptions = {}
   };
   await writeFile(layout.api.config, JSON.stringify(apiConfig));
   await writeFile(layout.cloudcore.config, cloudcoreConfig(layout, ports));
+  const realApi = wantsRealApi
+    ? createRealApi({
+        directory: join(layout.data, 'real-api'),
+        port: ports.api,
+        kubeconfigs: [layout.kubeconfig, layout.cloudcore.kubeconfig],
+      })
+    : undefined;
   await startRuntime();
 
   async function startRuntime(): Promise<void> {
@@ -99,6 +112,7 @@ export async function createParts(name: string, { diskBytes }: PartsOptions = {}
 
   async function start(part: Part): Promise<void> {
     if (part === 'edgecore' && !haveToken) await writeEdgeConfig();
+    if (part === 'apiserver' && realApi) return realApi.start();
     launch(part);
     if (part === 'apiserver') {
       await eventually(
@@ -139,6 +153,7 @@ export async function createParts(name: string, { diskBytes }: PartsOptions = {}
   }
 
   async function end(part: Part, signal: NodeJS.Signals): Promise<void> {
+    if (part === 'apiserver' && realApi) return realApi.end(signal);
     const child = children.get(part);
     children.delete(part);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
