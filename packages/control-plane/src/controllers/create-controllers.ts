@@ -19,6 +19,7 @@ import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
 import { createClusterView } from './runtime/cluster-view.ts';
 import type { ControllerDeps } from './runtime/controller.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
+import { createStatefulSetController } from './statefulset/stateful-set-controller.ts';
 
 export interface ControllersOptions {
   readonly api: KubeApi;
@@ -49,6 +50,7 @@ export function createControllers(options: ControllersOptions): Module {
     createReplicaSetController(deps),
     createDeploymentController(deps),
     createDaemonSetController(deps),
+    createStatefulSetController(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createNodeLifecycleController(deps),

@@ -10,7 +10,7 @@ import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
 import type { DaemonSet, Node, Pod } from '@kedge/model/k8s-types';
 import { carryOutClaims, planClaims } from '../ownership/claim.ts';
 import { controllerKey, controllerOf, controllerRef } from '../ownership/controller-ref.ts';
-import { currentRevision, planRevisionCleanup, revisionHash } from '../revisions/controller-revisions.ts';
+import { currentRevision, deleteOldRevisions, revisionHash } from '../revisions/controller-revisions.ts';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 import { OwnWrites } from '../runtime/own-writes.ts';
 import { slowStart } from '../runtime/slow-start.ts';
@@ -190,14 +190,7 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     const { namespace = '', uid } = set.metadata;
     const history = [...revisionsByNamespace.get(namespace)].filter((one) => controllerOf(one)?.uid === uid);
     const inUse = new Set([hash, ...pods.map(({ metadata }) => metadata.labels?.[hashLabel] ?? '')]);
-    for (const { metadata } of planRevisionCleanup(history, set.spec?.revisionHistoryLimit ?? 10, inUse)) {
-      const target = { namespace, name: metadata.name ?? '' };
-      await api
-        .delete(collections.controllerRevisions, target, { uid: metadata.uid ?? '', signal })
-        .catch((error: unknown) => {
-          if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
-        });
-    }
+    await deleteOldRevisions(api, history, set.spec?.revisionHistoryLimit ?? 10, inUse, signal);
   }
 
   function setsFor(pod: Pod): string[] {

@@ -90,13 +90,31 @@ async function createRevision(
 }
 
 /** Revisions that are neither in use nor within the limit, oldest first. */
-export function planRevisionCleanup(
+function planRevisionCleanup(
   history: readonly ControllerRevision[],
   limit: number,
   inUse: ReadonlySet<string>,
 ): ControllerRevision[] {
   const idle = history.filter((one) => !inUse.has(revisionHash(one))).toSorted(byRevision);
   return idle.slice(0, Math.max(0, idle.length - limit));
+}
+
+/** Deletes what the plan above names. */
+export async function deleteOldRevisions(
+  api: KubeApi,
+  history: readonly ControllerRevision[],
+  limit: number,
+  inUse: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { metadata } of planRevisionCleanup(history, limit, inUse)) {
+    const { namespace, name = '', uid = '' } = metadata;
+    try {
+      await api.delete(collections.controllerRevisions, { namespace, name }, { uid, signal });
+    } catch (error) {
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
+    }
+  }
 }
 
 export const revisionHash = ({ metadata }: ControllerRevision): string =>

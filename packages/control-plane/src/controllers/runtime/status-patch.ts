@@ -11,11 +11,7 @@ function withoutZeros(status: object, keep: readonly string[]): Record<string, u
 }
 
 /** The patch that turns one status into another; undefined when they mean the same. */
-function statusPatch(
-  before: object | undefined,
-  after: object,
-  keepZeros: readonly string[],
-): string | undefined {
+function statusPatch(before: object | undefined, after: object, keepZeros: readonly string[]): string | undefined {
   const was = withoutZeros(before ?? {}, keepZeros);
   const is = withoutZeros(after, keepZeros);
   const changed: Record<string, unknown> = {};
