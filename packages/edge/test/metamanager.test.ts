@@ -175,6 +175,25 @@ test('a report that was replaced while under way is sent again, an identical one
   );
 });
 
+test('an answer about a status does not set back a pod that is on its way to the disk', async () => {
+  const { meta, put } = start();
+  const ref: ObjectRef = { type: 'pod', namespace: 'default', name: 'web' };
+  const report = { uid: 'u1', status: { phase: 'Running' } };
+  await put('pod', pod('web', 'u1', 1));
+  await meta.outbox.podStatus({ ref, ...report });
+  const item = meta.outbox.take(() => false)!;
+  const ending = pod('web', 'u1', 2);
+  ending.metadata.deletionTimestamp = '2026-01-01T00:01:00Z';
+  const pushed = put('pod', ending);
+  await meta.outbox.settle(item, { ok: true, value: { metadata: { uid: 'u1', resourceVersion: '2' } } });
+  await pushed;
+  const stored = await meta.objects.get('pod' as never, 'default', 'web', signal);
+  for (const one of [meta.pods.get('u1'), stored.ok ? stored.value : undefined]) {
+    assert.equal(one?.metadata.deletionTimestamp, '2026-01-01T00:01:00Z');
+    assert.equal((one?.['status'] as { phase?: string } | undefined)?.phase, 'Running');
+  }
+});
+
 test('of many events the newest stay', async () => {
   const { meta, clock } = start();
   for (let i = 0; i < 300; i++) {

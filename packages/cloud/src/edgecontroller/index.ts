@@ -7,7 +7,6 @@ export { createEdgeController } from './edge-controller.ts';
 export type { EdgeController, EdgeControllerDeps } from './edge-controller.ts';
 export { isEdgeNode, wantsItsNode } from './edge-nodes.ts';
 export { Locations } from './locations.ts';
-export { podReferences } from './pod-references.ts';
 export { significance } from './significance.ts';
 export type { Delete, ObjectSink, Put } from './sink.ts';
 export type { Answer, EdgeHandlers } from './up/answer.ts';

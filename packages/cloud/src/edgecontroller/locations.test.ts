@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { nodeName } from '@kedge/model/k8s';
+import { podReferences } from '@kedge/model/k8s-pods';
 import type { Pod, PodSpec } from '@kedge/model/k8s-types';
 import { Locations } from './locations.ts';
-import { podReferences } from './pod-references.ts';
 
 const pod = (name: string, node: string | undefined, spec: Partial<PodSpec> = {}): Pod => ({
   metadata: { name, namespace: 'default' },

@@ -1,7 +1,7 @@
 // Which node needs which ConfigMap, Secret and claim: a table kept from the pods bound to nodes, and nothing else.
 import type { NodeName } from '@kedge/model/k8s';
+import { podReferences } from '@kedge/model/k8s-pods';
 import type { Pod } from '@kedge/model/k8s-types';
-import { podReferences } from './pod-references.ts';
 
 interface Place {
   readonly node: NodeName;

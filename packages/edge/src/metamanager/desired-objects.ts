@@ -4,11 +4,11 @@ import type { Database } from '@kedge/core/ports';
 import type { Log } from '@kedge/core/log';
 import { explain } from '@kedge/core/errors';
 import type { KubeObject, NodeName } from '@kedge/model/k8s';
+import { podReferences } from '@kedge/model/k8s-pods';
 import type { Pod, PodStatus } from '@kedge/model/k8s-types';
 import type { ObjectRef } from '@kedge/model/messages';
 import type { ObjectStore, StoredObject } from './object-store.ts';
 import { toKept } from './object-store.ts';
-import { referencedObjects } from './referenced-objects.ts';
 
 export interface ObjectListener<T> {
   onPut(object: T): void;
@@ -74,7 +74,11 @@ export function createDesiredObjects({ db, store, log, node, forgetPod }: Desire
    * silently grow old and later be served to a new pod, so it goes with its last user.
    */
   function removeUnreferenced(): { ref: ObjectRef; last: KubeObject }[] {
-    const used = new Set(store.list('pod').flatMap((pod) => referencedObjects(pod as Pod).map(textOf)));
+    const used = new Set(
+      (store.list('pod') as Pod[]).flatMap((pod) =>
+        podReferences(pod).map(({ type, name }) => textOf({ type, namespace: pod.metadata.namespace, name })),
+      ),
+    );
     const removed: { ref: ObjectRef; last: KubeObject }[] = [];
     for (const { ref, uid } of store.inventory()) {
       if ((ref.type !== 'configmap' && ref.type !== 'secret') || used.has(textOf(ref))) continue;
@@ -109,10 +113,15 @@ export function createDesiredObjects({ db, store, log, node, forgetPod }: Desire
       changed(ref, object);
     },
     async noteStatus(ref, uid, status) {
-      const pod = pods.get(uid);
-      if (!pod) return;
-      const noted = { ...pod, status: withStatus(pod.status, status) };
-      if (await db.write(() => store.replace(ref, uid, noted))) pods.set(uid, noted);
+      // What is stored may be newer than what is in memory: a pod on its way to the disk must not be set back.
+      const noted = await db.write(() => {
+        const stored = store.get(ref) as Pod | undefined;
+        if (stored?.metadata.uid !== uid) return undefined;
+        const pod: Pod = { ...stored, status: withStatus(stored.status, status) };
+        store.replace(ref, uid, pod);
+        return pod;
+      });
+      if (noted) pods.set(uid, noted);
     },
     async delete(ref, uid) {
       const removed = await db.write(() => {

@@ -30,8 +30,8 @@ export interface ObjectStore {
   /** Everything there is, without the objects themselves. */
   inventory(): StoredObject[];
   put(ref: ObjectRef, object: KubeObject): PutResult;
-  /** Other content under the same version; false when this incarnation is not there any more. */
-  replace(ref: ObjectRef, uid: string, object: KubeObject): boolean;
+  /** Other content under the same version, if this incarnation is still there. */
+  replace(ref: ObjectRef, uid: string, object: KubeObject): void;
   /** Undefined when there is no such object, or only another incarnation of it. */
   deleteIf(ref: ObjectRef, uid: string): KubeObject | undefined;
 }
@@ -68,7 +68,7 @@ export function createObjectStore(db: Database): ObjectStore {
       return { kept: true, replaced: stored && stored.uid !== next.uid ? parse(stored) : undefined };
     },
     replace(ref, uid, object) {
-      return rewrite.run(JSON.stringify(object), ...keyOf(ref), uid).changes > 0;
+      rewrite.run(JSON.stringify(object), ...keyOf(ref), uid);
     },
     deleteIf(ref, uid) {
       const stored = select.get(...keyOf(ref));

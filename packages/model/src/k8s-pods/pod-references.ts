@@ -1,5 +1,5 @@
-// What a pod refers to in its namespace. Pure; decides which objects a node gets to see.
-import type { Container, EphemeralContainer, Pod, Volume } from '@kedge/model/k8s-types';
+// What a pod refers to in its namespace: ConfigMaps, Secrets and claims. Source: Kubernetes pod specification, core/v1.
+import type { Container, EphemeralContainer, Pod, Volume } from '../k8s-types/index.ts';
 
 export type ReferencedType = 'configmap' | 'secret' | 'persistentvolumeclaim';
 
