@@ -58,11 +58,11 @@ const event = (involvedObject: object, source: object = {}): Upstream => ({
   event: object('e', { involvedObject, source }),
   change: 'insert',
 });
-const status = (kind: 'node.status' | 'pod.status', name: string): Upstream => ({
+const status = (kind: 'node.status' | 'pod.status', name: string, patch: object = {}): Upstream => ({
   ...base,
   kind,
   ref: kind === 'node.status' ? ref('node', name) : ref('pod', name, 'default'),
-  patch: '{}',
+  patch: JSON.stringify(patch),
 });
 const remove = (name: string): Upstream => ({
   ...base,
@@ -72,6 +72,7 @@ const remove = (name: string): Upstream => ({
   gracePeriodSeconds: 0,
 });
 const mirror = { annotations: { 'kubernetes.io/config.mirror': 'x' } };
+const mirrorOf = (spec: object) => object('s', { spec: { nodeName: 'n1', ...spec } }, mirror);
 const lease = 'kube-node-lease';
 
 const table: [string, Upstream, boolean][] = [
@@ -125,6 +126,18 @@ const table: [string, Upstream, boolean][] = [
     ),
     false,
   ],
+  [
+    'a mirror pod that reaches for a Secret through its environment',
+    create(
+      'pod',
+      mirrorOf({ containers: [{ name: 'c', envFrom: [{ secretRef: { name: 'casecret' } }] }] }),
+      's',
+      'kubeedge',
+    ),
+    false,
+  ],
+  ['a mirror pod that pulls with a Secret', create('pod', mirrorOf({ imagePullSecrets: [{ name: 'a' }] }), 's'), false],
+  ['a mirror pod with an account', create('pod', mirrorOf({ serviceAccount: 'admin' }), 's'), false],
   ['creating a Secret', create('secret', object('x'), 'x', 'default'), false],
   ['a certificate request', create('certificatesigningrequest', object('metaserver-csr-1')), true],
   ['labelling its Node', update('node', object('n1')), true],
@@ -136,6 +149,26 @@ const table: [string, Upstream, boolean][] = [
   ['another node’s status', status('node.status', 'n2'), false],
   ['the status of its pod', status('pod.status', 'web'), true],
   ['the status of another node’s pod', status('pod.status', 'db'), false],
+  ['a status that names its pod’s uid', status('pod.status', 'web', { metadata: { uid: 'u' }, status: {} }), true],
+  ['a status that labels its pod', status('pod.status', 'web', { metadata: { labels: { app: 'db' } } }), false],
+  ['a status that frees its pod', status('pod.status', 'web', { metadata: { finalizers: null } }), false],
+  ['a status with a specification', status('node.status', 'n1', { spec: { taints: [] }, status: {} }), false],
+  ['a status with a plain label', status('node.status', 'n1', { metadata: { labels: { zone: 'a' } } }), true],
+  [
+    'a status with a reserved label',
+    status('node.status', 'n1', { metadata: { labels: { 'node-restriction.kubernetes.io/x': 'y' } } }),
+    false,
+  ],
+  [
+    'a status that makes it a control plane',
+    status('node.status', 'n1', { metadata: { labels: { 'node-role.kubernetes.io/control-plane': '' } } }),
+    false,
+  ],
+  [
+    'a status that takes all labels away',
+    status('node.status', 'n1', { metadata: { labels: { $patch: 'replace' } } }),
+    false,
+  ],
   ['ending its pod', remove('web'), true],
   ['ending another node’s pod', remove('db'), false],
   ['ending a pod that is no more', remove('ghost'), true],
@@ -151,6 +184,17 @@ const table: [string, Upstream, boolean][] = [
   ['an event about another node’s pod', event({ kind: 'Pod', namespace: 'default', name: 'db' }), false],
   ['an event in another node’s name', event({ kind: 'Node', name: 'n1' }, { host: 'n2' }), false],
   ['an event about a Deployment', event({ kind: 'Deployment', namespace: 'default', name: 'web' }), false],
+  [
+    'an old report that names another node',
+    {
+      ...base,
+      kind: 'legacy.status',
+      of: 'node',
+      ref: ref('node', 'n1'),
+      reports: [{ uid: 'u', name: 'n2', status: {} }],
+    },
+    false,
+  ],
   [
     'an old report about its pod',
     {

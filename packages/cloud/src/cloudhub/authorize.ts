@@ -1,7 +1,11 @@
 // What a node may ask and report: only what belongs to it. A pure decision over a few look-ups; what can be told from
 // the object itself only (a PersistentVolume's claim, the subject of a CSR) is decided in `mayRead` once it was read.
 import type { KubeObject, NodeName } from '@kedge/model/k8s';
+import { podReferences } from '@kedge/model/k8s-pods';
+import type { Pod } from '@kedge/model/k8s-types';
 import type { ObjectRef, Upstream } from '@kedge/model/messages';
+import { whyNotPatch } from './judge-patch.ts';
+import { isRestrictedLabel } from './reserved-labels.ts';
 
 export type Verdict = { readonly allow: true } | { readonly allow: false; readonly say: string };
 
@@ -18,6 +22,7 @@ export interface Belongings {
 
 const allowed: Verdict = { allow: true };
 const denied = (say: string): Verdict => ({ allow: false, say });
+const ifUndefined = (say: string | undefined): Verdict => (say === undefined ? allowed : denied(say));
 const only = (condition: boolean, say: string): Verdict => (condition ? allowed : denied(say));
 
 export function authorize(node: NodeName, message: Upstream, own: Belongings): Verdict {
@@ -36,8 +41,12 @@ export function authorize(node: NodeName, message: Upstream, own: Belongings): V
     case 'object.update':
       return mayUpdate(node, message.ref, message.object);
     case 'node.status':
-      return only(message.ref.name === node, 'a node reports only its own status');
-    case 'pod.status':
+      if (message.ref.name !== node) return denied('a node reports only its own status');
+      return ifUndefined(whyNotPatch('node', message.patch));
+    case 'pod.status': {
+      const verdict = ownPodOrNone(node, message.ref.namespace, message.ref.name, own);
+      return verdict.allow ? ifUndefined(whyNotPatch('pod', message.patch)) : verdict;
+    }
     case 'pod.delete':
       return ownPodOrNone(node, message.ref.namespace, message.ref.name, own);
     case 'token.request':
@@ -89,7 +98,6 @@ export function mayRead(node: NodeName, { type }: ObjectRef, object: KubeObject,
 
 const leaseNamespace = 'kube-node-lease';
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
-const reservedPrefix = 'node-restriction.kubernetes.io/';
 
 function mayCreate(node: NodeName, ref: ObjectRef, object: KubeObject): Verdict {
   const named = object.metadata.name;
@@ -119,18 +127,22 @@ function mayUpdate(node: NodeName, ref: ObjectRef, object: KubeObject): Verdict 
 
 const withoutReservedLabels = (object: KubeObject): Verdict =>
   only(
-    !Object.keys(object.metadata.labels ?? {}).some((label) => (label.split('/')[0] + '/').endsWith(reservedPrefix)),
-    `labels of ${reservedPrefix} are for administrators`,
+    !Object.keys(object.metadata.labels ?? {}).some(isRestrictedLabel),
+    'labels of node-restriction.kubernetes.io are for administrators',
   );
+
+const reachingSources = ['secret', 'configMap', 'projected', 'persistentVolumeClaim'];
 
 /** A mirror of a static pod: it runs already, so it may refer to nothing that it could not have had. */
 function mayMirror(node: NodeName, object: KubeObject): Verdict {
-  const spec = (object['spec'] ?? {}) as { nodeName?: string; serviceAccountName?: string; volumes?: object[] };
+  const { spec = {} } = object as { spec?: Partial<NonNullable<Pod['spec']>> };
   if (object.metadata.annotations?.[mirrorAnnotation] === undefined) return denied('a node creates only mirror pods');
   if (spec.nodeName !== node) return denied('a node creates mirror pods for itself only');
-  const sensitive = ['secret', 'configMap', 'projected', 'persistentVolumeClaim'];
-  const reaches = (spec.volumes ?? []).some((volume) => sensitive.some((source) => source in volume));
-  return only(!reaches && !spec.serviceAccountName, 'a mirror pod refers to no Secret, ConfigMap or ServiceAccount');
+  const reaches =
+    podReferences(object as Pod).length > 0 ||
+    (spec.volumes ?? []).some((volume) => reachingSources.some((source) => source in volume));
+  const account = spec.serviceAccountName ?? spec.serviceAccount;
+  return only(!reaches && !account, 'a mirror pod refers to no Secret, ConfigMap, claim or ServiceAccount');
 }
 
 /** A pod nobody knows may have been deleted while the edge was away; the answer tells the edge so. */
@@ -171,7 +183,10 @@ function mayReportLegacy(
   message: Extract<Upstream, { kind: 'legacy.status' }>,
   own: Belongings,
 ): Verdict {
-  if (message.of === 'node') return only(message.ref.name === node, 'a node reports only its own status');
+  if (message.of === 'node') {
+    const isOwn = message.ref.name === node && message.reports.every(({ name }) => name === node);
+    return only(isOwn, 'a node reports only its own status');
+  }
   for (const report of message.reports) {
     const verdict = ownPodOrNone(node, message.ref.namespace, report.name, own);
     if (!verdict.allow) return verdict;

@@ -142,7 +142,8 @@ function legacyStatus(raw: RawMessage): Upstream | undefined {
     const said = isKubeObject(entry) ? entry['status'] : status;
     return {
       uid: typeof uid === 'string' ? uid : '',
-      name: typeof entryName === 'string' ? entryName : name,
+      // A node is who its address says it is, whatever name stands in the report.
+      name: of === 'pod' && typeof entryName === 'string' ? entryName : name,
       status: said,
     };
   });
