@@ -1,70 +1,29 @@
-// The edge's program: a bundle of its own, because every module it does not load is memory it does not take.
+// The edge's starter: reads flags and configuration, then becomes the daemon. A process of its own for this costs
+// nothing afterwards: the daemon never loads the YAML reader and the schemas, nor keeps what they left in memory.
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { explain } from '@kedge/core/errors';
-import type { Log } from '@kedge/core/log';
-import { createMetrics } from '@kedge/core/metrics';
-import { edgeMigrations } from '@kedge/edge/metamanager';
 import { readEdgeCoreConfig, writeEdgeCoreDefaults, writeEdgeCoreMinimum } from '@kedge/model/componentconfig';
-import { openGrpcChannel } from '@kedge/platform/grpc';
-import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
-import {
-  createDialer,
-  createFiles,
-  createHttpClient,
-  createKeys,
-  createProcesses,
-  createRandom,
-  systemClock,
-} from '@kedge/platform/node';
-import { openOrSetAside } from '@kedge/platform/sqlite';
-import { createCri } from '@kedge/wire/cri';
+import { createHost } from '@kedge/platform/linux';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { readConfigFile } from './commands/config-file.ts';
 import { usage } from './commands/usage.ts';
-import { kedgeVersion, version } from './commands/version.ts';
-import { type Assembled, runDaemon } from './daemon.ts';
-import { createEdgeCore } from './edgecore.ts';
+import { version } from './commands/version.ts';
+import { handOver } from './edgecore-settings.ts';
 
-type Config = ReturnType<typeof readEdgeCoreConfig>['config'];
-
-/** The Kubernetes version whose kubelet behaviour edged follows, and ours, in upstream's form. */
-const nodeVersion = `v1.32.0-kedge-v${kedgeVersion}`;
-
-async function assemble(log: Log, config: Config): Promise<Assembled> {
-  const random = createRandom();
-  const opened = openOrSetAside(
-    { path: config.database.path, migrations: edgeMigrations, durability: 'full' },
-    systemClock.now(),
-  );
-  if (opened.setAside) log.error('the database was damaged and is rebuilt from the cloud', { path: opened.setAside });
-  const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
-  const modules = createEdgeCore(
-    {
-      clock: systemClock,
-      log,
-      random,
-      metrics: createMetrics(),
-      db: opened.database,
-      files: createFiles(),
-      keys: createKeys(),
-      openHttpClient: createHttpClient,
-      dialer: createDialer(),
-      cri: createCri(channel),
-      mounts: createMounts(createProcesses()),
-      cgroups: createCgroups(),
-      host: createHost(),
-      network: createProbeNetwork(),
-    },
-    { identity: config.identity, hub: config.hub, edged: { ...config.edged, version: nodeVersion } },
-  );
-  return {
-    modules,
-    async close() {
-      channel.close();
-      await opened.database.close();
-    },
-  };
-}
+/** Each trades speed that an edge does not need for memory that it does; docs/benchmarks.md has the figures. */
+const smallFootprint = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--no-opt',
+  '--no-maglev',
+  '--no-sparkplug',
+  '--v8-pool-size=1',
+  '--single-threaded-gc',
+  // The daemon collects garbage by the clock; code that did not run since goes too.
+  '--expose-gc',
+  '--bytecode-old-age=1',
+];
 
 async function main(args: string[]): Promise<number> {
   const flag = { type: 'boolean' } as const;
@@ -86,11 +45,14 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(values.minconfig ? writeEdgeCoreMinimum(facts) : writeEdgeCoreDefaults(facts));
     return 0;
   }
-  const { config, warnings } = readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts);
-  return runDaemon('edgecore', async (log) => {
-    for (const say of warnings) log.warn('configuration', { reason: say });
-    return assemble(log, config);
-  });
+  const settings = readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts);
+  return becomeDaemon(handOver(settings, { ...process.env, MALLOC_ARENA_MAX: '1' }));
+}
+
+/** The same process id goes on as the daemon. */
+function becomeDaemon(environment: NodeJS.ProcessEnv): never {
+  const program = join(import.meta.dirname, 'edgecore-daemon.cjs');
+  return process.execve!(process.execPath, [process.execPath, ...smallFootprint, program], environment);
 }
 
 try {

@@ -1,5 +1,5 @@
 // Structured logging: a constant sentence in lower case plus known fields, so that one query finds a pod on both sides.
-import type { Instant } from '../time/index.ts';
+import { type Instant, toMilliTime } from '../time/index.ts';
 
 /** Every field a log line may carry. Add here first: a field has one spelling in the whole system. */
 export type LogField =
@@ -90,7 +90,7 @@ export function createLog(
 /** One JSON object on one line; errors become their message and code, never a stack unless it is a defect. */
 export function formatRecord(record: LogRecord): string {
   const line: Record<string, unknown> = {
-    time: new Date(record.at).toISOString(),
+    time: toMilliTime(record.at),
     level: record.level,
     say: record.sentence,
   };

@@ -16,6 +16,7 @@ import {
   plus,
   seconds,
   toMicroTime,
+  toMilliTime,
   toTime,
 } from '@kedge/core/time';
 
@@ -122,4 +123,19 @@ describe('instants', () => {
   ]) {
     test(`${JSON.stringify(text)} is no time`, () => assert.equal(parseTime(text), undefined));
   }
+});
+
+test('times are written as Date writes them, leap days and the time before 1970 included', () => {
+  const turns = ['0000-01-01', '1600-02-29', '1900-03-01', '1970-01-01', '2000-02-29', '2100-03-01', '9999-12-31'];
+  const moments = fc.integer({ min: Date.UTC(1, 0, 1), max: Date.UTC(9999, 11, 31) });
+  const check = (ms: number): void => {
+    const expected = new Date(ms).toISOString();
+    assert.equal(toMilliTime(instant(ms)), expected);
+    assert.equal(toTime(instant(ms)), expected.replace(/\.\d+/, ''));
+    assert.equal(toMicroTime(instant(ms)), expected.replace('Z', '000Z'));
+  };
+  for (const turn of turns)
+    for (const around of [-1, 0, 1])
+      if (Date.parse(turn) + around >= -62_167_219_200_000) check(Date.parse(turn) + around);
+  fc.assert(fc.property(moments, check));
 });

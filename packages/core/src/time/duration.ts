@@ -23,10 +23,38 @@ export const minus = (at: Instant, howLong: Duration): Instant => (at - howLong)
 export const between = (earlier: Instant, later: Instant): Duration => (later - earlier) as Duration;
 
 /** RFC 3339 in UTC with whole seconds, the form of Kubernetes `Time` fields. */
-export const toTime = (at: Instant): string => new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z');
+export const toTime = (at: Instant): string => `${dateAndTime(at)}Z`;
+
+/** RFC 3339 in UTC with milliseconds, as `Date` writes it. */
+export const toMilliTime = (at: Instant): string => `${dateAndTime(at)}.${fraction(at)}Z`;
 
 /** RFC 3339 in UTC with microseconds, the form of Kubernetes `MicroTime` fields. */
-export const toMicroTime = (at: Instant): string => new Date(at).toISOString().replace('Z', '000Z');
+export const toMicroTime = (at: Instant): string => `${dateAndTime(at)}.${fraction(at)}000Z`;
+
+/**
+ * Counted out here, since `Date` loads all time zones for it, which is 1 MB of an edge's memory. Years have 146,097 days
+ * in every four centuries and are best counted from March, with the leap day at their end.
+ */
+function dateAndTime(at: Instant): string {
+  const day = Math.floor(at / 86_400_000);
+  const inEra = modulo(day + 719_468, 146_097);
+  const era = (day + 719_468 - inEra) / 146_097;
+  const yearOfEra = Math.floor(
+    (inEra - Math.floor(inEra / 1_460) + Math.floor(inEra / 36_524) - Math.floor(inEra / 146_096)) / 365,
+  );
+  const inYear = inEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const fromMarch = Math.floor((5 * inYear + 2) / 153);
+  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  const inMonth = inYear - Math.floor((153 * fromMarch + 2) / 5) + 1;
+  const second = Math.floor(modulo(at, 86_400_000) / 1_000);
+  const time = [Math.floor(second / 3_600), Math.floor(second / 60) % 60, second % 60].map((n) => digits(n, 2));
+  return `${digits(year, 4)}-${digits(month, 2)}-${digits(inMonth, 2)}T${time.join(':')}`;
+}
+
+const fraction = (at: Instant): string => digits(Math.floor(modulo(at, 1_000)), 3);
+const modulo = (n: number, by: number): number => ((n % by) + by) % by;
+const digits = (n: number, count: number): string => String(n).padStart(count, '0');
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 

@@ -13,6 +13,7 @@ export {
   plus,
   seconds,
   toMicroTime,
+  toMilliTime,
   toTime,
 } from './duration.ts';
 export type { Duration, Instant } from './duration.ts';

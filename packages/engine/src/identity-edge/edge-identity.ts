@@ -5,7 +5,7 @@ import { backoffDelay } from '@kedge/core/flow';
 import type { Log, Secret } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Files, Random } from '@kedge/core/ports';
-import { type Clock, hours, type Instant, instant, milliseconds, minutes, seconds } from '@kedge/core/time';
+import { type Clock, hours, type Instant, instant, milliseconds, minutes, seconds, toTime } from '@kedge/core/time';
 import { askCertificate, type BootstrapDeps, fetchCa } from './ask-certificate.ts';
 import { edgeIdentityErrors } from './edge-identity-errors.ts';
 import { createIdentityFiles, type IdentityPaths, type StoredIdentity } from './identity-files.ts';
@@ -63,7 +63,7 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
     if (!config.token) throw edgeIdentityErrors.NO_TOKEN({ node, path: config.paths.certificate, why });
     const token = readJoinToken(config.token.reveal());
     if (token.expires !== undefined && token.expires <= clock.now()) {
-      throw edgeIdentityErrors.BAD_TOKEN({ reason: `it expired on ${new Date(token.expires).toISOString()}` });
+      throw edgeIdentityErrors.BAD_TOKEN({ reason: `it expired on ${toTime(token.expires)}` });
     }
     const ca = await fetchCa(bootstrap, token, signal);
     await adopt(await askCertificate(bootstrap, { ca, jwt: token.jwt }, signal));
@@ -105,7 +105,7 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
     for (;;) {
       const identity = current!;
       const deadline = renewalOf(identity, random.next());
-      log.debug('certificate will be renewed', { node, reason: new Date(deadline).toISOString() });
+      log.debug('certificate will be renewed', { node, reason: toTime(deadline) });
       while (clock.now() < deadline) {
         await clock.sleep('certificate renewal', milliseconds(Math.min(lookAgain, deadline - clock.now())), signal);
       }

@@ -1,8 +1,11 @@
 // Child processes that are run to their end.
-import { spawn } from 'node:child_process';
+import type * as ChildProcess from 'node:child_process';
 import { constants } from 'node:os';
 import { abortError } from '@kedge/core/flow';
 import { filesErrors, type Processes } from '@kedge/core/ports';
+
+/** Loaded when the first program is run: a daemon that never runs one does without. */
+const childProcess = (): typeof ChildProcess => process.getBuiltinModule('node:child_process');
 
 const outputLimit = 1024 * 1024;
 
@@ -12,7 +15,7 @@ export function createProcesses(): Processes {
       const { signal, input = '' } = options;
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(abortError(signal));
-        const child = spawn(command, args, signal ? { signal, killSignal: 'SIGKILL' } : {});
+        const child = childProcess().spawn(command, args, signal ? { signal, killSignal: 'SIGKILL' } : {});
         const stdout = gather();
         const stderr = gather();
         child.stdout.on('data', stdout.add);

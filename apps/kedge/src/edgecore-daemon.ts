@@ -1,0 +1,69 @@
+// The edge's daemon: a bundle of its own, because every module it does not load is memory it does not take.
+import type { Log } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
+import { seconds } from '@kedge/core/time';
+import { edgeMigrations } from '@kedge/edge/metamanager';
+import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
+import { openGrpcChannel } from '@kedge/platform/grpc';
+import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
+import {
+  createDialer,
+  createFiles,
+  createHeapKeeper,
+  createHttpClient,
+  createKeys,
+  createProcesses,
+  createRandom,
+  systemClock,
+} from '@kedge/platform/node';
+import { openOrSetAside } from '@kedge/platform/sqlite';
+import { createCri } from '@kedge/wire/cri';
+import { kedgeVersion } from './commands/version.ts';
+import { type Assembled, runDaemon } from './daemon.ts';
+import { takeOver } from './edgecore-settings.ts';
+import { createEdgeCore } from './edgecore.ts';
+
+/** The Kubernetes version whose kubelet behaviour edged follows, and ours, in upstream's form. */
+const nodeVersion = `v1.32.0-kedge-v${kedgeVersion}`;
+
+async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
+  const random = createRandom();
+  const opened = openOrSetAside(
+    { path: config.database.path, migrations: edgeMigrations, durability: 'full' },
+    systemClock.now(),
+  );
+  if (opened.setAside) log.error('the database was damaged and is rebuilt from the cloud', { path: opened.setAside });
+  const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
+  const modules = createEdgeCore(
+    {
+      clock: systemClock,
+      log,
+      random,
+      metrics: createMetrics(),
+      db: opened.database,
+      files: createFiles(),
+      keys: createKeys(),
+      openHttpClient: createHttpClient,
+      dialer: createDialer(),
+      cri: createCri(channel),
+      mounts: createMounts(createProcesses()),
+      cgroups: createCgroups(),
+      host: createHost(),
+      network: createProbeNetwork(),
+    },
+    { identity: config.identity, hub: config.hub, edged: { ...config.edged, version: nodeVersion } },
+  );
+  return {
+    modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(60) })],
+    async close() {
+      channel.close();
+      await opened.database.close();
+    },
+  };
+}
+
+const { config, warnings } = takeOver(process.env);
+void runDaemon('edgecore', async (log) => {
+  for (const say of warnings) log.warn('configuration', { reason: say });
+  return assemble(log, config);
+}).then((code) => (process.exitCode = code));

@@ -1,0 +1,38 @@
+// What edgecore's starter hands to the daemon: settings that were read and checked. They travel in the environment, so
+// that the daemon needs neither the YAML reader nor the schemas; the daemon takes them out of it at once.
+import { secret } from '@kedge/core/log';
+import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
+
+const variable = 'KEDGE_EDGECORE_SETTINGS';
+
+export interface EdgeCoreSettingsRead {
+  readonly config: EdgeCoreConfig;
+  /** Sentences for the log. */
+  readonly warnings: readonly string[];
+}
+
+interface Handed extends EdgeCoreSettingsRead {
+  readonly token: string | undefined;
+}
+
+/** `environment` with the settings added. */
+export function handOver(
+  { config, warnings }: EdgeCoreSettingsRead,
+  environment: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const identity = { ...config.identity, token: undefined };
+  const handed: Handed = { config: { ...config, identity }, warnings, token: config.identity.token?.reveal() };
+  return { ...environment, [variable]: JSON.stringify(handed) };
+}
+
+/** Takes the settings out of `environment`: programs that the daemon runs have no business with them. */
+export function takeOver(environment: NodeJS.ProcessEnv): EdgeCoreSettingsRead {
+  const text = environment[variable];
+  delete environment[variable];
+  if (text === undefined) throw new Error('this program is started by "kedge edgecore", not by itself');
+  const { config, warnings, token } = JSON.parse(text) as Handed;
+  return {
+    config: { ...config, identity: { ...config.identity, token: token === undefined ? token : secret(token) } },
+    warnings,
+  };
+}

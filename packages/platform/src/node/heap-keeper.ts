@@ -1,0 +1,26 @@
+// Keeps the heap of a daemon that mostly waits as small as what it holds. Left alone, such a process collects so rarely
+// that what starting needed stays: 2 to 3 MB of 15.
+import type { Module } from '@kedge/core/module';
+import type { Clock, Duration } from '@kedge/core/time';
+import { seconds } from '@kedge/core/time';
+
+/** Once everything is up. */
+const afterStart = seconds(5);
+
+/** Only where the program was started with `--expose-gc`; otherwise the runtime decides alone. */
+export function createHeapKeeper({ clock, every }: { clock: Clock; every: Duration }): Module {
+  return {
+    name: 'heap',
+    async start(scope) {
+      const { gc } = globalThis;
+      if (!gc) return;
+      scope.spawn('collect garbage', async (signal) => {
+        for (let wait = afterStart; !signal.aborted; wait = every) {
+          await clock.sleep('garbage collection', wait, signal);
+          // A plain collection keeps free pages for growth; this one gives them back.
+          gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+        }
+      });
+    },
+  };
+}
