@@ -127,15 +127,21 @@ test('a MetaServer’s certificate request is taken from its node, and approved'
   const cloud = await startCloud(t);
   const requests = api('certificatesigningrequests', 'certificates.k8s.io');
   const edge = cloud.dial('e1');
-  const csr = (commonName: string): KubeObject => {
-    const subject = { commonName, organizations: ['system:nodes'] };
+  const csr = (commonName: string, group = 'system:nodes', signer = 'kubelet-serving'): KubeObject => {
+    const subject = { commonName, organizations: [group] };
     const pem = keys.toPem('CERTIFICATE REQUEST', keys.createRequest(keys.createPrivateKey(), subject));
     const usages = ['digital signature', 'key encipherment', 'server auth'];
-    const spec = { request: Buffer.from(pem).toString('base64'), signerName: 'kubernetes.io/kubelet-serving', usages };
+    const spec = { request: Buffer.from(pem).toString('base64'), signerName: `kubernetes.io/${signer}`, usages };
     return { metadata: { name: 'metaserver-csr-1' }, spec };
   };
   const address = 'default/certificatesigningrequest/metaserver-csr-1';
   assert.equal(reasonOf(await edge.ask('insert', address, csr('system:node:e2'))), 'Forbidden');
+  for (const greedy of [
+    csr('system:node:e1', 'system:masters'),
+    csr('system:node:e1', 'system:nodes', 'legacy-unknown'),
+  ]) {
+    assert.equal(reasonOf(await edge.ask('insert', address, greedy)), 'Forbidden');
+  }
   assert.equal(reasonOf(await edge.ask('insert', address, { metadata: { name: 'metaserver-csr-1' } })), 'BadRequest');
   assert.equal(objectOf(await edge.ask('insert', address, csr('system:node:e1'))).metadata.name, 'metaserver-csr-1');
   assert.equal(((await edge.ask('query', address))!.content as KubeObject).kind, 'CertificateSigningRequest');

@@ -115,10 +115,10 @@ export function createKubeClient(options: KubeClientOptions): KubeApi {
   }
 
   return {
-    get: (of, target, on) => sendJson({ method: 'GET', path: objectPath(of, target) }, on),
+    get: async (of, target, on) => sendJson({ method: 'GET', path: objectPath(of, target) }, on),
     list,
     watch,
-    create: (of, namespace, object, on) =>
+    create: async (of, namespace, object, on) =>
       sendJson(
         {
           method: 'POST',
@@ -127,12 +127,12 @@ export function createKubeClient(options: KubeClientOptions): KubeApi {
         },
         on,
       ),
-    update: (of, object, on) => {
+    update: async (of, object, on) => {
       const { namespace, name = '' } = object.metadata;
       const path = objectPath(of, { namespace, name, subresource: on?.subresource });
       return sendJson({ method: 'PUT', path, body: JSON.stringify(object) }, on);
     },
-    patch: (of, target, type, document, on) =>
+    patch: async (of, target, type, document, on) =>
       sendJson(
         {
           method: 'PATCH',

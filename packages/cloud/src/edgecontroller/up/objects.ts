@@ -20,21 +20,29 @@ export interface ObjectUpDeps {
 const serviceAccounts = { group: '', version: 'v1', resource: 'serviceaccounts' };
 const requests = linkedKinds.certificatesigningrequest.resource;
 const events = linkedKinds.event.resource;
+const nodeSigners: readonly unknown[] = [
+  'kubernetes.io/kubelet-serving',
+  'kubernetes.io/kube-apiserver-client-kubelet',
+];
 
 export function createObjectUp(deps: ObjectUpDeps) {
   const { kube, configMaps, secrets, authorities, mayRead, decodeBase64 } = deps;
 
-  /** Throws Forbidden unless the request is for a certificate of this node. */
-  async function checkSubject(node: NodeName, request: KubeObject): Promise<void> {
-    const text = (request['spec'] as { request?: unknown } | undefined)?.request;
+  /** Throws Forbidden unless the request is for a certificate of this node, by a signer of nodes' certificates. */
+  async function checkRequest(node: NodeName, request: KubeObject): Promise<void> {
+    const { request: text, signerName } = (request['spec'] ?? {}) as { request?: unknown; signerName?: unknown };
     const pem = typeof text === 'string' ? decodeBase64(text) : undefined;
     const der = pem && derOf(new TextDecoder().decode(pem), decodeBase64);
     if (!der) throw fail('BadRequest', 'spec.request is not a certificate request in PEM');
     const { subject } = await authorities.readRequest(der).catch((error: unknown) => {
       throw fail('BadRequest', error instanceof Error ? error.message : 'the certificate request cannot be read');
     });
-    if (subject.commonName === `system:node:${node}`) return;
-    throw fail('Forbidden', `node "${node}" may not have a certificate of "${subject.commonName}"`);
+    if (!nodeSigners.includes(signerName)) {
+      throw fail('Forbidden', `node "${node}" may not have a certificate by "${String(signerName)}"`);
+    }
+    const groups = subject.organizations.join();
+    if (subject.commonName === `system:node:${node}` && groups === 'system:nodes') return;
+    throw fail('Forbidden', `node "${node}" may not have a certificate of "${subject.commonName}" in "${groups}"`);
   }
 
   return {
@@ -68,14 +76,14 @@ export function createObjectUp(deps: ObjectUpDeps) {
     },
 
     async createRequest(node: NodeName, object: KubeObject, signal: AbortSignal): Promise<Answer> {
-      await checkSubject(node, object);
+      await checkRequest(node, object);
       const request = { ...object, apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest' };
       return answer('certificatesigningrequest', await kube.create(requests, undefined, request, { signal }));
     },
 
     async getRequest(node: NodeName, ref: ObjectRef, signal: AbortSignal): Promise<Answer> {
       const object = await kube.get(requests, { name: ref.name }, { signal });
-      await checkSubject(node, object);
+      await checkRequest(node, object);
       return answer('certificatesigningrequest', object);
     },
 
