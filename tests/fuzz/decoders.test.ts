@@ -167,7 +167,7 @@ describe('selectors and quantities', () => {
         answersOrRefuses(() => {
           const read = parseQuantity(text);
           if (!read) return;
-          const again = parseQuantity(canonicalQuantity(text));
+          const again = parseQuantity(canonicalQuantity(text) ?? '');
           assert.ok(again && compareQuantities(read, again) === 0, text);
         }, text),
       ),

@@ -64,7 +64,8 @@ function mountToken(spec: PodSpec, random: Random): void {
   const containers: Container[] = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const needs = containers.filter((one) => !one.volumeMounts?.some(({ mountPath }) => mountPath === tokenMount));
   if (needs.length === 0) return;
-  const existing = spec.volumes?.find(({ name }) => name.startsWith('kube-api-access-'));
+  // Admission comes before validation: even a name that every volume has may be missing here.
+  const existing = spec.volumes?.find(({ name }: Partial<Volume>) => name?.startsWith('kube-api-access-'));
   const volume = existing ?? tokenVolume(generatedName('kube-api-access-', random));
   if (!existing) spec.volumes = [...(spec.volumes ?? []), volume];
   for (const container of needs) {
