@@ -272,3 +272,48 @@ test('a cloud that is stopped leaves nothing running', async (t) => {
   assert.deepEqual(await cloud.stop(), []);
   assert.equal(edge.isClosed(), true);
 });
+
+test('a Secret is taken from a node when its last pod there is gone, and changes of it are not sent any more', async (t) => {
+  const cloud = await startCloud(t);
+  const secrets = api('secrets');
+  await cloud.kube.create(nodes, undefined, edgeNode('e1'));
+  const key = { metadata: { name: 'key', namespace: 'default' }, data: { a: 'YQ==' } };
+  const secret = await cloud.kube.create(secrets, 'default', key);
+  const edge = cloud.dial('e1');
+  const wait = async (): Promise<void> => {
+    await cloud.keepAlive(edge);
+    await cloud.clock.advance(seconds(12));
+    await settle();
+  };
+  const uses = { volumes: [{ name: 'v', secret: { secretName: 'key' } }] };
+  await cloud.kube.create(pods, 'default', boundPod('web', 'e1', uses));
+  await settle();
+  assert.ok(((await edge.ask('query', 'default/secret/key'))!.content as KubeObject).metadata.uid);
+  await wait();
+  await cloud.kube.delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 0 });
+  await wait();
+  const about = () => edge.pushes().filter(({ route }) => route.resource === 'default/secret/key');
+  assert.deepEqual(
+    about().map(({ route }) => route.operation),
+    ['delete'],
+  );
+  await cloud.kube.update(secrets, { ...secret, data: { a: 'Yg==' } });
+  await wait();
+  assert.equal(about().length, 1);
+});
+
+test('a node that is connected but not registered is not forgotten: its pods reach it once it is', async (t) => {
+  const cloud = await startCloud(t);
+  const edge = cloud.dial('e1');
+  for (let i = 0; i < 8; i++) {
+    await cloud.keepAlive(edge);
+    await cloud.clock.advance(seconds(15));
+  }
+  await cloud.kube.create(nodes, undefined, edgeNode('e1'));
+  await cloud.kube.create(pods, 'default', boundPod('web', 'e1'));
+  await settle();
+  assert.deepEqual(
+    edge.pushes().map(({ route }) => route.resource),
+    ['default/pod/web'],
+  );
+});

@@ -90,6 +90,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     log,
     records: ledger,
     sink: outboxes,
+    uses: belongings.uses,
     connected: () => hub.connected,
     nodes,
     pods,

@@ -37,6 +37,8 @@ interface Row extends LedgerEntry {
   written: string | undefined;
   /** What we wrote last: hearing of it again from the watch is no news. */
   ours: string | undefined;
+  /** Of the sync object after our last write: what the watch tells of it until then is old. */
+  revision: string | undefined;
   /** The node has no copy any more: the sync object is to go. */
   gone: boolean;
 }
@@ -85,7 +87,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       await kube
         .delete(collectionOf(row), { namespace: row.namespace, name: key }, { signal })
         .catch(ignore('NotFound'));
-      if (row.gone) rows.delete(key);
+      forgetRow(key, row);
       return done;
     }
     if (row.written === row.version) return done;
@@ -95,8 +97,9 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
     const document = JSON.stringify({ status: { objectResourceVersion: version } });
     try {
       const target = { namespace: row.namespace, name: key, subresource: 'status' };
-      await kube.patch(collectionOf(row), target, 'merge', document, { signal });
+      const patched = await kube.patch(collectionOf(row), target, 'merge', document, { signal });
       row.written = version;
+      row.revision = patched.metadata.resourceVersion;
     } catch (error) {
       if (!isStatus(error, 'NotFound')) throw error;
       // Somebody deleted it, or its namespace is going: with the namespace, the object itself goes too.
@@ -105,6 +108,11 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       return write(key, signal);
     }
     return done;
+  }
+
+  /** Another row may have taken its place meanwhile. */
+  function forgetRow(key: string, row: Row): void {
+    if (rows.get(key) === row) rows.delete(key);
   }
 
   async function create(row: Row, signal?: AbortSignal): Promise<void> {
@@ -118,7 +126,8 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       spec: { objectAPIVersion: row.apiVersion, objectKind: row.kind, objectName: row.name },
     };
     try {
-      await kube.create(collectionOf(row), row.namespace, object, signal ? { signal } : {});
+      const created = await kube.create(collectionOf(row), row.namespace, object, signal ? { signal } : {});
+      row.revision = created.metadata.resourceVersion;
     } catch (error) {
       // A namespace that is going takes no new objects, but its pods still have to hear that they are to end.
       if (isStatus(error, 'Forbidden') || isStatus(error, 'NotFound')) return;
@@ -141,6 +150,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       version: '0',
       written: undefined,
       ours: undefined,
+      revision: undefined,
       gone: false,
     };
     rows.set(key, row);
@@ -153,6 +163,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
     const version = sync.status?.objectResourceVersion || '0';
     const known = rows.get(key);
     if (known) {
+      if (compareVersions(sync.metadata.resourceVersion, known.revision) <= 0) return;
       known.written = version;
       // Another cloudcore may have delivered something newer.
       if (version !== known.ours && compareVersions(version, known.version) > 0) known.version = version;
@@ -170,12 +181,16 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       version,
       written: version,
       ours: undefined,
+      revision: sync.metadata.resourceVersion,
       gone: false,
     });
   }
 
   /** A record that vanished without us is as good as never written: the object will be sent again. */
-  const unlearn = (object: KubeObject): void => void rows.delete(object.metadata.name ?? '');
+  function unlearn({ metadata: { name = '', resourceVersion } }: KubeObject): void {
+    // We may have made it anew since.
+    if (compareVersions(rows.get(name)?.revision, resourceVersion) <= 0) rows.delete(name);
+  }
 
   const live = (): Row[] => [...rows.values()].filter((row) => !row.gone);
 

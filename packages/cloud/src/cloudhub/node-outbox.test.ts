@@ -27,17 +27,17 @@ function memory() {
 }
 
 const refOf = (name: string) => ({ type: 'pod', namespace: 'default', name });
-const put = (name: string, of: string, version: number): Put => ({
+const put = (name: string, of: string, version: number, type = 'pod'): Put => ({
   kind: 'object.put',
-  ref: refOf(name),
+  ref: { ...refOf(name), type },
   version: resourceVersion(String(version)),
   object: { metadata: { name, namespace: 'default', uid: of, resourceVersion: String(version) } },
   owner: 'edgecontroller',
   change: 'update',
 });
-const gone = (name: string, of: string): Delete => ({
+const gone = (name: string, of: string, type = 'pod'): Delete => ({
   kind: 'object.delete',
-  ref: refOf(name),
+  ref: { ...refOf(name), type },
   uid: uid(of),
   version: undefined,
   object: { metadata: { name, namespace: 'default', uid: of } },
@@ -69,6 +69,11 @@ const cases: [string, Step[], string[]][] = [
   ],
   ['a deletion of what may be there', [(o) => o.delete(gone('a', 'A')), (o) => o.delete(gone('a', 'A'))], ['delete A']],
   ['nothing after a deletion', [(o) => o.delete(gone('a', 'A')), (o) => o.put(put('a', 'A', 9))], ['delete A']],
+  [
+    'a Secret that is wanted again after all',
+    [(o) => o.delete(gone('a', 'A', 'secret')), (o) => o.put(put('a', 'A', 9, 'secret'))],
+    ['delete A', 'put A@9'],
+  ],
   [
     'the old incarnation first',
     [(o) => o.delete(gone('a', 'A')), (o) => o.put(put('a', 'B', 5)), (o) => o.put(put('a', 'B', 6))],

@@ -52,6 +52,9 @@ export interface NodeOutboxDeps {
   readonly limit: number;
 }
 
+/** Taken from a node when no pod there uses it any more, and wanted again by the next one. All else is gone for good. */
+const mayComeBack = ({ type }: ObjectRef): boolean => type === 'configmap' || type === 'secret';
+
 export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOutboxDeps): NodeOutbox {
   /** Per name its incarnations, oldest first; nearly always one. */
   const slots = new Map<string, Entry[]>();
@@ -117,7 +120,7 @@ export function createNodeOutbox({ node, deliveries, now, uuid, limit }: NodeOut
     put(push) {
       const waiting = newest(push);
       if (waiting) {
-        if (waiting.push.kind === 'object.delete') return false;
+        if (waiting.push.kind === 'object.delete') return mayComeBack(push.ref) && append(push);
         return compareVersions(waiting.push.version, push.version) < 0 && replace(waiting, push);
       }
       if (compareVersions(deliveries.versionOf(node, uidOf(push)), push.version) >= 0) return false;

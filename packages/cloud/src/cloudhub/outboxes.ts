@@ -16,6 +16,8 @@ export interface Outboxes {
   unchanged(node: NodeName, ref: ObjectRef, uid: Uid, from: string, to: string): void;
   of(node: NodeName): NodeOutbox;
   forget(node: NodeName): void;
+  /** Every node that has had an outbox and was not forgotten. */
+  nodes(): Iterable<NodeName>;
   /** Called whenever a node's outbox may have something new; one listener per node, the newest counts. */
   onChange(node: NodeName, listener: () => void): () => void;
 }
@@ -62,6 +64,7 @@ export function createOutboxes({ clock, log, random, deliveries }: OutboxesDeps)
     },
     unchanged: (node, ref, uid, from, to) => of(node).unchanged(ref, uid, from, to),
     forget: (node) => void outboxes.delete(node),
+    nodes: () => outboxes.keys(),
     onChange(node, listener) {
       listeners.set(node, listener);
       return () => {

@@ -41,7 +41,10 @@ export interface SyncControllerDeps {
     put(node: NodeName, put: Put): void;
     delete(node: NodeName, gone: Delete): void;
     forget(node: NodeName): void;
+    nodes(): Iterable<NodeName>;
   };
+  /** Whether a pod on the node refers to the object. */
+  readonly uses: (node: NodeName, type: string, namespace: string, name: string) => boolean;
   readonly connected: () => ReadonlySet<NodeName>;
   readonly nodes: Informer<Node>;
   readonly pods: Informer<Pod>;
@@ -55,7 +58,7 @@ export interface SyncController extends Module {
 }
 
 export function createSyncController(deps: SyncControllerDeps): SyncController {
-  const { clock, records, sink, nodes, pods, copies } = deps;
+  const { clock, records, sink, nodes, pods, copies, uses } = deps;
   const log = deps.log.child({ module: 'synccontroller' });
   const goneSince = new Map<NodeName, number>();
   let isReady = false;
@@ -66,7 +69,7 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
     const copy = copies[record.kind];
     if (!copy) return;
     const current = copy.get(record.namespace === undefined ? record.name : `${record.namespace}/${record.name}`);
-    switch (planSync(record, current)) {
+    switch (isUnused(record) ? 'delete' : planSync(record, current)) {
       case 'delete':
         return sink.delete(record.node, deleteOf(record));
       case 'put':
@@ -75,6 +78,10 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
         return undefined;
     }
   }
+
+  /** ConfigMaps and Secrets are a node's only as long as a pod there refers to them. */
+  const isUnused = ({ node, kind, namespace = '', name }: SyncRecord): boolean =>
+    (kind === 'ConfigMap' || kind === 'Secret') && !uses(node, kind.toLowerCase(), namespace, name);
 
   /** Pods without a record were bound while the node was away and this cloudcore was not running. */
   function syncPods(node: NodeName): void {
@@ -86,10 +93,11 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
     syncPods(node);
   }
 
-  function dropGoneNodes(): void {
+  /** A node that is connected is not gone, though it may not be registered: its session holds on to its outbox. */
+  function dropGoneNodes(connected: ReadonlySet<NodeName>): void {
     const now = clock.monotonic();
-    for (const node of records.nodes()) {
-      if (nodes.get(node)) {
+    for (const node of new Set([...records.nodes(), ...sink.nodes()])) {
+      if (nodes.get(node) || connected.has(node)) {
         goneSince.delete(node);
         continue;
       }
@@ -108,7 +116,7 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
       await clock.sleep('next comparison of records', every, signal);
       const live = deps.connected();
       for (const record of records.entries()) if (live.has(record.node)) syncRecord(record);
-      dropGoneNodes();
+      dropGoneNodes(live);
     }
   }
 

@@ -28,10 +28,10 @@ export function createPodSync({ pods, isEdge, ownWrites, sink }: PodSyncDeps): P
   };
 
   function onPut(pod: Pod, before: Pod | undefined): void {
+    // The name was taken over while the watch was away: its node has to hear that the old one is gone.
+    if (before && uidOf(before) !== uidOf(pod)) onDelete(before);
     const node = edgeOf(pod);
     if (!node) return;
-    // The name was taken over while the watch was away: the node has to hear that the old one is gone.
-    if (before && uidOf(before) !== uidOf(pod)) onDelete(before);
     const known = before && edgeOf(before) && uidOf(before) === uidOf(pod) ? before : undefined;
     if (!known) return sink.put(node, putOf('pod', pod, isNew(pod, before) ? 'insert' : 'update'));
     switch (significance(known, pod)) {
