@@ -37,7 +37,10 @@ describe('cloudcore on a real kube-apiserver', { skip: missing ?? false }, () =>
 
   /** There is no scheduler either: the pod names its node. */
   const pinned = (name: string): string =>
-    showcase(name, parts.node).replace(/ {2}nodeSelector: .*\n/, `  nodeName: ${parts.node}\n`);
+    showcase(name, parts.node).replace(
+      / {2}nodeSelector: .*\n/,
+      `  nodeName: ${parts.node}\n  serviceAccountName: default\n`,
+    );
 
   it('has installed its resource definitions and registered the node', async () => {
     const crds = await parts.kubectl('get', 'crd', '-o', 'name');
