@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
-import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { type KubeAccess, openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { freePortBase } from '../e2e/harness/ports.ts';
+import { createRealApi, realApiMissing } from '../e2e/harness/real-api.ts';
 import { kedgeProgram } from '../e2e/harness/run.ts';
 import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
@@ -65,76 +66,130 @@ async function watchLatencies(api: KubeApi, count: number): Promise<readonly num
   return took;
 }
 
-export async function benchApi(): Promise<void> {
-  const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-api-'));
-  const port = (await freePortBase()) + 443;
+interface RunningApi {
+  readonly access: KubeAccess;
+  /** All processes that make up the API. */
+  readonly pids: readonly number[];
+  readonly readyMs: number;
+  stop(): Promise<void>;
+}
+
+async function startOurs(parent: string, port: number): Promise<RunningApi> {
   const kubeconfig = join(parent, 'kubeconfig');
   const config = { directory: join(parent, 'api'), address: '127.0.0.1', port, kubeconfigs: { admin: kubeconfig } };
   await writeFile(join(parent, 'api.json'), JSON.stringify(config));
-  const start = async () => {
-    const began = performance.now();
-    const child = spawn(kedgeProgram, ['apiserver', '--config', join(parent, 'api.json')], { stdio: 'ignore' });
-    for (;;) {
-      const access = await openKubeApi(kubeconfig, 'bench', { qps: 100_000 }).catch(() => undefined);
-      const ready = await access?.api.raw('/readyz').catch(() => undefined);
-      if (access && ready?.status === 200) return { child, access, took: performance.now() - began };
-      await access?.close();
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  const began = performance.now();
+  const child = spawn(kedgeProgram, ['apiserver', '--config', join(parent, 'api.json')], { stdio: 'ignore' });
+  const access = await untilReady(kubeconfig);
+  return {
+    access,
+    pids: [child.pid!],
+    readyMs: Math.round(performance.now() - began),
+    async stop() {
+      await access.close();
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    },
   };
-  let running = await start();
-  try {
-    const { api } = running.access;
-    const idle = processFigures(running.child.pid!);
-    const rows: (string | number)[][] = [];
-    const add = (name: string, { perSecond, took }: Awaited<ReturnType<typeof drive>>): void =>
-      void rows.push([name, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)]);
-    add('create, 1 at once', await drive(1_000, 1, (n) => api.create(configMaps, 'default', configMapOf(n))));
-    add(
-      'create, 32 at once',
-      await drive(objects - 1_000, 32, (n) => api.create(configMaps, 'default', configMapOf(1_000 + n))),
-    );
-    add(
-      'get, 32 at once',
-      await drive(5_000, 32, (n) => api.get(configMaps, { namespace: 'default', name: `bench-${n}` })),
-    );
-    const patch = (n: number): Promise<unknown> =>
-      api.patch(
-        configMaps,
-        { namespace: 'default', name: `bench-${n}` },
-        'merge',
-        JSON.stringify({ data: { n: String(n) } }),
-      );
-    add('merge patch, 32 at once', await drive(3_000, 32, patch));
-    add('list of 10,000', await drive(5, 1, () => api.list(configMaps, { namespace: 'default' })));
-    printTable('Embedded API, an answered write is on disk', ['', 'per second', 'p50 ms', 'p99 ms'], rows);
+}
 
-    const latencies = await watchLatencies(api, 500);
-    printTable(
-      'Watch',
-      ['', 'p50 ms', 'p99 ms'],
-      [['send to seen', round(quantile(latencies, 0.5), 2), round(quantile(latencies, 0.99), 2)]],
-    );
+async function startTheirs(parent: string, port: number): Promise<RunningApi> {
+  const kubeconfig = join(parent, 'kubeconfig');
+  const api = createRealApi({ directory: join(parent, 'real'), port, kubeconfigs: [kubeconfig] });
+  const began = performance.now();
+  await api.start();
+  const readyMs = Math.round(performance.now() - began);
+  const access = await untilReady(kubeconfig);
+  return {
+    access,
+    pids: api.pids(),
+    readyMs,
+    async stop() {
+      await access.close();
+      await api.end('SIGTERM');
+    },
+  };
+}
 
-    const loaded = processFigures(running.child.pid!);
-    running.child.kill('SIGTERM');
-    await new Promise((resolve) => running.child.once('exit', resolve));
-    await running.access.close();
-    running = await start();
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const again = processFigures(running.child.pid!);
-    printTable(
-      'Memory and start of the API with controllers and scheduler',
-      ['', 'RSS MB', 'anonymous MB'],
-      [
-        ['empty', idle.rssMB, idle.anonMB],
-        ['10,000 objects, after the load', loaded.rssMB, loaded.anonMB],
-        [`10,000 objects, restarted (ready in ${Math.round(running.took)} ms)`, again.rssMB, again.anonMB],
-      ],
+async function untilReady(kubeconfig: string): Promise<KubeAccess> {
+  for (;;) {
+    const access = await openKubeApi(kubeconfig, 'bench', { qps: 100_000 }).catch(() => undefined);
+    const ready = await access?.api.raw('/readyz').catch(() => undefined);
+    if (access && ready?.status === 200) return access;
+    await access?.close();
+    await pause(10);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function memoryOf({ pids }: RunningApi): readonly [rssMB: number, anonMB: number] {
+  const all = pids.map(processFigures);
+  return [round(all.reduce((sum, one) => sum + one.rssMB, 0)), round(all.reduce((sum, one) => sum + one.anonMB, 0))];
+}
+
+type Row = (string | number)[];
+
+/** The same calls against either API. */
+async function load({ api }: KubeAccess, who: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const add = (name: string, { perSecond, took }: Awaited<ReturnType<typeof drive>>): void =>
+    void rows.push([name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)]);
+  const create = (n: number): Promise<unknown> => api.create(configMaps, 'default', configMapOf(n));
+  add('create, 1 at once', await drive(1_000, 1, create));
+  add('create, 32 at once', await drive(objects - 1_000, 32, (n) => create(1_000 + n)));
+  add(
+    'get, 32 at once',
+    await drive(5_000, 32, (n) => api.get(configMaps, { namespace: 'default', name: `bench-${n}` })),
+  );
+  const patch = (n: number): Promise<unknown> =>
+    api.patch(
+      configMaps,
+      { namespace: 'default', name: `bench-${n}` },
+      'merge',
+      JSON.stringify({ data: { n: String(n) } }),
     );
-  } finally {
-    running.child.kill('SIGTERM');
-    await running.access.close();
-    await rm(parent, { recursive: true, force: true });
+  add('merge patch, 32 at once', await drive(3_000, 32, patch));
+  add('list of 10,000', await drive(5, 1, () => api.list(configMaps, { namespace: 'default' })));
+  const seen = await watchLatencies(api, 500);
+  rows.push(['patch sent to seen by a watch', who, '', round(quantile(seen, 0.5), 2), round(quantile(seen, 0.99), 2)]);
+  return rows;
+}
+
+export async function benchApi(): Promise<void> {
+  const contenders: [string, typeof startOurs][] = [['kedge', startOurs]];
+  const missing = realApiMissing();
+  if (missing) console.log(`(no kube-apiserver beside it: ${missing})\n`);
+  else contenders.push(['kube-apiserver + etcd', startTheirs]);
+  const rates: Row[] = [];
+  const memory: Row[] = [];
+  for (const [who, start] of contenders) {
+    const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-api-'));
+    const port = (await freePortBase()) + 443;
+    let running = await start(parent, port);
+    try {
+      await pause(3_000);
+      memory.push([who, 'empty', running.readyMs, ...memoryOf(running)]);
+      rates.push(...(await load(running.access, who)));
+      memory.push([who, 'after writing 10,000 objects', '', ...memoryOf(running)]);
+      if (start === startOurs) {
+        await running.stop();
+        running = await start(parent, port);
+        await pause(3_000);
+        memory.push([who, 'restarted with 10,000 objects', running.readyMs, ...memoryOf(running)]);
+      }
+    } finally {
+      await running.stop();
+      await rm(parent, { recursive: true, force: true });
+    }
+  }
+  const byCall = [...rates].sort((a, b) => order(a[0]!) - order(b[0]!));
+  printTable('API: an answered write is on disk', ['', 'server', 'per second', 'p50 ms', 'p99 ms'], byCall);
+  const head = ['server', 'state', 'ready after ms', 'RSS MB', 'anonymous MB'];
+  printTable('API: start and memory (ours with controllers and scheduler, theirs without)', head, memory);
+
+  function order(call: string | number): number {
+    return rates.findIndex(([name]) => name === call);
   }
 }

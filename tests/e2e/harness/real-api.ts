@@ -11,6 +11,8 @@ import { eventually, run } from './run.ts';
 export interface RealApi {
   start(): Promise<void>;
   end(signal: NodeJS.Signals): Promise<void>;
+  /** Process ids of etcd and kube-apiserver while they run. */
+  pids(): readonly number[];
 }
 
 /** Why there is none; undefined when both programs are there. */
@@ -151,6 +153,7 @@ export function createRealApi(options: RealApiOptions): RealApi {
         90_000,
       );
     },
+    pids: () => children.flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     async end(signal) {
       for (const child of children.splice(0).reverse()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
