@@ -94,7 +94,7 @@ export async function startLiveCloud(
         nodeLimit: 10,
         keepalive: seconds(30),
         writeTimeout: seconds(30),
-        authorization: true,
+        authorization: 'on',
         ownAddress: '127.0.0.1',
       },
       https: { address: '127.0.0.1', port: ports.https },
@@ -116,6 +116,8 @@ export async function startLiveCloud(
 export interface GoEdge {
   readonly directory: string;
   readonly site: ContainerdSite;
+  /** Of the process that was started last. */
+  readonly pid: number;
   start(): void;
   /** Ends the process; containers go on. */
   stop(): Promise<void>;
@@ -174,6 +176,9 @@ export async function createGoEdge(
   const edge: GoEdge = {
     directory,
     site,
+    get pid() {
+      return child?.pid ?? 0;
+    },
     start() {
       const out = createWriteStream(logFile, { flags: 'a' });
       // Written anew every time: edgecore takes the token out, and empty lists with it.

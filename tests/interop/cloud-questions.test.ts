@@ -67,10 +67,18 @@ test('a node reads nothing of another node', async (t) => {
 });
 
 test('with authorization turned off a node may, as with upstream', async (t) => {
-  const cloud = await startCloud(t, { config: { authorization: false } });
+  const cloud = await startCloud(t, { config: { authorization: 'off' } });
   await cloud.kube.create(nodes, undefined, edgeNode('e2'));
   const edge = cloud.dial('e1');
   assert.equal(((await edge.ask('query', 'default/node/e2'))!.content as KubeObject).kind, 'Node');
+});
+
+test('authorization that only logs lets a node have what it would be refused, and says so', async (t) => {
+  const cloud = await startCloud(t, { config: { authorization: 'log' } });
+  await cloud.kube.create(nodes, undefined, edgeNode('e2'));
+  const edge = cloud.dial('e1');
+  assert.equal(((await edge.ask('query', 'default/node/e2'))!.content as KubeObject).kind, 'Node');
+  assert.ok(cloud.logged.some(({ sentence }) => sentence === 'request of a node would be refused'));
 });
 
 test('a token is given for a pod of the node, bound to that pod', async (t) => {

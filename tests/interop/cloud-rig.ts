@@ -159,7 +159,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
         nodeLimit: 10,
         keepalive: seconds(30),
         writeTimeout: seconds(30),
-        authorization: true,
+        authorization: 'on',
         ownAddress: '192.0.2.2',
         ...options.config,
       },

@@ -14,6 +14,11 @@ export const cloudHubErrors = defineErrors('CLOUDHUB', {
     retry: 'backoff',
     say: (d: { node: string; reason: string }) => `node "${d.node}" broke the WebSocket protocol: ${d.reason}`,
   },
+  FLOOD: {
+    retry: 'backoff',
+    say: (d: { node: string; limit: number }) =>
+      `node "${d.node}" went on asking after it was told ${d.limit} times to come again later`,
+  },
   REPLACED: { retry: 'never', say: (d: { node: string }) => `node "${d.node}" opened a newer link` },
   NODE_DELETED: { retry: 'never', say: (d: { node: string }) => `Node "${d.node}" was deleted` },
 });

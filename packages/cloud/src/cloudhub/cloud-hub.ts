@@ -23,7 +23,7 @@ import { type Negotiated, negotiateLink, upstreamCodec } from './link-codec.ts';
 import type { Ledger } from './ledger.ts';
 import { markServedBy } from './mark-node.ts';
 import type { Outboxes } from './outboxes.ts';
-import { createSession, type Session } from './session.ts';
+import { type Authorization, createSession, type Session } from './session.ts';
 
 export interface CloudHubConfig {
   readonly address: string;
@@ -33,8 +33,7 @@ export interface CloudHubConfig {
   readonly keepalive: Duration;
   /** A link that takes longer to take a message is over. */
   readonly writeTimeout: Duration;
-  /** Whether a node is held to what belongs to it. */
-  readonly authorization: boolean;
+  readonly authorization: Authorization;
   /** What nodes are told to be served by. */
   readonly ownAddress: string;
 }
@@ -117,7 +116,8 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
       node,
       outbox,
       handlers,
-      belongings: config.authorization ? belongings : undefined,
+      authorization: config.authorization,
+      belongings,
       recordKept: (put) => ledger.acknowledged(node, put, put.version),
       onKeepalive: () => link.codec.renewsLease && events.alive(node),
       async prepare(signal) {

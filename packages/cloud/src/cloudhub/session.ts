@@ -24,8 +24,14 @@ const brokenProtocol: readonly number[] = [1002, 1009];
 /** Answers whose acknowledgement is waited for, to put on record what the edge keeps. */
 const rememberedAnswers = 1_000;
 
+/** Refusals that the edge does not read pile up; an edge with so many of them is not one of anybody's making. */
+const refusalsAtATime = 4_096;
+
 const hangUpLimit = seconds(2);
 const tooMany = failure('TooManyRequests', 'this node has too many requests under way; try again later');
+
+/** Whether a node is held to what belongs to it. */
+export type Authorization = 'on' | 'log' | 'off';
 
 export interface SessionDeps {
   readonly clock: Clock;
@@ -36,8 +42,9 @@ export interface SessionDeps {
   readonly node: NodeName;
   readonly outbox: NodeOutbox;
   readonly handlers: EdgeHandlers;
-  /** Undefined: authorization is turned off. */
-  readonly belongings: Belongings | undefined;
+  /** `off` asks nobody; `log` lets through what would be refused, and says so. */
+  readonly authorization: Authorization;
+  readonly belongings: Belongings;
   /** An answer that the edge keeps was acknowledged. */
   readonly recordKept: (put: Put) => void;
   readonly onKeepalive: () => void;
@@ -59,19 +66,22 @@ export interface Session {
 }
 
 export function createSession(deps: SessionDeps): Session {
-  const { clock, random, socket, codec, node, outbox, handlers, belongings } = deps;
+  const { clock, random, socket, codec, node, outbox, handlers } = deps;
   const log = deps.log.child({ node });
   const stop = new AbortController();
   const oneAtATime = new KeyedMutex();
+  const line = new KeyedMutex();
   const working = new Set<Promise<void>>();
   const kept = new Map<MessageId, Put>();
   let lastKeepalive = clock.monotonic();
 
   /** A peer that does not read would have everything wait in memory. */
-  const write = (data: string | Uint8Array): Promise<void> =>
+  const writeNow = (data: string | Uint8Array): Promise<void> =>
     withTimeout(clock, 'a write to the edge', deps.writeLimit, socket.send(data), () =>
       cloudHubErrors.STUCK({ node, seconds: deps.writeLimit / seconds(1) }),
     );
+  /** One after the other: on a slow line a message must not be blamed for the time of those before it. */
+  const write = (data: string | Uint8Array): Promise<void> => line.run('', () => writeNow(data));
   const send = (message: Downstream): Promise<void> => write(codec.encode(message));
   const lane = createAckedLane<Downstream>({
     clock,
@@ -96,6 +106,9 @@ export function createSession(deps: SessionDeps): Session {
         lane.refused(message.to);
         return;
       default: {
+        if (working.size >= requestsAtATime + refusalsAtATime) {
+          return stop.abort(cloudHubErrors.FLOOD({ node, limit: refusalsAtATime }));
+        }
         const isTooMuch = working.size >= requestsAtATime;
         const work = isTooMuch
           ? reply(message, { outcome: { ok: false, status: tooMany } })
@@ -140,9 +153,8 @@ export function createSession(deps: SessionDeps): Session {
   }
 
   async function answerTo(message: Handled, signal: AbortSignal): Promise<Answer | undefined> {
-    const verdict = belongings ? authorize(node, message, belongings) : { allow: true as const };
     try {
-      if (!verdict.allow) throw fail('Forbidden', `node "${node}" may not do this: ${verdict.say}`);
+      requireAllowed(message);
       if (message.kind === 'object.create' && message.ref.type === 'node') await deps.onRegistration(signal);
       return await handle(handlers, node, message, signal);
     } catch (error) {
@@ -153,6 +165,15 @@ export function createSession(deps: SessionDeps): Session {
       else log.debug('request of a node failed', fields);
       return { outcome: { ok: false, status } };
     }
+  }
+
+  function requireAllowed(message: Handled): void {
+    if (deps.authorization === 'off') return;
+    const verdict = authorize(node, message, deps.belongings);
+    if (verdict.allow) return;
+    if (deps.authorization === 'on') throw fail('Forbidden', `node "${node}" may not do this: ${verdict.say}`);
+    const resource = addressOf(message);
+    log.warn('request of a node would be refused', { kind: message.kind, resource, reason: verdict.say });
   }
 
   function remember(id: MessageId, put: Put): void {

@@ -27,8 +27,8 @@ export interface CloudCoreConfig {
     /** A link without a sign of life for this long is over. */
     readonly keepalive: Duration;
     readonly writeTimeout: Duration;
-    /** Whether a node is held to what belongs to it. */
-    readonly authorization: boolean;
+    /** Whether a node is held to what belongs to it; `log` only says what would be refused. */
+    readonly authorization: 'on' | 'log' | 'off';
     /** What nodes are told to be served by. */
     readonly ownAddress: string;
   };

@@ -81,7 +81,7 @@ const cloudHub = object({
   authorization: object(
     {
       enable: flag(true),
-      debug: flag(false, { description: 'Only logs what would be refused.' }),
+      debug: flag(false, { description: 'Only logs what would be refused, and lets it through.' }),
       modes: listOf(object({ node: optional(object({ enable: flag(true) })) }), [{ node: { enable: true } }]),
     },
     {

@@ -33,7 +33,7 @@ describe('cloudcore.yaml', () => {
       nodeLimit: 500,
       keepalive: seconds(30),
       writeTimeout: seconds(30),
-      authorization: true,
+      authorization: 'on',
       ownAddress: '192.0.2.2',
     });
     assert.deepEqual(config.https, { address: '0.0.0.0', port: 10_002 });
@@ -68,7 +68,7 @@ describe('cloudcore.yaml', () => {
       featureGates: { requireAuthorization: true }
     `);
     assert.equal(config.hub.nodeLimit, 1_000);
-    assert.equal(config.hub.authorization, false);
+    assert.equal(config.hub.authorization, 'off');
     assert.equal(config.kubeApi.kubeconfig, '/root/.kube/config');
     assert.deepEqual(config.identity.advertiseAddress, ['203.0.113.5']);
     assert.deepEqual(warnings, [
@@ -77,17 +77,18 @@ describe('cloudcore.yaml', () => {
     ]);
   });
 
-  const authorization: readonly (readonly [string, boolean])[] = [
-    ['{}', true],
-    ['{ enable: true }', true],
-    ['{ enable: false }', false],
-    ['{ debug: true }', false],
-    ['{ modes: [] }', false],
-    ['{ modes: [{ node: { enable: false } }] }', false],
+  const authorization: readonly (readonly [string, string])[] = [
+    ['{}', 'on'],
+    ['{ enable: true }', 'on'],
+    ['{ enable: false }', 'off'],
+    ['{ enable: false, debug: true }', 'off'],
+    ['{ debug: true }', 'log'],
+    ['{ modes: [] }', 'off'],
+    ['{ modes: [{ node: { enable: false } }] }', 'off'],
   ];
-  for (const [given, holds] of authorization) {
-    test(`authorization ${given} ${holds ? 'holds' : 'does not hold'} nodes to what is theirs`, () => {
-      assert.equal(cloud(`modules: { cloudHub: { authorization: ${given} } }`).config.hub.authorization, holds);
+  for (const [given, expected] of authorization) {
+    test(`authorization ${given} is ${expected}`, () => {
+      assert.equal(cloud(`modules: { cloudHub: { authorization: ${given} } }`).config.hub.authorization, expected);
     });
   }
 

@@ -79,7 +79,7 @@ function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): 
       nodeLimit: cloudHub.nodeLimit,
       keepalive: seconds(cloudHub.keepaliveInterval),
       writeTimeout: seconds(cloudHub.writeTimeout),
-      authorization: holdsNodes(cloudHub.authorization),
+      authorization: toAuthorization(cloudHub.authorization),
       ownAddress: advertiseAddress[0] ?? '',
     },
     https: cloudHub.https.enable ? { address: cloudHub.https.address, port: cloudHub.https.port } : undefined,
@@ -91,8 +91,14 @@ function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): 
   };
 }
 
-const holdsNodes = ({ enable, debug, modes }: CloudCoreDocument['modules']['cloudHub']['authorization']): boolean =>
-  enable && !debug && modes.some(({ node }) => node?.enable);
+function toAuthorization({
+  enable,
+  debug,
+  modes,
+}: CloudCoreDocument['modules']['cloudHub']['authorization']): CloudCoreConfig['hub']['authorization'] {
+  if (!enable || !modes.some(({ node }) => node?.enable)) return 'off';
+  return debug ? 'log' : 'on';
+}
 
 const isGiven = (text: string): boolean => text !== '';
 const given = (text: string): string | undefined => (isGiven(text) ? text : undefined);
