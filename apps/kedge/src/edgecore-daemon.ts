@@ -51,7 +51,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       host: createHost(),
       network: createProbeNetwork(),
     },
-    { identity: config.identity, hub: config.hub, edged: { ...config.edged, version: nodeVersion } },
+    { identity: config.identity, hub: config.hub, meta: config.meta, edged: { ...config.edged, version: nodeVersion } },
   );
   return {
     modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(60) })],

@@ -4,7 +4,7 @@ import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Cgroups, Database, Dialer, Files, Host, Keys, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
+import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
 import { createEdgeHub, type EdgeHubConfig } from '@kedge/edge/edgehub';
 import { createMetaManager } from '@kedge/edge/metamanager';
@@ -32,6 +32,7 @@ export interface EdgeCorePlatform {
 export interface EdgeCoreSettings {
   readonly identity: EdgeIdentityConfig;
   readonly hub: EdgeHubConfig;
+  readonly meta: { readonly remoteQueryTimeout: Duration };
   readonly edged: EdgedConfig;
 }
 
@@ -39,7 +40,9 @@ export interface EdgeCoreSettings {
 export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings): Module[] {
   const { clock, log, random, files } = on;
   const link = createLinkStatus();
-  const meta = createMetaManager({ db: on.db, clock, log, random, node: settings.edged.node });
+  const { node } = settings.edged;
+  const askTimeout = settings.meta.remoteQueryTimeout;
+  const meta = createMetaManager({ db: on.db, clock, log, random, node, askTimeout });
   const { pods, store, objects, tokens, outbox, asks } = meta;
   const edged = createEdged({ ...on, config: settings.edged, pods, store, objects, tokens, outbox, asks, link });
   const identity = createEdgeIdentity(

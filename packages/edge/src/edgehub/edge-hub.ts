@@ -1,13 +1,13 @@
 // The edge's end of the link: dials, keeps a session running, dials again. It is ready once it is dialling, because an
 // edge has to boot without its cloud.
 import { codeOf, explain } from '@kedge/core/errors';
-import { abortError } from '@kedge/core/flow';
+import { abortError, createRateLimit } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Dialer, Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, minutes, seconds } from '@kedge/core/time';
-import { createSendPace, type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from '@kedge/engine/channel';
+import { type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from '@kedge/engine/channel';
 import type { NodeName } from '@kedge/model/k8s';
 import type { Downstream, Handlers } from '@kedge/model/messages';
 import {
@@ -30,6 +30,8 @@ export interface EdgeHubConfig {
   readonly projectId: string;
   readonly heartbeat: Duration;
   readonly handshakeTimeout: Duration;
+  /** A frame that the network does not take for so long ends the connection. */
+  readonly writeTimeout: Duration;
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
 }
@@ -54,6 +56,7 @@ export const edgeHubDefaults = {
   projectId: 'e632aba927ea4ac2b575ec1603d56f10',
   heartbeat: seconds(15),
   handshakeTimeout: seconds(30),
+  writeTimeout: seconds(15),
   messagesPerSecond: 30,
   messageBurst: 60,
 } as const;
@@ -68,7 +71,7 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
   const { clock, random, dialer, identity, link, store, config } = deps;
   const log = deps.log.child({ module: 'edgehub' });
   const { messagesPerSecond: perSecond, messageBurst: burst } = config;
-  const pace = createSendPace(clock, { perSecond, burst });
+  const pace = createRateLimit(clock, 'turn to send', { perSecond, burst });
   const traffic = deps.metrics.counter('kedge_link_bytes_total', 'Bytes on the link to the cloud.');
   let state: LinkState<Socket> = { at: 'offline', attempt: 0, retryIn: milliseconds(0) };
   let warnedOf: string | undefined;
@@ -138,8 +141,9 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
       if (store.isEmpty) {
         noteFilled(ending).catch((error: unknown) => ending.aborted || log.warn('store not marked', { err: error }));
       }
-      const { node, heartbeat } = config;
-      const why = await runSession(socket, { ...deps, log, pace, node, heartbeat, codec, onBeat: count }, ending);
+      const { node, heartbeat, writeTimeout } = config;
+      const session = { ...deps, log, pace, node, heartbeat, writeTimeout, codec, onBeat: count };
+      const why = await runSession(socket, session, ending);
       hangUp(socket, why);
       count();
       return why;

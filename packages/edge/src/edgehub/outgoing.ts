@@ -1,7 +1,8 @@
 // What goes out on one connection, at a bounded pace. In the dense form acknowledgements wait a moment for each other,
 // and whatever has gathered leaves as one frame.
+import { KeyedMutex } from '@kedge/core/flow';
 import type { Socket } from '@kedge/core/ports';
-import { type Clock, milliseconds, seconds, withTimeout } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, withTimeout } from '@kedge/core/time';
 import type { Upstream } from '@kedge/model/messages';
 import type { EdgeCodec } from '@kedge/wire/hub';
 import { edgeHubErrors } from './edge-hub-errors.ts';
@@ -12,6 +13,7 @@ export interface OutgoingDeps {
   readonly codec: EdgeCodec;
   /** Resolves when the next frame may leave. */
   readonly pace: (signal: AbortSignal) => Promise<void>;
+  readonly writeTimeout: Duration;
   readonly signal: AbortSignal;
 }
 
@@ -22,8 +24,6 @@ export interface Outgoing {
   sendNow(message: Upstream): Promise<void>;
 }
 
-/** A frame that the network does not take for so long ends the connection. */
-const writeDeadline = seconds(15);
 const gatherFor = milliseconds(20);
 const maxGathered = 64;
 
@@ -33,13 +33,18 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-export function createOutgoing({ clock, socket, codec, pace, signal }: OutgoingDeps): Outgoing {
+export function createOutgoing({ clock, socket, codec, pace, writeTimeout, signal }: OutgoingDeps): Outgoing {
   const waiting: Waiting[] = [];
   let gathering = false;
 
+  const line = new KeyedMutex();
+
+  /** One after the other: on a slow line a frame must not be blamed for the time of those before it. */
   const write = (frame: string): Promise<void> =>
-    withTimeout(clock, 'link to take a message', writeDeadline, socket.send(frame), () =>
-      edgeHubErrors.STUCK({ ms: writeDeadline }),
+    line.run('', () =>
+      withTimeout(clock, 'link to take a message', writeTimeout, socket.send(frame), () =>
+        edgeHubErrors.STUCK({ ms: writeTimeout }),
+      ),
     );
 
   async function flush(): Promise<void> {

@@ -22,6 +22,7 @@ export interface SessionDeps<Item extends OutboxItem> {
   readonly asks: Asks;
   readonly outbox: Outbox<Item>;
   readonly heartbeat: Duration;
+  readonly writeTimeout: Duration;
   /** Resolves when the next frame may leave. */
   readonly pace: (signal: AbortSignal) => Promise<void>;
   /** Told at every heartbeat. */
@@ -38,10 +39,10 @@ export async function runSession<Item extends OutboxItem>(
   deps: SessionDeps<Item>,
   signal: AbortSignal,
 ): Promise<Error> {
-  const { clock, random, asks, outbox, log, codec, handlers, heartbeat, pace } = deps;
+  const { clock, random, asks, outbox, log, codec, handlers, heartbeat, writeTimeout, pace } = deps;
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
-  const outgoing = createOutgoing({ clock, socket, codec, pace, signal: ending });
+  const outgoing = createOutgoing({ clock, socket, codec, pace, writeTimeout, signal: ending });
   let heardAt = clock.monotonic();
   let hasHeard = false;
   let leaseSeenAt: Duration | undefined;

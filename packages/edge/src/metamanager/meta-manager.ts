@@ -3,7 +3,7 @@
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
+import type { Clock, Duration } from '@kedge/core/time';
 import type { NodeName } from '@kedge/model/k8s';
 import type { Downstream, Handlers } from '@kedge/model/messages';
 import { type Asks, createAsks } from './asks.ts';
@@ -40,11 +40,14 @@ export interface MetaManagerDeps {
   readonly log: Log;
   readonly random: Random;
   readonly node: NodeName;
+  /** How long to wait for an answer of the cloud; a minute when absent. */
+  readonly askTimeout?: Duration;
 }
 
-export function createMetaManager({ db, clock, log: parent, random, node }: MetaManagerDeps): MetaManager {
-  const log = parent.child({ module: 'metamanager' });
-  const asks = createAsks({ clock, random });
+export function createMetaManager(deps: MetaManagerDeps): MetaManager {
+  const { db, clock, random, node, askTimeout } = deps;
+  const log = deps.log.child({ module: 'metamanager' });
+  const asks = createAsks({ clock, random, ...(askTimeout === undefined ? {} : { timeout: askTimeout }) });
   const tokens = createTokens({ db, clock, asks });
   const forgetStatus = db.statement("DELETE FROM outbox WHERE kind IN ('pod.status', 'pod.delete') AND subject = ?");
   const desired = createDesiredObjects({

@@ -8,5 +8,3 @@ export { nextLinkState, redialPace } from './link-state.ts';
 export type { LinkEvent, LinkState } from './link-state.ts';
 export { createLinkStatus } from './link-status.ts';
 export type { LinkStatus } from './link-status.ts';
-export { createSendPace } from './send-pace.ts';
-export type { SendPace } from './send-pace.ts';

@@ -1,12 +1,12 @@
 // One call to an API server: credentials, impersonation, rate limit, time limit, and another try when the server
 // asks for it (429 or 503 with Retry-After).
+import { createRateLimit, type RateLimit } from '@kedge/core/flow';
 import type { Secret } from '@kedge/core/log';
 import type { HttpClient, HttpResponse } from '@kedge/core/ports';
 import { type Clock, type Duration, seconds, withTimeout } from '@kedge/core/time';
 import type { CallOptions } from './kube-api.ts';
 import { kubeClientErrors } from './kube-client-errors.ts';
 import { failureOf } from './status-answers.ts';
-import { createTokenBucket, type RateLimit } from './token-bucket.ts';
 
 /** How the client proves who it is. */
 export type Credentials =
@@ -53,7 +53,7 @@ const never = new AbortController().signal;
 export function createApiCalls(options: ApiCallsOptions): ApiCalls {
   const { http, credentials, userAgent, clock, timeout = defaultTimeout } = options;
   const server = options.server.replace(/\/+$/, '');
-  const turn = createTokenBucket(clock, options.limit ?? defaultLimit);
+  const turn = createRateLimit(clock, 'turn for an API call', options.limit ?? defaultLimit);
 
   async function request(call: ApiCall, signal: AbortSignal, asUser: CallOptions['asUser']): Promise<HttpResponse> {
     const headers: Record<string, string | string[]> = { accept: 'application/json', 'user-agent': userAgent };

@@ -21,4 +21,3 @@ export type { Kubeconfig, LoadedKubeconfig, PemSource } from './kubeconfig.ts';
 export { collectionPath, objectPath } from './request-paths.ts';
 export { createSharedInformers } from './shared-informers.ts';
 export type { SharedInformers, SharedInformersOptions } from './shared-informers.ts';
-export type { RateLimit } from './token-bucket.ts';

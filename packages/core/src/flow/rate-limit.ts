@@ -1,14 +1,15 @@
-// Limits how many calls a client makes per second, with a burst allowance. Callers wait in the order they came.
-import { type Clock, milliseconds } from '@kedge/core/time';
+// Limits how often something is done per second, with a burst allowance. Callers wait in the order they came.
+import { type Clock, milliseconds } from '../time/index.ts';
 
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
 }
 
-/** Returns a function that resolves when the next call may be made. */
-export function createTokenBucket(
+/** Returns a function that resolves when it is the caller's turn; `name` says for what, in tests that are stuck. */
+export function createRateLimit(
   clock: Clock,
+  name: string,
   { perSecond, burst }: RateLimit,
 ): (signal: AbortSignal) => Promise<void> {
   let tokens = burst;
@@ -21,7 +22,7 @@ export function createTokenBucket(
     tokens -= 1;
     if (tokens >= 0) return;
     try {
-      await clock.sleep('turn for an API call', milliseconds(Math.ceil((-tokens / perSecond) * 1_000)), signal);
+      await clock.sleep(name, milliseconds(Math.ceil((-tokens / perSecond) * 1_000)), signal);
     } catch (error) {
       tokens += 1;
       throw error;
