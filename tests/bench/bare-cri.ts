@@ -1,5 +1,6 @@
 // The baseline of pod start: the same sandbox and container asked of the runtime directly, with nothing around it.
 import { createCri } from '@kedge/wire/cri';
+import { eventually } from '../e2e/harness/run.ts';
 import { openGrpcChannel } from '@kedge/platform/grpc';
 
 /** Milliseconds from asking for a sandbox to the container having started, once per run. */
@@ -37,4 +38,15 @@ export async function bareCriStarts(socketPath: string, image: string, runs: num
     channel.close();
   }
   return took;
+}
+
+/** Until the runtime has removed every sandbox: taking one down would slow down the start of the next. */
+export async function untilNoSandboxes(socketPath: string): Promise<void> {
+  const channel = openGrpcChannel({ socketPath });
+  const cri = createCri(channel);
+  try {
+    await eventually('the runtime to have no sandbox', async () => (await cri.sandboxStates()).size === 0);
+  } finally {
+    channel.close();
+  }
 }

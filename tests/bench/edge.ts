@@ -1,17 +1,17 @@
 // The edge: pod start beside the bare runtime, memory and processor time with 1 and 11 pods.
-import type { KubeObject } from '@kedge/model/k8s';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { createParts, type Parts } from '../e2e/harness/parts.ts';
-import { bareCriStarts } from './bare-cri.ts';
+import type { KubeObject } from '@kedge/model/k8s';
+import { bareCriStarts, untilNoSandboxes } from './bare-cri.ts';
+import { type Contender, openContenders } from './contenders.ts';
 import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
 
 const image = 'docker.io/library/busybox:1.35';
 const pods = { group: '', version: 'v1', resource: 'pods' };
-const starts = 12;
-const settleMs = 20_000;
-const idleMs = 30_000;
+const starts = 15;
+/** Long enough for the first collection by the clock. */
+const settleMs = 75_000;
+const idleMs = 60_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -30,10 +30,11 @@ const podOf = (name: string): KubeObject => ({
 async function podStart(api: KubeApi, name: string): Promise<number> {
   const stop = new AbortController();
   const { resourceVersion } = await api.list(pods, { namespace: 'default' });
+  const selection = { namespace: 'default', fieldSelector: `metadata.name=${name}` };
+  const changes = api.watch(pods, selection, resourceVersion, stop.signal);
   const began = performance.now();
   await api.create(pods, 'default', podOf(name));
-  const selection = { namespace: 'default', fieldSelector: `metadata.name=${name}` };
-  for await (const change of api.watch(pods, selection, resourceVersion, stop.signal)) {
+  for await (const change of changes) {
     if (change.type !== 'modified' && change.type !== 'added') continue;
     if ((change.object['status'] as { phase?: string } | undefined)?.phase !== 'Running') continue;
     const took = performance.now() - began;
@@ -52,46 +53,84 @@ async function removePod(api: KubeApi, name: string): Promise<void> {
   }
 }
 
-async function measureIdle(parts: Parts, podCount: number): Promise<(string | number)[]> {
+/** One pod started and put away; the runtime has nothing of it left afterwards, so it costs the next one nothing. */
+async function startOnce({ api, runtimeSocket }: Contender, name: string): Promise<number> {
+  const took = await podStart(api, name);
+  await removePod(api, name);
+  await untilNoSandboxes(runtimeSocket);
+  return took;
+}
+
+async function measureStarts(contenders: readonly Contender[]): Promise<void> {
+  const bare: number[] = [];
+  const took = new Map(contenders.map((contender) => [contender, [] as number[]]));
+  for (const contender of contenders) await startOnce(contender, 'warm-up');
+  // In turn, so that all see the same machine.
+  for (let run = 0; run < starts; run++) {
+    bare.push(...(await bareCriStarts(contenders[0]!.runtimeSocket, image, 1)));
+    for (const contender of contenders) took.get(contender)!.push(await startOnce(contender, `start-${run}`));
+  }
+  const row = (name: string, values: readonly number[]): (string | number)[] => [
+    name,
+    Math.round(quantile(values, 0.5)),
+    Math.round(quantile(values, 0.9)),
+    round(quantile(values, 0.5) / quantile(bare, 0.5), 2),
+  ];
+  printTable(
+    `Pod start, ${starts} each in turn`,
+    ['', 'median ms', 'p90 ms', 'ratio of medians'],
+    [
+      row('bare CRI: sandbox, container, start', bare),
+      ...contenders.map((contender) => row(`${contender.name}: create to Running at a watcher`, took.get(contender)!)),
+    ],
+  );
+}
+
+async function measureIdle(contenders: readonly Contender[], podCount: number): Promise<(string | number)[][]> {
   await pause(settleMs);
-  const before = processFigures(parts.pid('edgecore'));
+  const before = contenders.map(({ pid, link }) => ({
+    cpu: processFigures(pid).cpuSeconds,
+    up: link.up,
+    down: link.down,
+  }));
   await pause(idleMs);
-  const after = processFigures(parts.pid('edgecore'));
-  const cpu = ((after.cpuSeconds - before.cpuSeconds) / (idleMs / 1_000)) * 100;
-  return [podCount, after.rssMB, after.anonMB, `${round(cpu, 2)} %`];
+  const perSecond = (amount: number): number => amount / (idleMs / 1_000);
+  return contenders.map(({ name, pid, link }, n) => {
+    const { rssMB, anonMB, cpuSeconds } = processFigures(pid);
+    const from = before[n]!;
+    const cpu = `${round(perSecond(cpuSeconds - from.cpu) * 100, 2)} %`;
+    return [
+      name,
+      podCount,
+      rssMB,
+      anonMB,
+      cpu,
+      Math.round(perSecond(link.up - from.up)),
+      Math.round(perSecond(link.down - from.down)),
+    ];
+  });
 }
 
 export async function benchEdge(): Promise<void> {
-  const parts = await createParts('bench');
+  const contenders = await openContenders();
   try {
-    await parts.startAll();
-    const access = await openKubeApi(parts.kubeconfig, 'bench');
-    const bare: number[] = [];
-    const ours: number[] = [];
-    await podStart(access.api, 'warm-up');
-    await removePod(access.api, 'warm-up');
-    // In turn, so that both see the same machine.
-    for (let run = 0; run < starts; run++) {
-      bare.push(...(await bareCriStarts(parts.runtimeSocket, image, 1)));
-      ours.push(await podStart(access.api, `start-${run}`));
-      await removePod(access.api, `start-${run}`);
-    }
-    const ratio = round(quantile(ours, 0.5) / quantile(bare, 0.5), 2);
-    const rows = [
-      ['bare CRI: sandbox, container, start', Math.round(quantile(bare, 0.5)), Math.round(quantile(bare, 0.9)), 1],
-      ['pod: create to Running at a watcher', Math.round(quantile(ours, 0.5)), Math.round(quantile(ours, 0.9)), ratio],
-    ];
-    printTable(`Pod start, ${starts} each in turn`, ['', 'median ms', 'p90 ms', 'ratio of medians'], rows);
-
+    await measureStarts(contenders);
     const idle: (string | number)[][] = [];
-    await podStart(access.api, 'idle-0');
-    idle.push(await measureIdle(parts, 1));
-    for (let n = 1; n < 11; n++) await podStart(access.api, `idle-${n}`);
-    idle.push(await measureIdle(parts, 11));
-    printTable('edgecore at rest', ['pods', 'RSS MB', 'of it anonymous MB', 'CPU of one core'], idle);
-    for (let n = 0; n < 11; n++) await removePod(access.api, `idle-${n}`);
-    await access.close();
+    const run = async (n: number): Promise<void> => {
+      for (const { api } of contenders) await podStart(api, `idle-${n}`);
+    };
+    await run(0);
+    idle.push(...(await measureIdle(contenders, 1)));
+    for (let n = 1; n < 11; n++) await run(n);
+    idle.push(...(await measureIdle(contenders, 11)));
+    idle.sort(([a], [b]) => String(b).localeCompare(String(a)));
+    printTable(
+      `edgecore at rest, over ${idleMs / 1_000} s`,
+      ['', 'pods', 'RSS MB', 'of it anonymous MB', 'CPU of one core', 'B/s up', 'B/s down'],
+      idle,
+    );
+    for (const { api } of contenders) for (let n = 0; n < 11; n++) await removePod(api, `idle-${n}`);
   } finally {
-    await parts.remove();
+    for (const contender of contenders) await contender.remove();
   }
 }

@@ -1,28 +1,27 @@
-// The link: bytes per second of an idle node each way, counted on the wire with TLS and TCP payload included.
-import { createParts } from '../e2e/harness/parts.ts';
-import { startCountingProxy } from './counting-proxy.ts';
+// The link: bytes per second of an idle node each way, counted on the wire with TLS included.
+import { openContenders } from './contenders.ts';
 import { round } from './process-figures.ts';
 import { printTable } from './table.ts';
 
-const settleMs = 20_000;
-const idleMs = 120_000;
+const settleMs = 30_000;
+/** Several of the longest interval at which an idle node says something. */
+const idleMs = 300_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function benchLink(): Promise<void> {
-  const parts = await createParts('link');
-  const proxy = await startCountingProxy(parts.hubPort);
+  const contenders = await openContenders();
   try {
-    parts.routeEdgeThrough(proxy.port);
-    await parts.startAll();
     await pause(settleMs);
-    const before = { up: proxy.up, down: proxy.down };
+    const before = contenders.map(({ link: { up, down } }) => ({ up, down }));
     await pause(idleMs);
     const perSecond = (bytes: number): number => round(bytes / (idleMs / 1_000), 1);
-    const rows = [['our edge, our cloud', perSecond(proxy.up - before.up), perSecond(proxy.down - before.down)]];
-    printTable(`Idle node over ${idleMs / 1_000} s`, ['', 'B/s up', 'B/s down'], rows);
+    const rows = contenders.map(({ name, link: { up, down } }, n) => {
+      const from = before[n]!;
+      return [`${name} edge, our cloud`, perSecond(up - from.up), perSecond(down - from.down)];
+    });
+    printTable(`Idle node without pods over ${idleMs / 1_000} s`, ['', 'B/s up', 'B/s down'], rows);
   } finally {
-    await parts.remove();
-    await proxy.close();
+    for (const contender of contenders) await contender.remove();
   }
 }

@@ -1,8 +1,8 @@
 // What the kernel says of a process: resident and private memory, processor time.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessFigures {
-  /** MB (10^6 bytes are not used here: 1 MB = 1,048,576 bytes). */
+  /** 1 MB = 1,048,576 bytes. */
   readonly rssMB: number;
   readonly anonMB: number;
   /** Seconds of processor time since its start. */
@@ -12,10 +12,15 @@ export interface ProcessFigures {
 export function processFigures(pid: number): ProcessFigures {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kB = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return { rssMB: round(kB('VmRSS') / 1024), anonMB: round(kB('RssAnon') / 1024), cpuSeconds: ticks / 100 };
+  return { rssMB: round(kB('VmRSS') / 1024), anonMB: round(kB('RssAnon') / 1024), cpuSeconds: cpuSeconds(pid) };
+}
+
+/** In nanoseconds, of all threads that live: ticks of 10 ms are too coarse for a process that mostly waits. */
+function cpuSeconds(pid: number): number {
+  const perThread = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return perThread.reduce((sum, ns) => sum + ns, 0) / 1e9;
 }
 
 export const round = (n: number, digits = 1): number => Math.round(n * 10 ** digits) / 10 ** digits;

@@ -1,4 +1,4 @@
-// Bundles the programs: `dist/kedge.mjs` (command line, cloud, embedded API), `dist/edgecore.mjs` (the edge's starter) and
+// Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/edgecore.cjs` (the edge's starter) and
 // `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there). `--if-changed` skips the work
 // when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
@@ -9,16 +9,10 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const programs = [
-  { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.mjs', format: 'esm' },
-  { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.mjs', format: 'esm' },
-  // Not a module: importing node:http reads each of its names, WebSocket among them, and so loads all of fetch (3 MB).
-  { entry: 'apps/kedge/src/edgecore-daemon.ts', out: 'dist/edgecore-daemon.cjs', format: 'cjs' },
-] as const;
-
-// CommonJS dependencies call require for Node's own modules.
-const requireInModules = {
-  js: "import { createRequire as kedgeRequire } from 'node:module'; const require = kedgeRequire(import.meta.url);",
-};
+  { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.cjs' },
+  { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.cjs' },
+  { entry: 'apps/kedge/src/edgecore-daemon.ts', out: 'dist/edgecore-daemon.cjs' },
+];
 
 function newestSource(folder: string): number {
   let newest = 0;
@@ -42,7 +36,7 @@ function upToDate(): boolean {
 
 if (!process.argv.includes('--if-changed') || !upToDate()) {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  for (const { entry, out, format } of programs) {
+  for (const { entry, out } of programs) {
     const result = await build({
       absWorkingDir: root,
       entryPoints: [entry],
@@ -50,9 +44,9 @@ if (!process.argv.includes('--if-changed') || !upToDate()) {
       bundle: true,
       platform: 'node',
       target: 'node24',
-      format,
-      ...(format === 'esm' ? { banner: requireInModules } : {}),
-      define: { KEDGE_VERSION: JSON.stringify(version) },
+      // Not modules: to import node:http is to read each of its names, WebSocket among them, which loads fetch (3 MB).
+      format: 'cjs',
+      define: { KEDGE_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
       minifySyntax: true,
       minifyWhitespace: true,
       legalComments: 'none',

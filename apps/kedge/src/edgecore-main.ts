@@ -55,10 +55,11 @@ function becomeDaemon(environment: NodeJS.ProcessEnv): never {
   return process.execve!(process.execPath, [process.execPath, ...smallFootprint, program], environment);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const code = String((error as { code?: string }).code);
-  process.stderr.write(`kedge edgecore: ${explain(error)}\n`);
-  process.exitCode = error instanceof CommandLineError || code.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-}
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    const code = String((error as { code?: string }).code);
+    process.stderr.write(`kedge edgecore: ${explain(error)}\n`);
+    process.exitCode = error instanceof CommandLineError || code.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+  },
+);

@@ -54,11 +54,12 @@ async function main(args: readonly string[]): Promise<number> {
   return command.run(values as Values);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const badArguments =
-    error instanceof CommandLineError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`kedge: ${explain(error)}\n`);
-  process.exitCode = badArguments ? 2 : 1;
-}
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    const badArguments =
+      error instanceof CommandLineError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+    process.stderr.write(`kedge: ${explain(error)}\n`);
+    process.exitCode = badArguments ? 2 : 1;
+  },
+);

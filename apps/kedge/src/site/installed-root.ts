@@ -1,10 +1,9 @@
 // The folder that kedge is installed in: the one that holds bin/kedge, whether this runs bundled or from source.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 export function installedRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
+  let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'bin', 'kedge'))) {
     const parent = dirname(folder);
     if (parent === folder) throw new Error('bin/kedge is not above this program: the installation is incomplete');

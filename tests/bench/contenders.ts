@@ -1,0 +1,97 @@
+// What is measured side by side: our edge on our cloud, and KubeEdge's edgecore on our cloud where PEERS names a folder
+// with it. Each has an API, a cloudcore and a container runtime of its own, and its link goes through a counting relay.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import type { Kubectl } from '../e2e/harness/kubectl.ts';
+import { createParts } from '../e2e/harness/parts.ts';
+import { eventually } from '../e2e/harness/run.ts';
+import { canRun, createGoEdge } from '../interop/cloud-go-rig.ts';
+import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
+
+export interface Contender {
+  readonly name: string;
+  readonly api: KubeApi;
+  readonly runtimeSocket: string;
+  readonly link: CountingProxy;
+  /** Process id of edgecore. */
+  readonly pid: number;
+  remove(): Promise<void>;
+}
+
+const goVersion = 'v1.22.2';
+
+/** Ours, and the Go one where it can run. All their nodes are Ready. */
+export async function openContenders(): Promise<readonly Contender[]> {
+  const contenders = [await ourEdge()];
+  try {
+    if (canRun(goVersion)) contenders.push(await goEdge());
+    else console.log(`No baseline: PEERS names no folder with edgecore-${goVersion}.\n`);
+  } catch (error) {
+    for (const contender of contenders) await contender.remove();
+    throw error;
+  }
+  return contenders;
+}
+
+async function ourEdge(): Promise<Contender> {
+  const parts = await createParts('bench');
+  const link = await startCountingProxy(parts.hubPort);
+  const close = async (): Promise<void> => {
+    await parts.remove();
+    await link.close();
+  };
+  try {
+    parts.routeEdgeThrough(link.port);
+    await parts.startAll();
+    const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 1_000 });
+    const { runtimeSocket } = parts;
+    const remove = () => access.close().then(close);
+    return { name: 'kedge', api: access.api, runtimeSocket, link, pid: parts.pid('edgecore'), remove };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function goEdge(): Promise<Contender> {
+  const parts = await createParts('bench-go');
+  const link = await startCountingProxy(parts.hubPort);
+  const cleanups: (() => Promise<unknown>)[] = [() => parts.remove(), () => link.close()];
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  };
+  try {
+    await parts.start('apiserver');
+    await parts.start('cloudcore');
+    const token = await eventually('a join token', () => joinToken(parts.kubectl));
+    const directory = await mkdtemp(join(tmpdir(), 'kedge-go-'));
+    cleanups.push(() => rm(directory, { recursive: true, force: true }));
+    const edge = await createGoEdge((cleanup) => cleanups.push(cleanup), {
+      version: goVersion,
+      node: parts.node,
+      cloud: {
+        ports: { hub: link.port, https: parts.ports.hubHttps },
+        token: () => token,
+        stop: () => Promise.resolve(),
+      },
+      directory,
+    });
+    edge.start();
+    await parts.waitReady();
+    const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 1_000 });
+    cleanups.push(() => access.close());
+    const runtimeSocket = edge.site.socket;
+    return { name: `KubeEdge ${goVersion}`, api: access.api, runtimeSocket, link, pid: edge.pid, remove: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function joinToken(kubectl: Kubectl): Promise<string> {
+  const secret = await kubectl.json<{ data: { tokendata: string } }>('get', 'secret', '-n', 'kubeedge', 'tokensecret');
+  return Buffer.from(secret.data.tokendata, 'base64').toString('utf8');
+}
