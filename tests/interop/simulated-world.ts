@@ -60,16 +60,20 @@ export class SimEdge {
   }
 
   async start(): Promise<void> {
-    const { network, clock, random } = this.#world;
-    const life = createLife(() => network.isolate(this.node));
-    network.join(this.node);
+    const world = this.#world;
+    const { node } = this;
+    const { network, clock, random } = world;
+    const life = createLife({ onDeath: () => network.bury(node, 'edge'), lag: world.lag });
     this.#life = life;
     const edge = await startEdge({
       node: this.node,
       db: mortalDatabase(life, this.#disk),
       clock,
       random: random.fork(),
-      connect: ({ headers }) => this.#world.connect(this.node, headers),
+      connect({ headers }) {
+        life.check();
+        return world.connect(node, headers);
+      },
     });
     this.#edge = edge;
     edge.meta.pods.listen({ onPut: (pod) => this.#onPut(pod), onDelete: () => this.stopGone() });
@@ -212,12 +216,19 @@ export class World {
     world.#watchPods();
     await world.startCloud();
     for (const edge of world.edges) await edge.start();
-    await world.clock.advance(seconds(2));
+    // Until every store counts as filled: before that, each connection has everything sent again.
+    await world.clock.advance(seconds(150));
+    for (const { node, meta } of world.edges) assert.equal(meta.store.isEmpty, false, node);
     return world;
   }
 
+  readonly lag = (): Promise<void> => this.clock.sleep('a write that hangs', milliseconds(500));
+
   async startCloud(): Promise<void> {
-    const life = createLife(() => this.edges.forEach(({ node }) => this.network.cut(node)));
+    const life = createLife({
+      onDeath: () => this.edges.forEach(({ node }) => this.network.bury(node, 'cloud')),
+      lag: this.lag,
+    });
     const kube = mortalKubeApi(life, this.kube);
     this.#cloud = await startCloud(this.#t, { clock: this.clock, kube, random: this.random.fork() });
     this.#life = life;
@@ -257,7 +268,7 @@ export class World {
     this.#life?.spare();
     for (const edge of this.edges) {
       edge.spare();
-      if (!edge.isDead) this.network.join(edge.node);
+      this.network.join(edge.node);
     }
     await this.clock.advance(seconds(1));
     // A fatal write may be under way.

@@ -9,63 +9,67 @@ import { api, boundPod } from './cloud-rig.ts';
 import { quietly, type SimEdge, World } from './simulated-world.ts';
 
 const nodes = ['edge-a', 'edge-b', 'edge-c'];
-const podNames = ['one', 'two', 'three', 'four'];
+const podNames = ['one', 'two', 'three'];
 const pods = api('pods');
 const configMaps = api('configmaps');
 const objectSyncs = api('objectsyncs', 'reliablesyncs.kubeedge.io', 'v1alpha1');
 
-const steps = 50;
+const steps = 60;
 const asked = process.env['KEDGE_SEED'];
-const seeds = asked === undefined ? Array.from({ length: 16 }, (_, n) => 1_000 + n) : [Number(asked)];
+const seeds = asked === undefined ? Array.from({ length: 12 }, (_, n) => 1_000 + n) : [Number(asked)];
 
-async function trouble(world: World): Promise<void> {
-  const { random, kube, network, clock } = world;
-  const node = random.pick(nodes);
-  const name = `${random.pick(podNames)}-${node}`;
-  const target = { namespace: 'default', name };
-  const edge = world.edges.find((one) => one.node === node)!;
+const merge = (document: object) => JSON.stringify(document);
+
+/** Something that the other side has to learn. */
+async function change({ random, kube, clock }: World, edge: SimEdge): Promise<void> {
+  const { node } = edge;
+  const target = { namespace: 'default', name: `${random.pick(podNames)}-${node}` };
+  switch (random.below(10)) {
+    case 0:
+    case 1: {
+      const volumes = [{ name: 'v', configMap: { name: `of-${node}` } }];
+      return quietly(kube.create(pods, 'default', boundPod(target.name, node, { volumes })));
+    }
+    case 2:
+    case 3:
+      return quietly(kube.patch(pods, target, 'merge', merge({ metadata: { labels: { change: kube.version } } })));
+    case 4:
+      return quietly(kube.delete(pods, target, { gracePeriodSeconds: random.pick([0, 30]) }));
+    case 5: {
+      const map = { namespace: 'default', name: `of-${node}` };
+      return quietly(kube.patch(configMaps, map, 'merge', merge({ data: { at: kube.version } })));
+    }
+    default:
+      for (let times = random.below(3); times >= 0; times--) {
+        edge.move();
+        await clock.advance(milliseconds(random.below(300)));
+      }
+  }
+}
+
+async function trouble(world: World, edge: SimEdge): Promise<void> {
+  const { random, network, clock } = world;
+  const { node } = edge;
   const when = random.pick(['before', 'after'] as const);
-  const merge = (document: object) => JSON.stringify(document);
-  switch (random.below(16)) {
+  switch (random.below(9)) {
     case 0:
     case 1:
-    case 2: {
-      const volumes = [{ name: 'v', configMap: { name: `of-${node}` } }];
-      return quietly(kube.create(pods, 'default', boundPod(name, node, { volumes })));
-    }
+      return network.cut(node);
+    case 2:
+      return network.mute(node);
     case 3:
-    case 4:
-      return quietly(kube.patch(pods, target, 'merge', merge({ metadata: { labels: { change: kube.version } } })));
-    case 5:
-      return quietly(kube.delete(pods, target, { gracePeriodSeconds: 30 }));
-    case 6:
-      return quietly(kube.delete(pods, target, { gracePeriodSeconds: 0 }));
-    case 7:
-      return quietly(
-        kube.patch(
-          configMaps,
-          { namespace: 'default', name: `of-${node}` },
-          'merge',
-          merge({ data: { at: kube.version } }),
-        ),
-      );
-    case 8:
-    case 9:
-    case 10:
-      return edge.move();
-    case 11:
-      return random.below(2) === 0 ? network.cut(node) : network.mute(node);
-    case 12:
       network.isolate(node);
       await clock.advance(seconds(random.below(40)));
       return network.join(node);
-    case 13:
-      return edge.dieAtWrite(1 + random.below(4), when);
-    case 14:
-      return world.cloudDiesAtWrite(1 + random.below(6), when);
+    case 4:
+    case 5:
+      return edge.dieAtWrite(1 + random.below(3), when);
+    case 6:
+      return world.cloudDiesAtWrite(1 + random.below(4), when);
+    case 7:
+      return random.below(4) === 0 ? edge.loseDisk() : edge.restart();
     default:
-      if (random.below(4) === 0) return edge.loseDisk();
-      return random.below(2) === 0 ? edge.restart() : world.restartCloud();
+      return world.restartCloud();
   }
 }
 
@@ -132,8 +136,11 @@ describe('a cloud and its edges', () => {
         await kube.create(configMaps, 'default', map as KubeObject);
       }
       for (let step = 0; step < steps; step++) {
-        await trouble(world);
-        if (random.below(2) === 0) await clock.advance(milliseconds(random.below(3_000)));
+        const edge = random.pick(world.edges);
+        await change(world, edge);
+        if (random.below(2) === 0) await clock.advance(milliseconds(random.below(600)));
+        if (random.below(4) === 0) await trouble(world, edge);
+        if (random.below(3) === 0) await clock.advance(milliseconds(random.below(3_000)));
         if (random.below(3) === 0) await world.reviveTheDead();
       }
       await world.calm();

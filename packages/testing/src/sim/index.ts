@@ -3,11 +3,11 @@
 //
 //     const random = seeded(7);
 //     const network = createSimNetwork({ clock, random, delay: { least: milliseconds(1), most: milliseconds(80) } });
-//     const life = createLife(() => network.isolate('edge-1'));
+//     const life = createLife({ onDeath: () => network.bury('edge-1', 'edge'), lag });
 //     const db = mortalDatabase(life, disk);         // dies with `life`, the disk stays
 //     life.dieAtWrite(3, 'after');
 export { createLife, simErrors } from './life.ts';
-export type { Life } from './life.ts';
+export type { Life, LifeOptions } from './life.ts';
 export { mortalDatabase } from './mortal-database.ts';
 export { mortalKubeApi } from './mortal-kube-api.ts';
 export { createSimNetwork } from './network.ts';

@@ -19,8 +19,14 @@ export interface Life {
   check(): void;
 }
 
-/** `onDeath` is called at once, before anybody in the process can notice: it takes the process off the network. */
-export function createLife(onDeath: () => void): Life {
+export interface LifeOptions {
+  /** Called at once, before anybody in the process can notice: it takes the process off the network. */
+  readonly onDeath: () => void;
+  /** How long a write hangs that will never take effect, while the process still does other things. */
+  readonly lag: () => Promise<void>;
+}
+
+export function createLife({ onDeath, lag }: LifeOptions): Life {
   let isOver = false;
   let last: { writes: number; readonly when: 'before' | 'after' } | undefined;
 
@@ -45,7 +51,10 @@ export function createLife(onDeath: () => void): Life {
     async write(work) {
       check();
       const isLast = last !== undefined && --last.writes === 0;
-      if (isLast && last!.when === 'before') end();
+      if (isLast && last!.when === 'before') {
+        await lag();
+        end();
+      }
       check();
       const result = await work();
       if (isLast) end();

@@ -16,6 +16,8 @@ export interface SimNetwork {
   connect(site: string): LinkPair;
   /** Breaks its connections: what is under way is lost, both ends learn of it. */
   cut(site: string): void;
+  /** One end of its connections is dead: what it has sent still arrives, what is sent to it does not. */
+  bury(site: string, end: 'edge' | 'cloud'): void;
   /** Its connections carry nothing any more, and nobody is told. */
   mute(site: string): void;
   /** Breaks its connections and makes no new ones, until it is joined again. */
@@ -61,6 +63,10 @@ export function createSimNetwork({ clock, random, delay }: SimNetworkOptions): S
       return link;
     },
     cut,
+    bury(site, end) {
+      each(site, (link) => link[end].terminate());
+      open.delete(site);
+    },
     mute: (site) => each(site, (link) => link.mute()),
     isolate(site) {
       isolated.add(site);
