@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { containerdPid, stopContainerdDaemon } from './daemon.ts';
+import { containerdPid, isDaemonOf, stopContainerdDaemon } from './daemon.ts';
 import { planRuleRemoval } from './port-rules.ts';
 import { listProcesses, type ProcessFacts, signal, waitUntil, withDescendants } from './processes.ts';
 import type { ContainerdSite } from './site.ts';
@@ -41,12 +41,13 @@ export async function removeContainerd(site: ContainerdSite): Promise<readonly s
   return left;
 }
 
-/** Kills shims and whatever runs in the site's cgroups; returns how many there were. */
+/** Kills shims, late daemons and whatever runs in the site's cgroups; returns how many there were. */
 function killWorkloads(site: ContainerdSite): number {
   const all = listProcesses();
   const isShim = ({ args }: ProcessFacts): boolean =>
     args[0]?.endsWith('containerd-shim-runc-v2') === true && args.includes(site.socket);
-  const roots = all.filter((facts) => isShim(facts) || facts.cgroups.includes(`:${site.cgroupRoot}/`));
+  const isOurs = (facts: ProcessFacts): boolean => isShim(facts) || isDaemonOf(site, facts);
+  const roots = all.filter((facts) => isOurs(facts) || facts.cgroups.includes(`:${site.cgroupRoot}/`));
   const doomed = withDescendants(all, roots);
   // Containers before shims: a container whose shim is gone has no parent to be found by.
   for (const { pid } of doomed.reverse()) signal(pid, 'SIGKILL');

@@ -1,10 +1,10 @@
 // Starts and stops the containerd of a site, and loads images into it. The daemon is detached and logs to a file, so it
-// outlives the process that started it; pods outlive the daemon until `cleanContainerd` ends them.
+// outlives the process that started it; pods outlive the daemon until `stopContainerd` ends them.
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { defineErrors } from '@kedge/core/errors';
 import { seconds } from '@kedge/core/time';
@@ -13,7 +13,7 @@ import { openGrpcChannel } from '../grpc/index.ts';
 import { busyboxImageSpec, pauseImage, pauseImageSpec } from './busybox-images.ts';
 import { type ContainerdOptions, formatContainerdConfig, formatPodNetwork, pickPodSubnet } from './config.ts';
 import { type ImageSpec, writeImageArchive } from './image.ts';
-import { readProcess, signal, waitUntil } from './processes.ts';
+import { listProcesses, type ProcessFacts, readProcess, signal, waitUntil } from './processes.ts';
 import type { ContainerdSite } from './site.ts';
 
 const run = promisify(execFile);
@@ -60,12 +60,23 @@ async function subnetIn(networkFile: string): Promise<string | undefined> {
 const hostAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
 
-/** The process id of the site's daemon; undefined when it does not run. */
+/** The process id of the site's daemon, which may still be starting; undefined when it does not run. */
 export async function containerdPid(site: ContainerdSite): Promise<number | undefined> {
   const pid = Number(await readFile(site.pidFile, 'utf8').catch(() => ''));
   // A process id is used again some day: make sure that this one is ours.
-  return pid > 0 && readProcess(pid)?.args.includes(site.configFile) ? pid : undefined;
+  if (pid > 0 && isDaemonOf(site, readProcess(pid))) return pid;
+  // Whoever started it may have been killed before it could write the file.
+  return daemonsOf(site)[0];
 }
+
+/** By its command line, which names the site's configuration. */
+export const isDaemonOf = (site: ContainerdSite, facts: ProcessFacts | undefined): boolean =>
+  facts !== undefined && basename(facts.args[0] ?? '') === 'containerd' && facts.args.includes(site.configFile);
+
+const daemonsOf = (site: ContainerdSite): number[] =>
+  listProcesses()
+    .filter((facts) => isDaemonOf(site, facts))
+    .map(({ pid }) => pid);
 
 /**
  * Starts the daemon and resolves with its process id once it answers; a running one is left as it is. Needs
@@ -113,12 +124,11 @@ async function isReady(site: ContainerdSite): Promise<boolean> {
 
 /** Ends the daemon and nothing else: pods go on, and a daemon started later finds them. */
 export async function stopContainerdDaemon(site: ContainerdSite): Promise<void> {
-  const pid = await containerdPid(site);
-  if (pid !== undefined) {
-    signal(pid, 'SIGTERM');
-    if (!(await waitUntil(() => readProcess(pid) === undefined, 5_000))) signal(pid, 'SIGKILL');
-    await waitUntil(() => readProcess(pid) === undefined, 2_000);
-  }
+  const isGone = (): boolean => daemonsOf(site).length === 0;
+  // One that is still starting does not listen to a polite word.
+  for (const pid of daemonsOf(site)) signal(pid, 'SIGTERM');
+  if (!(await waitUntil(isGone, 5_000))) for (const pid of daemonsOf(site)) signal(pid, 'SIGKILL');
+  await waitUntil(isGone, 2_000);
   await rm(site.pidFile, { force: true });
 }
 
