@@ -1,5 +1,5 @@
 // The baseline of pod start: the same sandbox and container asked of the runtime directly, with nothing around it.
-import { createCri } from '@kedge/wire/cri';
+import { ContainerState, createCri, PodSandboxState } from '@kedge/wire/cri';
 import { eventually } from '../e2e/harness/run.ts';
 import { openGrpcChannel } from '@kedge/platform/grpc';
 
@@ -40,12 +40,15 @@ export async function bareCriStarts(socketPath: string, image: string, runs: num
   return took;
 }
 
-/** Until the runtime has removed every sandbox: taking one down would slow down the start of the next. */
-export async function untilNoSandboxes(socketPath: string): Promise<void> {
+/** Until nothing runs any more: taking a pod down would slow down the start of the next. */
+export async function untilNothingRuns(socketPath: string): Promise<void> {
   const channel = openGrpcChannel({ socketPath });
   const cri = createCri(channel);
+  const runs = async (): Promise<boolean> =>
+    [...(await cri.sandboxStates()).values()].includes(PodSandboxState.SANDBOX_READY) ||
+    [...(await cri.containerStates()).values()].includes(ContainerState.CONTAINER_RUNNING);
   try {
-    await eventually('the runtime to have no sandbox', async () => (await cri.sandboxStates()).size === 0);
+    await eventually('the runtime to run nothing', async () => !(await runs()));
   } finally {
     channel.close();
   }

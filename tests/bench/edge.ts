@@ -1,7 +1,7 @@
 // The edge: pod start beside the bare runtime, memory and processor time with 1 and 11 pods.
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
-import { bareCriStarts, untilNoSandboxes } from './bare-cri.ts';
+import { bareCriStarts, untilNothingRuns } from './bare-cri.ts';
 import { type Contender, openContenders } from './contenders.ts';
 import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
@@ -53,11 +53,11 @@ async function removePod(api: KubeApi, name: string): Promise<void> {
   }
 }
 
-/** One pod started and put away; the runtime has nothing of it left afterwards, so it costs the next one nothing. */
+/** One pod started and ended, so that it costs the next one nothing. */
 async function startOnce({ api, runtimeSocket }: Contender, name: string): Promise<number> {
   const took = await podStart(api, name);
   await removePod(api, name);
-  await untilNoSandboxes(runtimeSocket);
+  await untilNothingRuns(runtimeSocket);
   return took;
 }
 

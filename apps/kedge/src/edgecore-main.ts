@@ -52,7 +52,9 @@ async function main(args: string[]): Promise<number> {
 /** The same process id goes on as the daemon. */
 function becomeDaemon(environment: NodeJS.ProcessEnv): never {
   const program = join(import.meta.dirname, 'edgecore-daemon.cjs');
-  return process.execve!(process.execPath, [process.execPath, ...smallFootprint, program], environment);
+  // The same arguments again, so that a list of processes tells several edges apart.
+  const args = [process.execPath, ...smallFootprint, program, ...process.argv.slice(2)];
+  return process.execve!(process.execPath, args, environment);
 }
 
 main(process.argv.slice(2)).then(
