@@ -1,5 +1,6 @@
 // cloudcore: which parts it has and who knows whom. Runs on any Kubernetes API; nothing here is about the embedded one.
 import type { Log } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
@@ -8,6 +9,7 @@ import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
 import { createCrdInstaller } from '@kedge/cloud/crds';
 import { createCsrApprover } from '@kedge/cloud/csrapprover';
 import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
+import { createMonitor } from '@kedge/cloud/monitor';
 import { createSyncController } from '@kedge/cloud/synccontroller';
 import { createCloudIdentity } from '@kedge/engine/identity-cloud';
 import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
@@ -30,11 +32,13 @@ export interface CloudCorePlatform {
 }
 
 /** What of cloudcore.yaml matters here. */
-export type CloudCoreSettings = Pick<CloudCoreConfig, 'identity' | 'hub' | 'https'>;
+export type CloudCoreSettings = Pick<CloudCoreConfig, 'identity' | 'hub' | 'https'> &
+  Partial<Pick<CloudCoreConfig, 'monitor'>>;
 
 /** In the order in which they start. */
 export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSettings): Promise<Module[]> {
   const { clock, log, random, kube, keys, authorities, servers, files } = on;
+  const metrics = createMetrics();
   const informers = createSharedInformers({ api: kube, clock, log, random });
   const pods = informers.of(collections.pods);
   const nodes = informers.of(collections.nodes);
@@ -117,14 +121,18 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       handlers: edge.handlers,
       belongings,
       events,
+      metrics,
     },
     config.hub,
   );
   const bootstrap = config.https && createBootstrapApi({ log, kube, servers, identity }, config.https);
   const approver = createCsrApprover({ clock, log, kube, requests, authorities });
+  const monitor =
+    config.monitor && createMonitor({ clock, log, servers, metrics, isReady: () => hub.isListening }, config.monitor);
   const crds = createCrdInstaller({ clock, log, kube });
   // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
-  return [crds, informers, identity, ledger, edge, sync, approver, hub, ...(bootstrap ? [bootstrap] : [])];
+  const modules = [monitor, crds, informers, identity, ledger, edge, sync, approver, hub, bootstrap];
+  return modules.filter((module) => module !== undefined);
 }
 
 const collectionOf = (of: GroupVersionResource, kind: string) => ({

@@ -30,7 +30,7 @@ async function assemble(log: Log, config: Config): Promise<Assembled> {
       kube: access.api,
       kubeCa: access.ca,
     },
-    { identity: config.identity, hub: config.hub, https: config.https },
+    { identity: config.identity, hub: config.hub, https: config.https, monitor: config.monitor },
   );
   return { modules, close: access.close };
 }

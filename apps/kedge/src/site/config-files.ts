@@ -7,6 +7,7 @@ export function cloudcoreConfig(layout: SiteLayout, ports: SitePorts): string {
   return stringify({
     apiVersion: 'cloudcore.config.kubeedge.io/v1alpha1',
     kind: 'CloudCore',
+    commonConfig: { monitorServer: { bindAddress: `127.0.0.1:${ports.monitor}` } },
     kubeAPIConfig: { kubeConfig: layout.cloudcore.kubeconfig },
     modules: {
       cloudHub: {

@@ -8,6 +8,7 @@ const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   hub: 'the links of edges',
   hubHttps: 'the certificates of edges',
   api: 'the Kubernetes API',
+  monitor: 'health and metrics of cloudcore',
 };
 
 /** Throws a sentence that names the port and what to do. */

@@ -8,6 +8,8 @@ export interface SitePorts {
   readonly hubHttps: number;
   /** Embedded Kubernetes API. */
   readonly api: number;
+  /** Health and metrics of cloudcore. */
+  readonly monitor: number;
 }
 
 export interface SiteLayout {
@@ -25,7 +27,12 @@ export interface SiteLayout {
 export const defaultPortBase = 10_000;
 
 /** Every listening port of a site, from one base. At the default base the hub has upstream's ports. */
-export const sitePorts = (base: number): SitePorts => ({ hub: base, hubHttps: base + 2, api: base + 443 });
+export const sitePorts = (base: number): SitePorts => ({
+  hub: base,
+  hubHttps: base + 2,
+  api: base + 443,
+  monitor: base + 91,
+});
 
 export function siteLayout(directory: string): SiteLayout {
   const data = isAbsolute(directory) ? directory : resolve(directory);

@@ -1,6 +1,7 @@
 // Accepts links: one session per node, the newest wins. Also says on the Node which cloudcore serves it.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
+import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type {
   HttpServers,
@@ -21,6 +22,7 @@ import { cloudHubErrors } from './cloud-hub-errors.ts';
 import type { EdgeHandlers } from './handlers.ts';
 import { type Negotiated, negotiateLink, upstreamCodec } from './link-codec.ts';
 import type { Ledger } from './ledger.ts';
+import { createHubMetrics } from './hub-metrics.ts';
 import { markServedBy } from './mark-node.ts';
 import type { Outboxes } from './outboxes.ts';
 import { type Authorization, createSession, type Session } from './session.ts';
@@ -58,6 +60,7 @@ export interface CloudHubDeps {
   readonly handlers: EdgeHandlers;
   readonly belongings: Belongings;
   readonly events: LinkEvents;
+  readonly metrics: Metrics;
 }
 
 export interface CloudHub extends Module {
@@ -67,6 +70,7 @@ export interface CloudHub extends Module {
   /** A renewed serving certificate counts for new connections. */
   renew(tls: TlsFiles): void;
   readonly port: number;
+  readonly isListening: boolean;
 }
 
 const upstreamWay: Negotiated = { codec: upstreamCodec, headers: {}, mayBeEmpty: false };
@@ -76,6 +80,8 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
   const log = deps.log.child({ module: 'cloudhub' });
   const sessions = new Map<NodeName, Session>();
   const connected = new Set<NodeName>();
+  const metrics = createHubMetrics(deps.metrics);
+  metrics.sessions.set(0);
   let listening: Listening | undefined;
 
   function upgrade(request: ServerRequest, scope: Scope): UpgradeDecision {
@@ -113,6 +119,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
       random,
       socket,
       codec: link.codec,
+      metrics,
       node,
       outbox,
       handlers,
@@ -136,6 +143,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     sessions.get(node)?.end(cloudHubErrors.REPLACED({ node }));
     sessions.set(node, session);
     connected.add(node);
+    metrics.sessions.set(sessions.size);
     const silence = outboxes.onChange(node, () => session.wake());
     log.info('edge connected', { node, address: socket.remoteAddress });
     void markServedBy(deps, node, config.ownAddress, signal);
@@ -144,6 +152,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     if (sessions.get(node) !== session) return;
     sessions.delete(node);
     connected.delete(node);
+    metrics.sessions.set(sessions.size);
   }
 
   return {
@@ -151,6 +160,9 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     connected,
     get port() {
       return listening?.port ?? config.port;
+    },
+    get isListening() {
+      return listening !== undefined;
     },
     dismiss(node) {
       sessions.get(node)?.end(cloudHubErrors.NODE_DELETED({ node }));

@@ -5,13 +5,14 @@ import { KeyedMutex } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, seconds, withTimeout } from '@kedge/core/time';
-import { createAckedLane } from '@kedge/engine/channel';
+import { countTraffic, createAckedLane } from '@kedge/engine/channel';
 import { fail, failure, type NodeName, toStatus } from '@kedge/model/k8s';
 import { type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
 import { wantsAck } from '@kedge/wire/hub';
 import { authorize, type Belongings } from './authorize.ts';
 import { cloudHubErrors } from './cloud-hub-errors.ts';
 import { type Answer, type EdgeHandlers, handle, type Handled } from './handlers.ts';
+import type { HubMetrics } from './hub-metrics.ts';
 import type { LinkCodec } from './link-codec.ts';
 import type { NodeOutbox } from './node-outbox.ts';
 import type { Put } from './push.ts';
@@ -39,6 +40,7 @@ export interface SessionDeps {
   readonly random: Random;
   readonly socket: Socket;
   readonly codec: LinkCodec;
+  readonly metrics: HubMetrics;
   readonly node: NodeName;
   readonly outbox: NodeOutbox;
   readonly handlers: EdgeHandlers;
@@ -75,6 +77,15 @@ export function createSession(deps: SessionDeps): Session {
   const kept = new Map<MessageId, Put>();
   let lastKeepalive = clock.monotonic();
 
+  const { metrics } = deps;
+  const laneCounters = {
+    sent: metrics.pushes,
+    repeated: metrics.repeats,
+    acknowledged: metrics.acknowledgements,
+    refused: metrics.refusals,
+  };
+  const count = countTraffic(socket, metrics.traffic);
+
   /** A peer that does not read would have everything wait in memory. */
   const writeNow = (data: string | Uint8Array): Promise<void> =>
     withTimeout(clock, 'a write to the edge', deps.writeLimit, socket.send(data), () =>
@@ -89,12 +100,14 @@ export function createSession(deps: SessionDeps): Session {
     source: { take: outbox.take, settle: (item) => outbox.settle(item as Parameters<NodeOutbox['settle']>[0]) },
     send,
     window: codec.window,
+    onEvent: (event) => laneCounters[event].add(),
   });
 
   function receive(message: Upstream, signal: AbortSignal): void {
     switch (message.kind) {
       case 'keepalive':
         lastKeepalive = clock.monotonic();
+        count();
         if (codec.pulse !== undefined) write(codec.pulse).catch((error: unknown) => stop.abort(error));
         deps.onKeepalive();
         return;
@@ -235,6 +248,7 @@ export function createSession(deps: SessionDeps): Session {
         stop.abort(new Error('session is over'));
         socket.close(1000, 'session ends');
         await goodbye(Promise.allSettled([...parts, ...working]));
+        count();
       }
     },
   };

@@ -7,7 +7,7 @@ import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Dialer, Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, minutes, seconds } from '@kedge/core/time';
-import { type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from '@kedge/engine/channel';
+import { countTraffic, type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from '@kedge/engine/channel';
 import type { NodeName } from '@kedge/model/k8s';
 import type { Downstream, Handlers } from '@kedge/model/messages';
 import {
@@ -109,16 +109,6 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
     return { socket, codec: isDense ? createDenseEdgeCodec(() => clock.now()) : plainEdgeCodec };
   }
 
-  /** Bytes since it was last asked, for the counters. */
-  function createCount(socket: Socket): () => void {
-    let { sent, received } = { sent: 0, received: 0 };
-    return () => {
-      traffic.add(socket.traffic.sent - sent, { way: 'sent' });
-      traffic.add(socket.traffic.received - received, { way: 'received' });
-      ({ sent, received } = socket.traffic);
-    };
-  }
-
   /**
    * Our own cloud sends everything again when told that the store is empty; a link that held for so long has carried it.
    * An upstream cloud cannot be told: it sends an object when that changes next.
@@ -137,7 +127,7 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
       const { socket, codec } = await dial(ending);
       enter({ on: 'opened', session: socket, now: clock.now() });
       warnedOf = undefined;
-      const count = createCount(socket);
+      const count = countTraffic(socket, traffic);
       if (store.isEmpty) {
         noteFilled(ending).catch((error: unknown) => ending.aborted || log.warn('store not marked', { err: error }));
       }

@@ -48,7 +48,11 @@ export interface AckedLaneOptions<M> {
   /** How many unanswered items there may be; an upstream peer gets 1. */
   readonly window: number;
   readonly timing?: LaneTiming;
+  /** Told of every send, and of how it went. */
+  readonly onEvent?: (event: LaneEvent) => void;
 }
+
+export type LaneEvent = 'sent' | 'repeated' | 'acknowledged' | 'refused';
 
 export interface AckedLane {
   /** Runs until the signal aborts or a send fails. */
@@ -64,7 +68,7 @@ export interface AckedLane {
 type Answer = 'acknowledged' | 'refused' | 'silence';
 
 export function createAckedLane<M>(options: AckedLaneOptions<M>): AckedLane {
-  const { clock, log, source, send, window, timing = laneTiming } = options;
+  const { clock, log, source, send, window, timing = laneTiming, onEvent = () => undefined } = options;
   const underway = new Map<string, { id: string; answer: (how: Answer) => void }>();
   const aside = new Set<string>();
   /** How often in a row a key had to step aside. */
@@ -82,9 +86,10 @@ export function createAckedLane<M>(options: AckedLaneOptions<M>): AckedLane {
 
   async function deliver(item: LaneItem<M>, answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
     const message = await prepared(item);
-    if (message === undefined) return 'refused';
+    if (message === undefined) return 'silence';
     for (let sent = 1; sent <= timing.sends; sent++) {
       await send(message);
+      onEvent(sent === 1 ? 'sent' : 'repeated');
       const heard = new AbortController();
       const silence = clock
         .sleep('acknowledgement', timing.repeatAfter, AbortSignal.any([signal, heard.signal]))
@@ -124,7 +129,9 @@ export function createAckedLane<M>(options: AckedLaneOptions<M>): AckedLane {
     const answer = new Promise<Answer>((resolve) => (reply = resolve));
     underway.set(item.key, { id: item.id, answer: reply });
     try {
-      if ((await deliver(item, answer, signal)) === 'acknowledged') {
+      const how = await deliver(item, answer, signal);
+      if (how !== 'silence') onEvent(how);
+      if (how === 'acknowledged') {
         failures.delete(item.key);
         source.settle(item);
       } else {

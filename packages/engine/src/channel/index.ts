@@ -2,6 +2,7 @@
 //
 //     const lane = createAckedLane({ clock, log, source: outbox, send, window: 1 });
 //     scope.spawn('push lane', (signal) => lane.run(signal));      // outbox.put(...); lane.wake();
+export { countTraffic } from './count-traffic.ts';
 export { createAckedLane, laneTiming } from './acked-lane.ts';
 export type { AckedLane, AckedLaneOptions, LaneItem, LaneSource, LaneTiming } from './acked-lane.ts';
 export { nextLinkState, redialPace } from './link-state.ts';

@@ -196,7 +196,10 @@ export const cloudCoreSchema = object({
     tunnelPort: unused(port(10_350)),
     monitorServer: object(
       {
-        bindAddress: text('127.0.0.1:9091', { format: 'host-port' }),
+        bindAddress: text('127.0.0.1:9091', {
+          format: 'host-port',
+          description: 'Where /healthz, /readyz and /metrics are served.',
+        }),
         enableProfiling: unused(flag(false)),
       },
       { description: 'Metrics and health.' },
