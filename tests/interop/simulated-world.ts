@@ -138,8 +138,8 @@ export class SimEdge {
   }
 
   /** What a pod needs before it starts; from then on the copy is kept in step by the cloud. */
-  async #readConfig(edge: EdgeUnderTest): Promise<void> {
-    while (this.#edge === edge && !this.#life?.isOver) {
+  async #readConfig(edge: EdgeUnderTest, uid: string): Promise<void> {
+    while (this.#edge === edge && !this.#life?.isOver && edge.meta.pods.get(uid)) {
       const read = await edge.meta.objects
         .get('configmap', 'default', `of-${this.node}`, signal)
         .catch(() => undefined);
@@ -153,12 +153,12 @@ export class SimEdge {
     const change = Number(labels?.['change'] ?? 0);
     assert.ok(change >= (this.#heard.get(uid) ?? 0), `${this.node}: an older ${name} was told after a newer one`);
     this.#heard.set(uid, change);
+    if (deletionTimestamp === undefined) void this.#readConfig(this.#edge!, uid);
     if (deletionTimestamp !== undefined) {
       this.containers.delete(uid);
       const ref = { type: 'pod', namespace: 'default', name };
       void this.meta.outbox.podDelete({ ref, uid }).catch(() => undefined);
     } else if (!this.containers.has(uid)) {
-      void this.#readConfig(this.#edge!);
       this.containers.set(uid, { state: 0, taken: -1 });
       this.starts.set(uid, (this.starts.get(uid) ?? 0) + 1);
       this.#report(uid);

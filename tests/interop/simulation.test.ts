@@ -121,7 +121,9 @@ async function assertAgreement(world: World, edge: SimEdge): Promise<void> {
 
   if (mine.length === 0) return;
   const target = { namespace: 'default', name: `of-${node}` };
-  const copy = await meta.objects.get('configmap', 'default', target.name, new AbortController().signal);
+  const copy = await world.clock.until(
+    meta.objects.get('configmap', 'default', target.name, new AbortController().signal),
+  );
   assert.ok(copy.ok && copy.value['data'], `${node} has its ConfigMap`);
   assert.deepEqual(copy.value['data'], (await world.kube.get(configMaps, target))['data']);
 }
