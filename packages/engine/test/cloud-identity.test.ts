@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
-import type { PeerCertificate } from '@kedge/core/ports';
+import type { CertificateAuthorities, PeerCertificate } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
-import { days, hours, instant, plus, seconds } from '@kedge/core/time';
+import { days, hours, instant, minutes, plus, seconds } from '@kedge/core/time';
 import {
   checkJoinToken,
   type CloudIdentityConfig,
@@ -37,6 +37,7 @@ async function start(
   kube?: FakeKubeApi,
   changed: Partial<CloudIdentityConfig> = {},
   texts: Record<string, string> = {},
+  ca: CertificateAuthorities = authorities,
 ) {
   const clock = new FakeClock({ settle });
   const api = kube ?? createFakeKubeApi({ clock });
@@ -47,7 +48,7 @@ async function start(
       log: silentLog,
       kube: api,
       keys,
-      authorities,
+      authorities: ca,
       files: { readText: async (path) => texts[path] },
       onRenewed: ({ certificate }) => renewed.push(certificate),
     },
@@ -85,7 +86,10 @@ test('authority, certificate and token are kept where upstream keeps them', asyn
   assert.equal(new TextDecoder().decode(await read(kube, 'tokensecret', 'tokendata')), identity.joinToken.reveal());
   const serving = keys.readCertificate(identity.serving.certificate);
   assert.deepEqual([serving.addresses, serving.dnsNames], [['192.0.2.2'], ['cloud.example']]);
-  assert.deepEqual(await read(kube, 'cloudcoresecret', 'cloudcoredata'), new Uint8Array(keys.fromPem(identity.serving.certificate)));
+  assert.deepEqual(
+    await read(kube, 'cloudcoresecret', 'cloudcoredata'),
+    new Uint8Array(keys.fromPem(identity.serving.certificate)),
+  );
   await stop();
 });
 
@@ -139,6 +143,39 @@ test('the token is renewed before the old one runs out, also when a write fails 
   assert.equal(new TextDecoder().decode(await read(kube, 'tokensecret', 'tokendata')), identity.joinToken.reveal());
   await stop();
 });
+
+test('a machine that was suspended renews its token soon after', async () => {
+  const { clock, identity, stop } = await start();
+  const first = identity.joinToken.reveal();
+  clock.jumpTo(plus(clock.now(), hours(20)));
+  await clock.advance(minutes(10));
+  assert.equal(identity.joinToken.reveal() === first, false);
+  await stop();
+});
+
+for (const [names, isGood] of [
+  [['edge-1.example'], true],
+  [['Cloud.example'], false],
+  [['*.example'], false],
+  [['192.0.2.2'], false],
+] as const) {
+  test(`an edge ${isGood ? 'may' : 'may not'} have a serving certificate for ${names.join()}`, async () => {
+    const asked: CertificateAuthorities = {
+      ...authorities,
+      readRequest: async (der) => ({ ...(await authorities.readRequest(der)), dnsNames: names }),
+    };
+    const { identity, stop } = await start(undefined, {}, {}, asked);
+    const issued = identity.issue({
+      ...applicant,
+      usages: ['serverAuth'],
+      request: request('e1'),
+      peer: peer('system:node:e1'),
+    });
+    if (isGood) assert.deepEqual(keys.readCertificate(await issued).dnsNames, names);
+    else await assert.rejects(issued, (error) => identityErrors.WRONG_NAMES.is(error));
+    await stop();
+  });
+}
 
 test('an edge with a token gets a certificate of its own name and no other', async () => {
   const { identity, stop } = await start();

@@ -111,6 +111,7 @@ function toAnswer(error: unknown): { status: number; say: string } {
     case 'IDENTITY_WRONG_CERTIFICATE':
       return { status: 401, say };
     case 'IDENTITY_WRONG_SUBJECT':
+    case 'IDENTITY_WRONG_NAMES':
       return { status: 403, say };
     case 'IDENTITY_BAD_REQUEST':
       return { status: 400, say };

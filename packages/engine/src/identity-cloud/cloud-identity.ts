@@ -10,7 +10,7 @@ import { explain } from '@kedge/core/errors';
 import { identityErrors } from './identity-errors.ts';
 import { createIdentitySecrets } from './identity-secrets.ts';
 import { checkJoinToken, createJoinToken } from './join-token.ts';
-import { covers, hubLifetime, isLegacyEdge } from './hub-certificate.ts';
+import { covers, hubLifetime, isLegacyEdge, isOurs } from './hub-certificate.ts';
 
 export interface CloudIdentityConfig {
   readonly advertiseAddress: readonly string[];
@@ -59,6 +59,7 @@ export interface CloudIdentity extends Module {
 const caLifetime = days(100 * 364);
 /** Clocks of edges may be somewhat behind. */
 const backdated = hours(1);
+const lookAgain = minutes(10);
 
 export function createCloudIdentity(deps: CloudIdentityDeps, config: CloudIdentityConfig): CloudIdentity {
   const { clock, keys, authorities, files } = deps;
@@ -150,7 +151,7 @@ export function createCloudIdentity(deps: CloudIdentityDeps, config: CloudIdenti
   async function keepFresh(signal: AbortSignal): Promise<void> {
     let wait = config.tokenRefresh;
     for (;;) {
-      await clock.sleep('next join token', wait, signal);
+      await sleepThrough(wait, signal);
       try {
         await refreshToken(signal);
         const isFine = config.certificateFile || covers(keys, serving, config, clock.now());
@@ -161,6 +162,15 @@ export function createCloudIdentity(deps: CloudIdentityDeps, config: CloudIdenti
         log.warn('cannot renew the join token', { err: error });
         wait = minutes(1);
       }
+    }
+  }
+
+  /** A machine that was suspended does not count the time meanwhile; the token that edges were told runs out all the same. */
+  async function sleepThrough(howLong: Duration, signal: AbortSignal): Promise<void> {
+    const due = plus(clock.now(), howLong);
+    const end = clock.monotonic() + howLong;
+    while (clock.now() < due && clock.monotonic() < end) {
+      await clock.sleep('next join token', milliseconds(Math.min(lookAgain, end - clock.monotonic())), signal);
     }
   }
 
@@ -198,6 +208,10 @@ export function createCloudIdentity(deps: CloudIdentityDeps, config: CloudIdenti
       const { commonName, organizations } = request.subject;
       if (commonName !== `system:node:${asked.node}` || organizations.join() !== 'system:nodes') {
         throw identityErrors.WRONG_SUBJECT({ subject: commonName, node: asked.node });
+      }
+      const names = [...request.dnsNames, ...request.addresses];
+      if (asked.usages.includes('serverAuth') && names.some((name) => isOurs(name, config))) {
+        throw identityErrors.WRONG_NAMES({ node: asked.node, names });
       }
       log.info('certificate issued', { node: asked.node });
       return authority.issue(request.publicKey, {

@@ -26,6 +26,16 @@ export function covers(
   }
 }
 
+/** Whether a certificate for `name` could pass for this cloud's: edges know the cloud by its CA and its name. */
+export const isOurs = (
+  name: string,
+  {
+    advertiseAddress,
+    dnsNames,
+  }: { readonly advertiseAddress: readonly string[]; readonly dnsNames: readonly string[] },
+): boolean =>
+  name.startsWith('*') || [...advertiseAddress, ...dnsNames].some((own) => own.toLowerCase() === name.toLowerCase());
+
 /** Edges of v1.15 and older have one name for all of them. */
 export const isLegacyEdge = ({ commonName, organizations }: PeerCertificate): boolean =>
   commonName === 'kubeedge.io' && organizations[0] === 'KubeEdge';

@@ -17,6 +17,11 @@ export const identityErrors = defineErrors('IDENTITY', {
     say: (d: { subject: string; node: string }) =>
       `the request is for "${d.subject}" but node "${d.node}" may only have "system:node:${d.node}"`,
   },
+  WRONG_NAMES: {
+    retry: 'never',
+    say: (d: { node: string; names: readonly string[] }) =>
+      `node "${d.node}" asks for a serving certificate for ${d.names.join(', ')}, which could pass for the cloud's`,
+  },
   BAD_REQUEST: { retry: 'never', say: (d: { reason: string }) => `the certificate request is not valid: ${d.reason}` },
   BAD_STATE: {
     retry: 'never',
