@@ -10,6 +10,7 @@ import { createDeploymentController } from './deployment/deployment-controller.t
 import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
 import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
+import { createJobController } from './job/job-controller.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-controller.ts';
 import { createTaintEviction } from './nodelifecycle/taint-eviction.ts';
@@ -20,6 +21,7 @@ import { createClusterView } from './runtime/cluster-view.ts';
 import type { ControllerDeps } from './runtime/controller.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
 import { createStatefulSetController } from './statefulset/stateful-set-controller.ts';
+import { createTtlAfterFinished } from './ttlafterfinished/ttl-after-finished.ts';
 
 export interface ControllersOptions {
   readonly api: KubeApi;
@@ -51,6 +53,8 @@ export function createControllers(options: ControllersOptions): Module {
     createDeploymentController(deps),
     createDaemonSetController(deps),
     createStatefulSetController(deps),
+    createJobController(deps),
+    createTtlAfterFinished(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createNodeLifecycleController(deps),

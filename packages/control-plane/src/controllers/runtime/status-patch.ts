@@ -26,16 +26,17 @@ function statusPatch(before: object | undefined, after: object, keepZeros: reado
   return Object.keys(changed).length === 0 ? undefined : JSON.stringify({ status: changed });
 }
 
-/** Writes `status` if it differs from what the object has. */
+/** Writes `status` if it differs from what the object has; returns the version it got by that. */
 export async function writeStatus(
   api: KubeApi,
   of: GroupVersionResource,
   object: Pick<KubeObject, 'metadata'> & { readonly status?: object },
   status: object,
   { keepZeros = [], signal }: { keepZeros?: readonly string[]; signal: AbortSignal },
-): Promise<void> {
+): Promise<string | undefined> {
   const patch = statusPatch(object.status, status, keepZeros);
-  if (patch === undefined) return;
+  if (patch === undefined) return undefined;
   const { namespace, name = '' } = object.metadata;
-  await api.patch(of, { namespace, name, subresource: 'status' }, 'merge', patch, { signal });
+  const written = await api.patch(of, { namespace, name, subresource: 'status' }, 'merge', patch, { signal });
+  return written.metadata.resourceVersion;
 }
