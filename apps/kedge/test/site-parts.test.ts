@@ -102,6 +102,7 @@ describe('a child', () => {
       logDirectory: directory,
       pidDirectory: directory,
       onRestart: (name, why) => ends.push(`${name}: ${why}`),
+      onTrouble: assert.fail,
     });
     await waitFor(async () => child.restarts >= 2 || undefined, {
       what: 'two ends',
@@ -129,6 +130,7 @@ describe('a child', () => {
       logDirectory: directory,
       pidDirectory: directory,
       onRestart: (_, why) => ends.push(why),
+      onTrouble: assert.fail,
     });
     await waitFor(async () => ends[0], { what: 'the report', limitMs: 5_000, everyMs: 10, signal });
     await child.stop(100);

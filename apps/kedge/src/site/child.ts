@@ -1,10 +1,12 @@
 // One child process of a site: its output goes to a log file, its id to a pid file, and when it ends without having
 // been asked to, it is started again with back-off.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync, renameSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { explain } from '@kedge/core/errors';
 import { backoffDelay } from '@kedge/core/flow';
 import { seconds } from '@kedge/core/time';
+import { limitLog } from './limit-log.ts';
 import { processStartTime, removePidFile, stopProcess, writePidFile } from './pid-files.ts';
 
 export interface ChildOptions {
@@ -14,6 +16,8 @@ export interface ChildOptions {
   readonly logDirectory: string;
   readonly pidDirectory: string;
   readonly onRestart: (name: string, why: string, delayMs: number) => void;
+  /** Something that the child survives, such as a full disk. */
+  readonly onTrouble: (name: string, say: string) => void;
 }
 
 export interface Child {
@@ -26,13 +30,12 @@ export interface Child {
   stop(graceMs: number): Promise<void>;
 }
 
-/** A log larger than this is set aside at the next start; one old file is kept. */
-const logLimitBytes = 20 << 20;
+const lookAtLogMs = 60_000;
 /** A child that ran this long is healthy again: its back-off starts anew. */
 const healthyAfterMs = 60_000;
 
 export function startChild(options: ChildOptions): Child {
-  const { name, command, args, logDirectory, pidDirectory, onRestart } = options;
+  const { name, command, args, logDirectory, pidDirectory, onRestart, onTrouble } = options;
   const logFile = join(logDirectory, `${name}.log`);
   let process_: ChildProcess | undefined;
   let stopping = false;
@@ -40,15 +43,36 @@ export function startChild(options: ChildOptions): Child {
   let attempt = 0;
   let timer: NodeJS.Timeout | undefined;
 
+  const onLogTime = (): void => {
+    try {
+      limitLog(logFile);
+    } catch (error) {
+      onTrouble(name, `its log cannot be cut: ${explain(error)}`);
+    }
+  };
+
+  /** The child without its output, when there is no room for that. */
+  function openLog(): number | 'ignore' {
+    try {
+      return openSync(logFile, 'a');
+    } catch (error) {
+      onTrouble(name, `its log cannot be written: ${explain(error)}`);
+      return 'ignore';
+    }
+  }
+
   function launch(): void {
-    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > logLimitBytes) renameSync(logFile, `${logFile}.1`);
-    const log = openSync(logFile, 'a');
+    const log = openLog();
     const began = performance.now();
     // A group of its own: Ctrl-C in the terminal reaches the supervisor only, which then stops things in order.
     const child = spawn(command, args, { stdio: ['ignore', log, log], detached: true });
-    closeSync(log);
+    if (log !== 'ignore') closeSync(log);
     process_ = child;
-    if (child.pid !== undefined) void writePidFile(pidDirectory, name, child.pid);
+    if (child.pid !== undefined) {
+      writePidFile(pidDirectory, name, child.pid).catch((error: unknown) =>
+        onTrouble(name, `its process id cannot be kept: ${explain(error)}`),
+      );
+    }
     let ended = false;
     const onEnd = (why: string): void => {
       if (ended) return;
@@ -65,7 +89,9 @@ export function startChild(options: ChildOptions): Child {
     child.on('exit', (code, signal) => onEnd(signal ? `killed by ${signal}` : `exit code ${code}`));
   }
 
+  onLogTime();
   launch();
+  const logTimer = setInterval(onLogTime, lookAtLogMs).unref();
   return {
     name,
     get restarts() {
@@ -85,6 +111,7 @@ export function startChild(options: ChildOptions): Child {
     async stop(graceMs) {
       stopping = true;
       clearTimeout(timer);
+      clearInterval(logTimer);
       const pid = process_?.pid;
       const startTime = pid === undefined ? undefined : processStartTime(pid);
       if (pid !== undefined && startTime !== undefined) await stopProcess({ name, pid, startTime }, graceMs);

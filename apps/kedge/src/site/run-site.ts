@@ -2,6 +2,8 @@
 // looks at what is there: a second start carries on with the same state.
 import { hostname } from 'node:os';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { explain } from '@kedge/core/errors';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import {
   containerdPid,
@@ -17,6 +19,7 @@ import { type Child, startChild } from './child.ts';
 import { cloudcoreConfig, edgecoreConfig } from './config-files.ts';
 import { requireFreePorts } from './free-ports.ts';
 import type { SiteLayout, SitePorts } from './layout.ts';
+import { limitLog } from './limit-log.ts';
 import { liveProcesses, stopProcess } from './pid-files.ts';
 import { readJoinToken, waitForNode, waitForSample } from './readiness.ts';
 import { waitFor } from './wait-for.ts';
@@ -63,6 +66,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
       logDirectory: layout.logs,
       pidDirectory: layout.run,
       onRestart: (who, why, delayMs) => report(`${who} ended (${why}); starting it again in ${delayMs} ms`),
+      onTrouble: (who, say) => report(`${who}: ${say}`),
     });
     children.push(started);
     return started;
@@ -159,11 +163,10 @@ function keepRuntimeUp(runtime: Runtime, report: (say: string) => void): () => P
   const stop = new AbortController();
   const watching = (async () => {
     while (!stop.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 1_000);
-        stop.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-      });
-      if (stop.signal.aborted || (await containerdPid(runtime)) !== undefined) continue;
+      await sleep(1_000, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (stop.signal.aborted) break;
+      cutRuntimeLog(runtime, report);
+      if ((await containerdPid(runtime)) !== undefined) continue;
       report('containerd ended; starting it again');
       await startContainerd(runtime).catch((error: unknown) => report(String(error)));
     }
@@ -172,6 +175,14 @@ function keepRuntimeUp(runtime: Runtime, report: (say: string) => void): () => P
     stop.abort();
     await watching;
   };
+}
+
+function cutRuntimeLog(runtime: Runtime, report: (say: string) => void): void {
+  try {
+    limitLog(runtime.logFile);
+  } catch (error) {
+    report(`containerd: its log cannot be cut: ${explain(error)}`);
+  }
 }
 
 const apiServerConfig = ({ layout, ports }: SiteOptions): Record<string, unknown> => ({
