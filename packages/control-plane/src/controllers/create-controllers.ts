@@ -5,6 +5,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
+import { createCronJobController } from './cronjob/cron-job-controller.ts';
 import { createDaemonSetController } from './daemonset/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
@@ -55,6 +56,7 @@ export function createControllers(options: ControllersOptions): Module {
     createStatefulSetController(deps),
     createJobController(deps),
     createTtlAfterFinished(deps),
+    createCronJobController(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createNodeLifecycleController(deps),
