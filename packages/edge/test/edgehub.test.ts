@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Socket } from '@kedge/core/ports';
 import { seconds } from '@kedge/core/time';
 import { type KubeObject, resourceVersion } from '@kedge/model/k8s';
 import { messageId, type RawMessage } from '@kedge/model/messages';
@@ -187,6 +188,27 @@ test('a cloud that says nothing at all is given up after two heartbeats', async 
   assert.equal(edge.link.isOnline, false);
   await edge.accept();
   assert.equal(edge.link.isOnline, true);
+  await edge.stop();
+});
+
+test('a frame that takes minutes on a slow line is waited for as long as it goes on', async () => {
+  let arrived = 0;
+  const edge = await startEdge({
+    connect() {
+      const pair = linkPair();
+      return {
+        pair: { ...pair, edge: Object.create(pair.edge, { arrived: { get: () => arrived } }) as Socket },
+        headers: {},
+      };
+    },
+  });
+  for (let i = 0; i < 20; i++) {
+    arrived += 1_000;
+    await edge.clock.advance(seconds(15));
+    assert.equal(edge.link.isOnline, true);
+  }
+  await edge.clock.advance(seconds(31));
+  assert.equal(edge.link.isOnline, false);
   await edge.stop();
 });
 

@@ -141,6 +141,8 @@ export interface Socket {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   /** Bytes sent and received on this connection, WebSocket payload and frame heads included. */
   readonly traffic: { readonly sent: number; readonly received: number };
+  /** Grows with every byte that comes in, also within a frame: tells a slow peer from a dead one. */
+  readonly arrived: number;
 }
 
 export interface DialOptions {

@@ -45,6 +45,7 @@ export async function runSession<Item extends OutboxItem>(
   const outgoing = createOutgoing({ clock, socket, codec, pace, writeTimeout, signal: ending });
   let heardAt = clock.monotonic();
   let hasHeard = false;
+  let arrived = socket.arrived;
   let leaseSeenAt: Duration | undefined;
 
   const stamp = (): Pick<Upstream, 'id' | 'at'> => ({ id: messageId(random.uuid()), at: clock.now() });
@@ -54,6 +55,11 @@ export async function runSession<Item extends OutboxItem>(
       await outgoing.sendNow({ ...stamp(), kind: 'keepalive' });
       await clock.sleep('next keepalive', heartbeat, ending);
       deps.onBeat();
+      // Part of a large object on a slow line: the next frame may be minutes away.
+      if (socket.arrived !== arrived) {
+        arrived = socket.arrived;
+        heardAt = clock.monotonic();
+      }
       const silence = milliseconds(clock.monotonic() - heardAt);
       // An upstream cloud that has spoken before may be slow because its Kubernetes API is.
       if (silence >= (hasHeard && !codec.isDense ? 4 : 2) * heartbeat) throw edgeHubErrors.SILENT({ ms: silence });
@@ -70,6 +76,7 @@ export async function runSession<Item extends OutboxItem>(
     for await (const frame of socket.frames()) {
       heardAt = clock.monotonic();
       hasHeard = true;
+      arrived = socket.arrived;
       for (const received of codec.decode(frame)) {
         const handled: Promise<void> = take(received)
           .catch(fail)

@@ -23,7 +23,7 @@ function dial(options: DialOptions): ReturnType<Dialer['dial']> {
     if (ws instanceof Error) return reject(ws);
     let tcp: TcpSocket | undefined;
     let headers: Record<string, string> = {};
-    const socket: Socket = toSocket(ws, () => tcp?.remoteAddress ?? '', 'client');
+    const socket: Socket = toSocket(ws, () => tcp, 'client');
 
     const finish = (): void => {
       clearTimeout(timer);

@@ -53,8 +53,7 @@ export function createUpgrades(deps: { decide: (request: ServerRequest) => Upgra
     server.handleUpgrade(incoming, connection, head, (ws) => {
       open.add(ws);
       ws.once('close', () => open.delete(ws));
-      const remoteAddress = (connection as TcpSocket).remoteAddress ?? '';
-      const socket = toSocket(ws, () => remoteAddress, 'server');
+      const socket = toSocket(ws, () => connection as TcpSocket, 'server');
       try {
         opened(socket);
       } catch (error) {

@@ -1,5 +1,6 @@
 // A WebSocket of the `ws` package as a Socket port: frames wait in a bounded buffer until they are asked for, and the
 // peer is held back when the buffer is full. Shared by the dialling and the accepting side.
+import type { Socket as TcpSocket } from 'node:net';
 import { type Frame, httpErrors, type Socket } from '@kedge/core/ports';
 import type { RawData, WebSocket } from 'ws';
 
@@ -19,7 +20,7 @@ interface Ending {
 }
 
 /** Must be called before the connection can deliver anything, that is in the tick in which it was made. */
-export function toSocket(ws: WebSocket, remoteAddress: () => string, side: 'client' | 'server'): Socket {
+export function toSocket(ws: WebSocket, tcp: () => TcpSocket | undefined, side: 'client' | 'server'): Socket {
   const waiting: Frame[] = [];
   let waitingBytes = 0;
   let wake: (() => void) | undefined;
@@ -69,7 +70,10 @@ export function toSocket(ws: WebSocket, remoteAddress: () => string, side: 'clie
 
   return {
     get remoteAddress() {
-      return remoteAddress();
+      return tcp()?.remoteAddress ?? '';
+    },
+    get arrived() {
+      return tcp()?.bytesRead ?? 0;
     },
     traffic,
     closed,

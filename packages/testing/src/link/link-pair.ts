@@ -74,6 +74,9 @@ function createEnd(passes: () => boolean, carry: Carry): End {
     socket: {
       remoteAddress: '127.0.0.1',
       traffic,
+      get arrived() {
+        return traffic.received;
+      },
       closed,
       frames,
       async send(data, { binary = typeof data !== 'string' } = {}) {
