@@ -21,7 +21,7 @@ export function processStartTime(pid: number): string | undefined {
   }
 }
 
-export const isAlive = ({ pid, startTime }: KnownProcess): boolean => processStartTime(pid) === startTime;
+const isAlive = ({ pid, startTime }: KnownProcess): boolean => processStartTime(pid) === startTime;
 
 export async function writePidFile(directory: string, name: string, pid: number): Promise<void> {
   await mkdir(directory, { recursive: true });

@@ -6,7 +6,7 @@ import type { KubeApi } from '@kedge/engine/kube-client';
 import { busyboxImageSpec } from '@kedge/platform/containerd';
 
 export const sampleName = 'hello';
-export const sampleImage = 'registry.kedge.local/hello:1';
+const sampleImage = 'registry.kedge.local/hello:1';
 
 const page = `<!doctype html>
 <html lang="en">

@@ -35,8 +35,6 @@ export const linkedKinds = {
 
 export type KnownType = keyof typeof linkedKinds;
 
-export const isKnownType = (type: string): type is KnownType => type in linkedKinds;
-
 export function withKind(type: KnownType, object: KubeObject): KubeObject {
   const { kind, apiVersion } = linkedKinds[type];
   return object.kind === kind && object.apiVersion === apiVersion ? object : { ...object, apiVersion, kind };

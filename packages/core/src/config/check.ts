@@ -143,7 +143,7 @@ function show(value: unknown): string {
 }
 
 /** Whether two plain values say the same, whatever the order of their keys. */
-export function sameValue(a: unknown, b: unknown): boolean {
+function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, n) => sameValue(item, b[n]));
   if (!isRecord(a) || !isRecord(b)) return false;

@@ -89,7 +89,8 @@ export function toServerRequest(incoming: IncomingMessage, signal: AbortSignal):
   };
 }
 
-function pathOf(url = '/'): string {
+/** Without the query, which may hold what is not for logs. */
+export function pathOf(url = '/'): string {
   const query = url.indexOf('?');
   return query < 0 ? url : url.slice(0, query);
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Log } from '@kedge/core/log';
 import { httpErrors, type ServerRequest, type UpgradeDecision } from '@kedge/core/ports';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { toServerRequest } from './http-exchange.ts';
+import { pathOf, toServerRequest } from './http-exchange.ts';
 import { toSocket, webSocketOptions } from './web-socket.ts';
 
 export interface Upgrades {
@@ -26,7 +26,7 @@ export function createUpgrades(deps: { decide: (request: ServerRequest) => Upgra
     try {
       decision = decide(toServerRequest(incoming, gone.signal));
     } catch (error) {
-      log.warn('upgrade failed', { path: incoming.url, err: error });
+      log.warn('upgrade failed', { path: pathOf(incoming.url), err: error });
       return refuse(connection, 500, 'internal error');
     }
     if (!decision.accept) return refuse(connection, decision.status, decision.say);
@@ -57,7 +57,7 @@ export function createUpgrades(deps: { decide: (request: ServerRequest) => Upgra
       try {
         opened(socket);
       } catch (error) {
-        log.warn('upgrade failed', { path: incoming.url, err: error });
+        log.warn('upgrade failed', { path: pathOf(incoming.url), err: error });
         socket.close(1011, 'internal error');
       }
     });

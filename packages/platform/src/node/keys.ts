@@ -62,7 +62,7 @@ function openCertificate(pemOrDer: string | Uint8Array): X509Certificate {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-export function toPem(label: string, der: Uint8Array): string {
+function toPem(label: string, der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
@@ -71,7 +71,7 @@ export function toPem(label: string, der: Uint8Array): string {
 }
 
 /** The first block of the text. */
-export function fromPem(pem: string): Uint8Array {
+function fromPem(pem: string): Uint8Array {
   const block = /-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----/.exec(pem);
   if (!block) throw keysErrors.BAD_PEM({ reason: 'no "-----BEGIN ..." block in it' });
   return Buffer.from(block[2]!, 'base64');
