@@ -114,7 +114,7 @@ test('a replaced authority makes a new serving certificate', async () => {
 
 test('files win over Secrets', async () => {
   const { identity: other, stop } = await start();
-  const [caKey] = await Promise.all([read((await start()).kube, 'casecret', 'cakeydata')]);
+  const caKey = await read((await start()).kube, 'casecret', 'cakeydata');
   assert.ok(caKey);
   const texts = { '/ca.crt': other.caPem, '/server.crt': other.serving.certificate, '/server.key': other.serving.key };
   const files = { certificateFile: '/server.crt', keyFile: '/server.key' };
