@@ -8,9 +8,10 @@ import { type Clock, toTime } from '@kedge/core/time';
 import { decodeBase64 } from '@kedge/engine/identity-cloud';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { CertificateSigningRequest } from '@kedge/model/k8s-types';
-import { isDecided, judgeRequest, type RequestFacts } from './judge-request.ts';
+import { isDecided, judgeRequest, type RequestFacts, servingSigner } from './judge-request.ts';
 
 const resource = { group: 'certificates.k8s.io', version: 'v1', resource: 'certificatesigningrequests' };
+const selfReviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'selfsubjectreviews' };
 
 export interface CsrApproverDeps {
   readonly clock: Clock;
@@ -38,13 +39,24 @@ export function createCsrApprover({ clock, log: parent, kube, requests, authorit
     }
   }
 
+  let ownName: string | undefined;
+  async function whoAmI(signal: AbortSignal): Promise<string> {
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: {} };
+    const { status } = (await kube.create(selfReviews, undefined, review, { signal })) as {
+      status?: { userInfo?: { username?: string } };
+    };
+    return status?.userInfo?.username ?? '';
+  }
+
   async function reconcile(name: string, signal: AbortSignal): Promise<Next> {
     const csr = requests.get(name);
     if (!csr || isDecided(csr)) return done;
     const facts = await factsOf(csr);
-    const judgement = facts && judgeRequest(csr, facts);
-    if (!judgement?.approve) {
-      if (judgement?.mine) log.info('certificate request not approved', { name, reason: judgement.why });
+    if (!facts || csr.spec.signerName !== servingSigner) return done;
+    ownName ??= await whoAmI(signal);
+    const judgement = judgeRequest(csr, facts, ownName);
+    if (!judgement.approve) {
+      log.info('certificate request not approved', { name, reason: judgement.why });
       return done;
     }
     const now = toTime(clock.now());

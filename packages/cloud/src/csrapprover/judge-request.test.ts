@@ -10,16 +10,17 @@ const facts: RequestFacts = {
   addresses: ['127.0.0.1'],
 };
 const serving = ['digital signature', 'key encipherment', 'server auth'];
-const csr = (usages = serving, signerName = servingSigner) => ({
+const csr = (usages = serving, signerName = servingSigner, username = 'cloudcore') => ({
   metadata: { name: 'metaserver-csr-1' },
-  spec: { request: '', signerName, usages },
+  spec: { request: '', signerName, usages, username },
 });
 
-const table: [string, ReturnType<typeof csr>, Partial<RequestFacts>, 'approve' | 'no' | 'not ours'][] = [
+const table: [string, ReturnType<typeof csr>, Partial<RequestFacts>, 'approve' | 'no'][] = [
   ['the one a MetaServer makes', csr(), {}, 'approve'],
   ['one without key encipherment', csr(['digital signature', 'server auth']), {}, 'approve'],
   ['one by host name', csr(), { addresses: [], dnsNames: ['e1'] }, 'approve'],
-  ['one of another signer', csr(serving, 'kubernetes.io/kube-apiserver-client'), {}, 'not ours'],
+  ['one of another signer', csr(serving, 'kubernetes.io/kube-apiserver-client'), {}, 'no'],
+  ['one that a person made beside us', csr(serving, servingSigner, 'alice'), {}, 'no'],
   ['one with client usage', csr([...serving, 'client auth']), {}, 'no'],
   ['one without server usage', csr(['digital signature']), {}, 'no'],
   ['one of an administrator', csr(), { organizations: ['system:masters'] }, 'no'],
@@ -30,9 +31,8 @@ const table: [string, ReturnType<typeof csr>, Partial<RequestFacts>, 'approve' |
 
 for (const [what, request, changed, expected] of table) {
   test(`${what}: ${expected}`, () => {
-    const judgement = judgeRequest(request, { ...facts, ...changed });
-    const said = judgement.approve ? 'approve' : judgement.mine ? 'no' : 'not ours';
-    assert.equal(said, expected);
+    const judgement = judgeRequest(request, { ...facts, ...changed }, 'cloudcore');
+    assert.equal(judgement.approve ? 'approve' : 'no', expected);
   });
 }
 

@@ -10,19 +10,21 @@ export interface RequestFacts {
   readonly addresses: readonly string[];
 }
 
-export type Judgement =
-  | { readonly approve: true }
-  /** `mine` false: somebody else's to decide, so not a word about it. */
-  | { readonly approve: false; readonly mine: boolean; readonly why: string };
+export type Judgement = { readonly approve: true } | { readonly approve: false; readonly why: string };
 
 export const servingSigner = 'kubernetes.io/kubelet-serving';
 
 const allowedUsages = new Set(['digital signature', 'key encipherment', 'server auth']);
 const requiredUsages = ['digital signature', 'server auth'];
 
-export function judgeRequest(csr: CertificateSigningRequest, facts: RequestFacts): Judgement {
-  const no = (why: string): Judgement => ({ approve: false, mine: true, why });
-  if (csr.spec.signerName !== servingSigner) return { approve: false, mine: false, why: 'another signer' };
+/**
+ * `ownName`: who cloudcore is to the API. Requests of edges come through the hub, which looks at who asks for what; with
+ * one that somebody made beside it, its maker could pass for a node.
+ */
+export function judgeRequest(csr: CertificateSigningRequest, facts: RequestFacts, ownName: string): Judgement {
+  const no = (why: string): Judgement => ({ approve: false, why });
+  if (csr.spec.signerName !== servingSigner) return no('it is for another signer');
+  if (csr.spec.username !== ownName) return no(`it was made by ${csr.spec.username ?? 'somebody unknown'}`);
   if (facts.organizations.join() !== 'system:nodes') return no('its organization is not system:nodes');
   if (!facts.commonName.startsWith('system:node:')) return no('its common name is not that of a node');
   if (facts.dnsNames.length + facts.addresses.length === 0) return no('it names no host and no address');
