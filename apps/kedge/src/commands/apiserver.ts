@@ -75,12 +75,13 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   const informers = createSharedInformers({ api, clock, log, random });
   const events = createEventSink({ api, clock, log });
   const rootCa = server.pki.authority.certificatePem;
+  const signing = { authority: server.pki.authority, authorities: createCertificateAuthorities(), keys: createKeys() };
   return {
     modules: [
       server.module,
       informers,
       events,
-      createControllers({ api, informers, events, clock, log, random, rootCa }),
+      createControllers({ api, informers, events, clock, log, random, rootCa, signing }),
       createScheduler({ api, informers, events, clock, log, random }),
     ],
     async ready() {

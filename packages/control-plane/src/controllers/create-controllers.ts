@@ -5,9 +5,11 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
+import { createCertificateController, type Signing } from './certificates/certificate-controller.ts';
 import { createCronJobController } from './cronjob/cron-job-controller.ts';
 import { createDaemonSetController } from './daemonset/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createDisruptionController } from './disruption/disruption-controller.ts';
 import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
 import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
@@ -34,10 +36,12 @@ export interface ControllersOptions {
   readonly random: Random;
   /** PEM of the CA that signed the API server's certificate. */
   readonly rootCa: string;
+  /** What the cluster's own signers sign certificates with; without it nobody does. */
+  readonly signing?: Signing;
 }
 
 export function createControllers(options: ControllersOptions): Module {
-  const { api, informers, events, clock, log, random, rootCa } = options;
+  const { api, informers, events, clock, log, random, rootCa, signing } = options;
   const deps: ControllerDeps = {
     api,
     clock,
@@ -57,6 +61,8 @@ export function createControllers(options: ControllersOptions): Module {
     createJobController(deps),
     createTtlAfterFinished(deps),
     createCronJobController(deps),
+    createDisruptionController(deps),
+    ...(signing ? [createCertificateController({ ...deps, signing })] : []),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createNodeLifecycleController(deps),

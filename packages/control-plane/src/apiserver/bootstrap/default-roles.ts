@@ -188,6 +188,12 @@ export const defaultClusterRoles: readonly KubeObject[] = [
   role('system:node-bootstrapper', [
     rule(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', 'get', 'list', 'watch']),
   ]),
+  role('system:certificates.k8s.io:certificatesigningrequests:nodeclient', [
+    rule(['certificates.k8s.io'], ['certificatesigningrequests/nodeclient'], ['create']),
+  ]),
+  role('system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', [
+    rule(['certificates.k8s.io'], ['certificatesigningrequests/selfnodeclient'], ['create']),
+  ]),
   role('system:auth-delegator', [
     rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
     rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),

@@ -75,38 +75,36 @@ export function createBinding({ clock, writer }: PodSubresourceDeps): NonNullabl
 export function createEviction(deps: PodSubresourceDeps): Subresource {
   const { reader, writer, remove } = deps;
 
-  /** Takes one from every budget that covers the pod, or refuses. */
-  async function spendBudgets(pod: KubeObject, namespace: string, call: Call): Promise<void> {
+  /** Takes one from the budget that covers the pod, or refuses. */
+  async function spendBudget(pod: KubeObject, namespace: string, call: Call): Promise<void> {
     const { kind, items } = deps.budgets(namespace);
-    for (const item of items) {
-      const budget = item as unknown as PodDisruptionBudget;
-      if (!matchesLabels(labelSelectorOf(budget.spec?.selector), pod.metadata.labels)) continue;
-      const { name = '' } = item.metadata;
-      if ((budget.status?.disruptionsAllowed ?? 0) <= 0) {
-        throw fail('TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
-          retryAfterSeconds: 10,
-          causes: [
-            { reason: 'DisruptionBudget', message: `The disruption budget ${name} does not allow a disruption now` },
-          ],
-        });
-      }
-      await writer.change(
-        {
-          kind,
-          namespace,
-          name,
-          subresource: 'status',
-          part: 'status',
-          manages: 'update',
-          make: (before) => {
-            const status = before['status'] as NonNullable<PodDisruptionBudget['status']>;
-            return { ...before, status: { ...status, disruptionsAllowed: (status.disruptionsAllowed ?? 1) - 1 } };
-          },
-        },
-        systemWrite,
-        call,
-      );
+    const covering = items.filter((item) => {
+      const { spec } = item as unknown as PodDisruptionBudget;
+      return matchesLabels(labelSelectorOf(spec?.selector), pod.metadata.labels);
+    });
+    if (covering.length > 1) {
+      const why = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
+      throw fail('InternalError', why);
     }
+    const [budget] = covering;
+    if (!budget || isUnhealthyAndFree(pod as unknown as Pod, budget as unknown as PodDisruptionBudget)) return;
+    await writer.change(
+      {
+        kind,
+        namespace,
+        name: budget.metadata.name ?? '',
+        subresource: 'status',
+        part: 'status',
+        manages: 'update',
+        // Whoever loses a race reads the budget again: two evictions never share what is left.
+        make: (before) => ({
+          ...before,
+          status: spend(before as unknown as PodDisruptionBudget, pod.metadata.name ?? '', toTime(deps.clock.now())),
+        }),
+      },
+      systemWrite,
+      call,
+    );
   }
 
   return {
@@ -116,8 +114,9 @@ export function createEviction(deps: PodSubresourceDeps): Subresource {
         gracePeriodSeconds?: number;
         preconditions?: RemoveOptions['preconditions'];
       };
-      const hasEnded = ['Succeeded', 'Failed'].includes((pod as unknown as Pod).status?.phase ?? '');
-      if (!hasEnded && !pod.metadata.deletionTimestamp && !options.dryRun) await spendBudgets(pod, namespace, call);
+      // What does not run cannot be disrupted.
+      const isAtRest = ['Pending', 'Succeeded', 'Failed'].includes((pod as unknown as Pod).status?.phase ?? '');
+      if (!isAtRest && !pod.metadata.deletionTimestamp && !options.dryRun) await spendBudget(pod, namespace, call);
       await remove(
         kind,
         { namespace, name },
@@ -131,6 +130,35 @@ export function createEviction(deps: PodSubresourceDeps): Subresource {
       );
       return { document: documentOfObject(success(201)), created: true };
     },
+  };
+}
+
+/** A pod that is not ready costs nothing when the others suffice, or when the budget does not mind. */
+function isUnhealthyAndFree({ status }: Pod, { spec, status: budget }: PodDisruptionBudget): boolean {
+  if (status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True')) return false;
+  if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
+  const { currentHealthy = 0, desiredHealthy = 0 } = budget ?? {};
+  return desiredHealthy > 0 && currentHealthy >= desiredHealthy;
+}
+
+/** The status of a budget after one more eviction; refuses when there is none to give. */
+function spend({ metadata, status }: PodDisruptionBudget, pod: string, now: string): PodDisruptionBudget['status'] {
+  const refuse = (message: string, retryAfterSeconds: number): Error =>
+    fail('TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+      retryAfterSeconds,
+      causes: [{ reason: 'DisruptionBudget', message }],
+    });
+  if (!status || (status.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    throw refuse(`The disruption budget ${metadata.name} is still being processed by the server.`, 10);
+  const { disruptionsAllowed = 0, desiredHealthy = 0, currentHealthy = 0 } = status;
+  if (disruptionsAllowed <= 0) {
+    const numbers = `needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+    throw refuse(`The disruption budget ${metadata.name} ${numbers}`, 0);
+  }
+  return {
+    ...status,
+    disruptionsAllowed: disruptionsAllowed - 1,
+    disruptedPods: { ...status.disruptedPods, [pod]: now },
   };
 }
 
