@@ -125,7 +125,7 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
     const ending = AbortSignal.any([signal, stop.signal]);
     try {
       const { socket, codec } = await dial(ending);
-      enter({ on: 'opened', session: socket, now: clock.now() });
+      enter({ on: 'opened', session: socket, now: clock.monotonic() });
       warnedOf = undefined;
       const count = countTraffic(socket, traffic);
       if (store.isEmpty) {
@@ -149,7 +149,12 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
     while (!signal.aborted) {
       enter({ on: 'dial' });
       const why = await connect(signal);
-      enter({ on: 'lost', why: signal.aborted ? abortError(signal) : why, chance: random.next(), now: clock.now() });
+      enter({
+        on: 'lost',
+        why: signal.aborted ? abortError(signal) : why,
+        chance: random.next(),
+        now: clock.monotonic(),
+      });
       if (state.at !== 'offline' || edgeHubErrors.RENEWED.is(why)) continue;
       await clock.sleep('redial', state.retryIn, signal).catch(() => undefined);
     }

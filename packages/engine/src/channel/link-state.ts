@@ -1,17 +1,18 @@
 // The states of a link as its dialling side sees them, and what each event makes of them. Pure: chance is handed in.
 import { backoffDelay } from '@kedge/core/flow';
-import { type Duration, type Instant, seconds } from '@kedge/core/time';
+import { type Duration, seconds } from '@kedge/core/time';
 
 export type LinkState<Session> =
   | { readonly at: 'offline'; readonly attempt: number; readonly retryIn: Duration; readonly why?: Error | undefined }
   | { readonly at: 'dialing'; readonly attempt: number }
-  | { readonly at: 'online'; readonly session: Session; readonly since: Instant };
+  | { readonly at: 'online'; readonly session: Session; readonly since: Duration };
 
+/** Times are monotonic: a clock that is set must not make a short link a long one. */
 export type LinkEvent<Session> =
   | { readonly on: 'dial' }
-  | { readonly on: 'opened'; readonly session: Session; readonly now: Instant }
+  | { readonly on: 'opened'; readonly session: Session; readonly now: Duration }
   /** `chance` is uniform in [0, 1): it spreads a fleet that lost its cloud at the same moment. */
-  | { readonly on: 'lost'; readonly why?: Error | undefined; readonly chance: number; readonly now: Instant };
+  | { readonly on: 'lost'; readonly why?: Error | undefined; readonly chance: number; readonly now: Duration };
 
 /** Upstream waits 30 s after a loss. A restart of the cloud should cost seconds, not half a minute. */
 export const redialPace = { first: seconds(2), max: seconds(30), jitter: 0.8 } as const;
