@@ -7,13 +7,16 @@ import type { Clock } from '@kedge/core/time';
 import type { ApiUser, ObjectApi } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
-import type { CustomResourceDefinition, PriorityClass } from '@kedge/model/k8s-types';
+import type { CustomResourceDefinition, PriorityClass, ResourceQuota, StorageClass } from '@kedge/model/k8s-types';
 import { type Admission, joinAdmission } from './admission/admission.ts';
 import { certificateRequestUser } from './admission/certificate-requests.ts';
+import { defaultStorageClass } from './admission/default-storage-class.ts';
 import { noEscalation } from './admission/escalation.ts';
+import { limitRanges } from './admission/limit-ranges.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
+import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
 import { createApiObjects } from './api-objects.ts';
 import type { Security } from './api-security.ts';
@@ -25,7 +28,7 @@ import type { Collections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
 import { createObjectReader } from './objects/read-objects.ts';
 import { createRemover } from './objects/remove-objects.ts';
-import { createObjectWriter } from './objects/write-objects.ts';
+import { createObjectWriter, systemWrite } from './objects/write-objects.ts';
 import { createPublishedDefinitions, type PublishedDefinitions } from './open-api-definitions.ts';
 
 export interface ServedObjectsDeps {
@@ -55,7 +58,7 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   const { clock, log, random, store, collections, schemas, services, security, system } = deps;
   const kinds = createKindCatalog(schemas);
   const published = createPublishedDefinitions(schemas);
-  const admission = createAdmission(deps);
+  const admission = createAdmission(deps, chargeQuota);
 
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
@@ -65,6 +68,15 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
     definitions.settle(before, after);
     published.setCustom((after ?? before)?.metadata.name ?? '', after as CustomResourceDefinition | undefined);
+  }
+  async function chargeQuota(...[namespace, name, make, call]: Parameters<QuotaDeps['charge']>): Promise<void> {
+    const kind = kinds.builtin({ group: '', version: 'v1', resource: 'resourcequotas' });
+    const charged = (before: KubeObject): KubeObject => ({
+      ...before,
+      status: make(before as unknown as ResourceQuota),
+    });
+    const change = { kind, namespace, name, subresource: 'status', part: 'status', manages: 'update' } as const;
+    await writer.change({ ...change, make: charged }, systemWrite, call);
   }
   function checkCreate(kind: Kind, namespace: string | undefined): void {
     if (kind.isCustom) demandDefinition(kind, collections.get(definitionCollection, '', kind.collection));
@@ -105,7 +117,10 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
 }
 
 /** In the order in which they see a request. */
-const createAdmission = ({ clock, random, collections, services, security }: ServedObjectsDeps): Admission =>
+const createAdmission = (
+  { clock, random, collections, services, security }: ServedObjectsDeps,
+  charge: QuotaDeps['charge'],
+): Admission =>
   joinAdmission([
     namespaceLifecycle((name) => collections.get('namespaces', '', name)),
     nodeRestriction,
@@ -118,7 +133,11 @@ const createAdmission = ({ clock, random, collections, services, security }: Ser
     podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
     defaultTolerations,
     certificateRequestUser,
+    limitRanges((namespace) => collections.in('limitranges', namespace)),
+    defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
     services.step,
+    // Last: nobody is charged for what somebody else refuses.
+    resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),
   ]);
 
 /** No new objects of a kind whose definition is on its way out. */

@@ -19,6 +19,7 @@ import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-co
 import { createTaintEviction } from './nodelifecycle/taint-eviction.ts';
 import { createPodGc } from './podgc/pod-gc.ts';
 import { createReplicaSetController } from './replicaset/replica-set-controller.ts';
+import { createResourceQuotaController } from './resourcequota/resource-quota-controller.ts';
 import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
 import { createClusterView } from './runtime/cluster-view.ts';
 import type { ControllerDeps } from './runtime/controller.ts';
@@ -62,6 +63,7 @@ export function createControllers(options: ControllersOptions): Module {
     createTtlAfterFinished(deps),
     createCronJobController(deps),
     createDisruptionController(deps),
+    createResourceQuotaController(deps),
     ...(signing ? [createCertificateController({ ...deps, signing })] : []),
     createEndpointsController(deps),
     createEndpointSliceController(deps),

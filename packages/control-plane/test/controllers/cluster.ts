@@ -4,7 +4,7 @@ import { createHost, type Module } from '@kedge/core/module';
 import { silentLog } from '@kedge/core/log';
 import { FakeClock } from '@kedge/core/testing';
 import { type Duration, seconds, toTime } from '@kedge/core/time';
-import { createControllers } from '@kedge/control-plane/controllers';
+import { type ControllersOptions, createControllers } from '@kedge/control-plane/controllers';
 import { createEventSink } from '@kedge/engine/event-recorder';
 import { type Collection, collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
@@ -22,6 +22,7 @@ const steadyRandom = () => {
 };
 
 export interface ClusterOptions {
+  readonly signing?: NonNullable<ControllersOptions['signing']>;
   readonly api?: (clock: FakeClock) => KubeApi;
   readonly more?: (parts: {
     api: KubeApi;
@@ -44,7 +45,17 @@ export class Cluster {
     const random = steadyRandom();
     const informers = createSharedInformers({ api, clock, log: silentLog, random });
     const events = createEventSink({ api, clock, log: silentLog });
-    const controllers = createControllers({ api, informers, events, clock, log: silentLog, random, rootCa: 'CA' });
+    const { signing } = options;
+    const controllers = createControllers({
+      api,
+      informers,
+      events,
+      clock,
+      log: silentLog,
+      random,
+      rootCa: 'CA',
+      ...(signing ? { signing } : {}),
+    });
     this.#modules = [informers, events, controllers, ...(options.more?.({ api, informers, clock, events }) ?? [])];
   }
 
