@@ -6,13 +6,12 @@ import { type Duration, milliseconds, seconds } from '@kedge/core/time';
 import { collections } from '@kedge/engine/kube-client';
 import { isStatus, objectKey } from '@kedge/model/k8s';
 import { jsonEqual } from '@kedge/model/k8s-patch';
-import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
+import { labelSelectorOf } from '@kedge/model/k8s-selectors';
 import type { DaemonSet, Node, Pod } from '@kedge/model/k8s-types';
-import { carryOutClaims, planClaims } from '../ownership/claim.ts';
-import { controllerKey, controllerOf, controllerRef } from '../ownership/controller-ref.ts';
+import { controllerOf, controllerRef } from '../ownership/controller-ref.ts';
+import { createOwnedPods } from '../ownership/owned-pods.ts';
 import { currentRevision, deleteOldRevisions, revisionHash } from '../revisions/controller-revisions.ts';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
-import { OwnWrites } from '../runtime/own-writes.ts';
 import { slowStart } from '../runtime/slow-start.ts';
 import { writeStatus } from '../runtime/status-patch.ts';
 import { daemonPod, hashLabel } from './daemon-pod.ts';
@@ -27,11 +26,16 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
   const { api, cluster, clock } = deps;
   const events = deps.events('daemonset-controller');
   const sets = cluster.of(collections.daemonSets);
-  const setsByNamespace = cluster.byNamespace(collections.daemonSets);
   const nodes = cluster.of(collections.nodes);
   const revisions = cluster.of(collections.controllerRevisions);
   const revisionsByNamespace = cluster.byNamespace(collections.controllerRevisions);
-  const own = new OwnWrites<Pod>(cluster.pods);
+  const owned = createOwnedPods({
+    api,
+    cluster,
+    of: collections.daemonSets,
+    selectorOf: ({ spec }: DaemonSet) => labelSelectorOf(spec?.selector),
+  });
+  const { own } = owned;
   /** How often pods of a set have ended on a node, and until when that node waits, by set and node. */
   const endings = new Map<string, { times: number; waitUntil: Duration }>();
 
@@ -49,7 +53,7 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     }
     const hash = await revise(set, signal);
     if (hash === undefined) return again(milliseconds(100), 'the name of the revision was taken');
-    const claimed = await ownPods(key, set, signal);
+    const claimed = await owned.claim(key, set, signal);
     const facts: DaemonFacts = {
       set,
       nodes: [...nodes.list()],
@@ -58,7 +62,7 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
       now: clock.now(),
     };
     const waiting = await act(key, facts, signal);
-    const present = groupByNode(ofSet(own.view(key, candidates(set)), set));
+    const present = groupByNode(owned.present(key, set, claimed));
     const status = daemonSetStatus({ ...facts, podsByNode: present });
     await writeStatus(api, collections.daemonSets, set, status, { keepZeros: alwaysCounted, signal });
     await cleanUp(set, claimed, hash, signal);
@@ -66,9 +70,6 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     const isRipening = status.numberReady > (status.numberAvailable ?? 0);
     return isRipening ? again(seconds(set.spec?.minReadySeconds ?? 0), 'pods become available') : done;
   }
-
-  const ofSet = (pods: readonly Pod[], { metadata }: DaemonSet): Pod[] =>
-    pods.filter((pod) => controllerOf(pod)?.uid === metadata.uid);
 
   /** The hash of the current revision; undefined when it has to be found under another name. */
   async function revise(set: DaemonSet, signal: AbortSignal): Promise<string | undefined> {
@@ -86,23 +87,6 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     const status = { ...set.status, collisionCount: collisionCount + 1 };
     await writeStatus(api, collections.daemonSets, set, status, { keepZeros: alwaysCounted, signal });
     return undefined;
-  }
-
-  const candidates = ({ metadata }: DaemonSet): Pod[] => [
-    ...cluster.podsByController.get(metadata.uid ?? ''),
-    ...cluster.orphansByNamespace.get(metadata.namespace ?? ''),
-  ];
-
-  async function ownPods(key: string, set: DaemonSet, signal: AbortSignal): Promise<Pod[]> {
-    const { namespace = '', name = '', uid } = set.metadata;
-    const seen = own.view(key, candidates(set));
-    const isOwnerAlive = async () => {
-      const { metadata } = await api.get(collections.daemonSets, { namespace, name }, { signal });
-      return metadata.uid === uid && metadata.deletionTimestamp === undefined;
-    };
-    const reference = controllerRef(collections.daemonSets, set);
-    const plan = planClaims(set, labelSelectorOf(set.spec?.selector), seen);
-    return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan }, signal);
   }
 
   /** Carries the plans out; returns how long to wait when a node has to wait for its next pod. */
@@ -193,22 +177,10 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
     await deleteOldRevisions(api, history, set.spec?.revisionHistoryLimit ?? 10, inUse, signal);
   }
 
-  function setsFor(pod: Pod): string[] {
-    if (controllerOf(pod)) {
-      const key = controllerKey(pod, collections.daemonSets);
-      return key ? [key] : [];
-    }
-    const candidates = [...setsByNamespace.get(pod.metadata.namespace ?? '')];
-    return candidates
-      .filter(({ spec }) => matchesLabels(labelSelectorOf(spec?.selector), pod.metadata.labels))
-      .map(objectKey);
-  }
-
   return createController(deps, {
     name: 'daemonset',
     reads: [sets, nodes, revisions, cluster.pods],
     watch: (queue) => {
-      const wake = (pod: Pod) => setsFor(pod).forEach((key) => queue.enqueue(key));
       const wakeAll = () => {
         for (const set of sets.list()) queue.enqueue(objectKey(set));
       };
@@ -217,13 +189,7 @@ export function createDaemonSetController(deps: ControllerDeps): Module {
           onPut: (set) => queue.enqueue(objectKey(set)),
           onDelete: (set) => queue.enqueue(objectKey(set)),
         }),
-        cluster.pods.listen({
-          onPut(pod, before) {
-            if (before) wake(before);
-            wake(pod);
-          },
-          onDelete: wake,
-        }),
+        owned.watch(queue),
         nodes.listen({
           onPut(node, before) {
             if (!before || !sameOffer(before, node)) wakeAll();

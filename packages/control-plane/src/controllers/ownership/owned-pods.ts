@@ -18,8 +18,8 @@ export interface OwnedPods<T extends Owner> {
   readonly own: OwnWrites<Pod>;
   /** Adopts and releases; returns the pods that belong to the owner then. */
   claim(key: string, owner: T, signal: AbortSignal): Promise<Pod[]>;
-  /** The owner's pods as they are after our own writes, without another round of claims. */
-  present(key: string, owner: T): Pod[];
+  /** The owner's pods as they are after our own writes, without another round of claims; those just `claimed` among them. */
+  present(key: string, owner: T, claimed?: readonly Pod[]): Pod[];
   /** Wakes owners whose pods change. */
   watch(queue: Pick<Reconciler, 'enqueue'>): () => void;
 }
@@ -69,8 +69,13 @@ export function createOwnedPods<T extends KubeObject & Owner>(options: OwnedPods
       const reference = controllerRef(of, owner);
       return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan }, signal);
     },
-    present: (key, owner) =>
-      candidates(key, owner).filter((pod) => controllerOf(pod)?.uid === owner.metadata.uid && accepts(owner, pod)),
+    present(key, owner, claimed = []) {
+      // The copy does not show yet whose they are.
+      const adopted = new Set(claimed.map(({ metadata }) => metadata.uid));
+      const isOwned = (pod: Pod): boolean =>
+        controllerOf(pod)?.uid === owner.metadata.uid || adopted.has(pod.metadata.uid);
+      return candidates(key, owner).filter((pod) => isOwned(pod) && accepts(owner, pod));
+    },
     watch(queue) {
       const wake = (pod: Pod) => ownersFor(pod).forEach((key) => queue.enqueue(key));
       return pods.listen({

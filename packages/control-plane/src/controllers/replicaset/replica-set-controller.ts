@@ -6,14 +6,13 @@ import type { Module } from '@kedge/core/module';
 import { seconds } from '@kedge/core/time';
 import { collections } from '@kedge/engine/kube-client';
 import { isStatus, objectKey } from '@kedge/model/k8s';
-import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
+import { labelSelectorOf } from '@kedge/model/k8s-selectors';
 import type { Pod, ReplicaSet } from '@kedge/model/k8s-types';
-import { carryOutClaims, planClaims } from '../ownership/claim.ts';
-import { controllerKey, controllerOf, controllerRef } from '../ownership/controller-ref.ts';
+import { controllerOf, controllerRef } from '../ownership/controller-ref.ts';
+import { createOwnedPods } from '../ownership/owned-pods.ts';
 import { podFromTemplate } from '../pods/pod-from-template.ts';
 import { isActive } from '../pods/pod-state.ts';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
-import { OwnWrites } from '../runtime/own-writes.ts';
 import { slowStart } from '../runtime/slow-start.ts';
 import { writeStatus } from '../runtime/status-patch.ts';
 import { planReplicas } from './plan-replicas.ts';
@@ -24,35 +23,14 @@ export function createReplicaSetController(deps: ControllerDeps): Module {
   const events = deps.events('replicaset-controller');
   const sets = cluster.of(collections.replicaSets);
   const setsByNamespace = cluster.byNamespace(collections.replicaSets);
-  const own = new OwnWrites<Pod>(cluster.pods);
-
-  /** Keys of the ReplicaSets a pod matters to. */
-  function setsFor(pod: Pod): string[] {
-    if (controllerOf(pod)) {
-      const key = controllerKey(pod, collections.replicaSets);
-      return key ? [key] : [];
-    }
-    const candidates = [...setsByNamespace.get(pod.metadata.namespace ?? '')];
-    return candidates.filter((set) => matchesLabels(selectorOf(set), pod.metadata.labels)).map(objectKey);
-  }
-
-  /** Its pods and those it might adopt; everything else in the namespace is somebody else's. */
-  const candidates = ({ metadata }: ReplicaSet): Pod[] => [
-    ...cluster.podsByController.get(metadata.uid ?? ''),
-    ...cluster.orphansByNamespace.get(metadata.namespace ?? ''),
-  ];
-
-  async function ownPods(key: string, set: ReplicaSet, signal: AbortSignal): Promise<Pod[]> {
-    const seen = own.view(key, candidates(set));
-    const plan = planClaims(set, selectorOf(set), seen.filter(isActive));
-    const isOwnerAlive = async () => {
-      const { namespace, name = '' } = set.metadata;
-      const fresh = await api.get(collections.replicaSets, { namespace, name }, { signal });
-      return fresh.metadata.uid === set.metadata.uid && fresh.metadata.deletionTimestamp === undefined;
-    };
-    const reference = controllerRef(collections.replicaSets, set);
-    return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan }, signal);
-  }
+  const owned = createOwnedPods({
+    api,
+    cluster,
+    of: collections.replicaSets,
+    selectorOf: ({ spec }: ReplicaSet) => labelSelectorOf(spec?.selector),
+    accepts: (_, pod) => isActive(pod),
+  });
+  const { own } = owned;
 
   /** Other sets of the same owner count too, so that a rollout does not leave one node with everything. */
   function neighboursOf(set: ReplicaSet): (pod: Pod) => number {
@@ -118,9 +96,9 @@ export function createReplicaSetController(deps: ControllerDeps): Module {
       own.forget(key);
       return done;
     }
-    const pods = await ownPods(key, set, signal);
+    const pods = await owned.claim(key, set, signal);
     const failed = await scale(key, set, pods, signal);
-    const present = failed ? pods : currentPods(key, set, pods);
+    const present = failed ? pods : owned.present(key, set, pods);
     const status = replicaSetStatus(set, present, clock.now(), failed?.condition);
     await writeStatus(api, collections.replicaSets, set, status, { keepZeros: ['replicas'], signal });
     if (failed && !isNamespaceLeaving(failed.error)) throw failed.error;
@@ -128,40 +106,21 @@ export function createReplicaSetController(deps: ControllerDeps): Module {
     return isRipening ? again(seconds(set.spec?.minReadySeconds ?? 0), 'pods become available') : done;
   }
 
-  /** The pods after our own writes, without another round of claims. */
-  function currentPods(key: string, set: ReplicaSet, claimed: readonly Pod[]): Pod[] {
-    const adopted = new Set(claimed.map(({ metadata }) => metadata.uid));
-    const seen = own.view(key, candidates(set));
-    return seen.filter(
-      (pod) => isActive(pod) && (adopted.has(pod.metadata.uid) || controllerOf(pod)?.uid === set.metadata.uid),
-    );
-  }
-
   return createController(deps, {
     name: 'replicaset',
     reads: [sets, cluster.pods],
     watch: (queue) => {
-      const wake = (pod: Pod) => setsFor(pod).forEach((key) => queue.enqueue(key));
       return [
         sets.listen({
           onPut: (set) => queue.enqueue(objectKey(set)),
           onDelete: (set) => queue.enqueue(objectKey(set)),
         }),
-        cluster.pods.listen({
-          onPut(pod, before) {
-            // Labels or owner may have changed: whoever had the pod before has to look as well.
-            if (before) wake(before);
-            wake(pod);
-          },
-          onDelete: wake,
-        }),
+        owned.watch(queue),
       ];
     },
     reconcile,
   });
 }
-
-const selectorOf = ({ spec }: ReplicaSet) => labelSelectorOf(spec?.selector);
 
 const isNamespaceLeaving = (error: unknown): boolean =>
   isStatus(error, 'Forbidden') &&

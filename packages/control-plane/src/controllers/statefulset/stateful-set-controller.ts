@@ -57,7 +57,7 @@ export function createStatefulSetController(deps: ControllerDeps): Module {
       now: clock.now(),
     };
     const failure = await act(key, facts, known, signal);
-    const status = statefulSetStatus({ ...facts, pods: owned.present(key, set) });
+    const status = statefulSetStatus({ ...facts, pods: owned.present(key, set, claimed) });
     await writeStatus(api, statefulSets, set, status, { keepZeros: alwaysCounted, signal });
     if (failure !== undefined) throw failure;
     await cleanUp(set, claimed, known, signal);
