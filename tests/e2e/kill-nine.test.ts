@@ -152,6 +152,8 @@ describe('kill -9 at random points', () => {
         return items.length === 0 && (await runningTasks(parts.runtimeSocket)).size === 0;
       },
       90_000,
-    );
+    ).catch(async (error: unknown) => {
+      throw new Error(`${await parts.kubectl('get', 'pods', '-o', 'yaml')}${parts.logs()}`, { cause: error });
+    });
   });
 });

@@ -61,7 +61,8 @@ export const edgeHubDefaults = {
   messageBurst: 60,
 } as const;
 
-const fillingTakes = minutes(2);
+/** When a store counts as filled: a stretch in which next to nothing arrived, or a link that held this long. */
+const filling = { quiet: seconds(10), quietBytes: 1_500, atMost: minutes(2) } as const;
 
 export interface EdgeHub extends Module {
   readonly state: LinkState<Socket>;
@@ -110,11 +111,17 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
   }
 
   /**
-   * Our own cloud sends everything again when told that the store is empty; a link that held for so long has carried it.
+   * Our own cloud sends everything again when told that the store is empty; once it falls quiet, that has been carried.
+   * Until then edged ends nothing that it does not know, so the wait should be no longer than it has to be.
    * An upstream cloud cannot be told: it sends an object when that changes next.
    */
-  async function noteFilled(signal: AbortSignal): Promise<void> {
-    await clock.sleep('store to be filled', fillingTakes, signal);
+  async function noteFilled(socket: Socket, signal: AbortSignal): Promise<void> {
+    const began = clock.monotonic();
+    for (let before = -Infinity, now = socket.arrived; now - before > filling.quietBytes; now = socket.arrived) {
+      if (clock.monotonic() - began >= filling.atMost) break;
+      before = now;
+      await clock.sleep('store to be filled', filling.quiet, signal);
+    }
     await store.filled();
   }
 
@@ -129,7 +136,9 @@ export function createEdgeHub<Item extends OutboxItem>(deps: EdgeHubDeps<Item>):
       warnedOf = undefined;
       const count = countTraffic(socket, traffic);
       if (store.isEmpty) {
-        noteFilled(ending).catch((error: unknown) => ending.aborted || log.warn('store not marked', { err: error }));
+        noteFilled(socket, ending).catch(
+          (error: unknown) => ending.aborted || log.warn('store not marked', { err: error }),
+        );
       }
       const { node, heartbeat, writeTimeout } = config;
       const session = { ...deps, log, pace, node, heartbeat, writeTimeout, codec, onBeat: count };
