@@ -23,17 +23,23 @@ export interface Contender {
 
 const goVersion = 'v1.22.2';
 
-/** Ours, and the Go one where it can run. All their nodes are Ready. */
+/** Ours, and the Go one where it can run; each call starts one, up to its node being Ready. */
+export function contenders(): readonly (() => Promise<Contender>)[] {
+  if (canRun(goVersion)) return [ourEdge, goEdge];
+  console.log(`No baseline: PEERS names no folder with edgecore-${goVersion}.\n`);
+  return [ourEdge];
+}
+
+/** All of them at once. */
 export async function openContenders(): Promise<readonly Contender[]> {
-  const contenders = [await ourEdge()];
+  const opened: Contender[] = [];
   try {
-    if (canRun(goVersion)) contenders.push(await goEdge());
-    else console.log(`No baseline: PEERS names no folder with edgecore-${goVersion}.\n`);
+    for (const open of contenders()) opened.push(await open());
+    return opened;
   } catch (error) {
-    for (const contender of contenders) await contender.remove();
+    for (const contender of opened) await contender.remove();
     throw error;
   }
-  return contenders;
 }
 
 async function ourEdge(): Promise<Contender> {

@@ -5,7 +5,7 @@ import { printTable } from './table.ts';
 
 const settleMs = 30_000;
 /** Several of the longest interval at which an idle node says something. */
-const idleMs = 300_000;
+const idleMs = 180_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,10 +1,11 @@
-// `npm run bench [-- api|edge|link ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
+// `npm run bench [-- api|start|edge|link ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
 // stands beside a baseline taken in the same run where there is one.
 import { cpus, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
 
 const suites: Readonly<Record<string, () => Promise<void>>> = {
   api: async () => (await import('./api.ts')).benchApi(),
+  start: async () => (await import('./start.ts')).benchStart(),
   edge: async () => (await import('./edge.ts')).benchEdge(),
   link: async () => (await import('./link.ts')).benchLink(),
 };

@@ -8,10 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const programs = [
+/** `ws` loads zlib for frames that are compressed; ours never are. */
+const withoutCompression = { zlib: './tools/build/nothing.cjs' };
+
+const programs: readonly { entry: string; out: string; alias?: Record<string, string> }[] = [
   { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.cjs' },
   { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.cjs' },
-  { entry: 'apps/kedge/src/edgecore-daemon.ts', out: 'dist/edgecore-daemon.cjs' },
+  { entry: 'apps/kedge/src/edgecore-daemon.ts', out: 'dist/edgecore-daemon.cjs', alias: withoutCompression },
 ];
 
 function newestSource(folder: string): number {
@@ -36,12 +39,13 @@ function upToDate(): boolean {
 
 if (!process.argv.includes('--if-changed') || !upToDate()) {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  for (const { entry, out } of programs) {
+  for (const { entry, out, alias = {} } of programs) {
     const result = await build({
       absWorkingDir: root,
       entryPoints: [entry],
       outfile: out,
       bundle: true,
+      alias,
       platform: 'node',
       target: 'node24',
       // Not modules: to import node:http is to read each of its names, WebSocket among them, which loads fetch (3 MB).

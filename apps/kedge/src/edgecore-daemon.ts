@@ -29,7 +29,7 @@ const nodeVersion = `v1.32.0-kedge-v${kedgeVersion}`;
 async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
   const random = createRandom();
   const opened = openOrSetAside(
-    { path: config.database.path, migrations: edgeMigrations, durability: 'full' },
+    { path: config.database.path, migrations: edgeMigrations, durability: 'full', cacheKiB: 256 },
     systemClock.now(),
   );
   if (opened.setAside) log.error('the database was damaged and is rebuilt from the cloud', { path: opened.setAside });
@@ -54,7 +54,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
     { identity: config.identity, hub: config.hub, meta: config.meta, edged: { ...config.edged, version: nodeVersion } },
   );
   return {
-    modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(60) })],
+    modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(30) })],
     async close() {
       channel.close();
       await opened.database.close();

@@ -25,6 +25,9 @@ const smallFootprint = [
   '--bytecode-old-age=1',
 ];
 
+/** Each thread that reads files or looks up names touches memory of its own. */
+const fewThreads = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' };
+
 async function main(args: string[]): Promise<number> {
   const flag = { type: 'boolean' } as const;
   const options = {
@@ -46,7 +49,7 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const settings = readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts);
-  return becomeDaemon(handOver(settings, { ...process.env, MALLOC_ARENA_MAX: '1' }));
+  return becomeDaemon(handOver(settings, { ...process.env, ...fewThreads }));
 }
 
 /** The same process id goes on as the daemon. */

@@ -17,23 +17,28 @@ export const decodeContainerStates = (bytes: Uint8Array): ContainerStates =>
 export const decodeSandboxStates = (bytes: Uint8Array): SandboxStates =>
   decodeStates<PodSandboxState>(bytes, sandboxStateField);
 
+// Tags as numbers: `reader.tag()` makes an array of each, hundreds a second for nothing.
+const lengthDelimited = (field: number): number => (field << 3) | WireType.LengthDelimited;
+const varint = (field: number): number => (field << 3) | WireType.Varint;
+const typeOf = (tag: number): WireType => tag & 7;
+
 function decodeStates<State extends number>(bytes: Uint8Array, stateField: number): Map<string, State> {
   const states = new Map<string, State>();
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (field !== 1 || type !== WireType.LengthDelimited) {
-      reader.skip(type);
+    const tag = reader.uint32();
+    if (tag !== lengthDelimited(1)) {
+      reader.skip(typeOf(tag));
       continue;
     }
     const end = reader.uint32() + reader.pos;
     let id = '';
     let state = 0;
     while (reader.pos < end) {
-      const [inner, innerType] = reader.tag();
-      if (inner === 1 && innerType === WireType.LengthDelimited) id = reader.string();
-      else if (inner === stateField && innerType === WireType.Varint) state = reader.int32();
-      else reader.skip(innerType);
+      const inner = reader.uint32();
+      if (inner === lengthDelimited(1)) id = reader.string();
+      else if (inner === varint(stateField)) state = reader.int32();
+      else reader.skip(typeOf(inner));
     }
     states.set(id, state as State);
   }

@@ -41,7 +41,7 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   let hasEvents = false;
   /** Undefined until it has been asked. */
   let isReachable: boolean | undefined;
-  let states: ReadonlyMap<string, number> = new Map();
+  let states: States = [];
   let owners: ReadonlyMap<string, string> = new Map();
 
   async function compare(signal: AbortSignal): Promise<void> {
@@ -49,9 +49,7 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
       cri.containerStates({ signal, timeout: seconds(10) }),
       cri.sandboxStates({ signal, timeout: seconds(10) }),
     ]);
-    const now = new Map<string, number>([...containers, ...sandboxes]);
-    const moved = [...now].filter(([id, state]) => states.get(id) !== state).map(([id]) => id);
-    const gone = [...states.keys()].filter((id) => !now.has(id));
+    const { moved, gone } = difference(states, [containers, sandboxes]);
     if (moved.length > 0 || gone.length > 0) {
       const before = owners;
       // Others may use the same runtime: their containers have no owner here.
@@ -60,11 +58,11 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
         const uid = owners.get(id) ?? before.get(id);
         if (uid) changed(uid);
       }
-      states = now;
+      states = [containers, sandboxes];
     }
     if (!isReachable) {
       isReachable = true;
-      log.info('container runtime answers', { count: now.size });
+      log.info('container runtime answers', { count: containers.size + sandboxes.size });
       deps.returned();
     }
   }
@@ -121,4 +119,18 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
       wakeup.wake();
     },
   };
+}
+
+/** Id to state, of containers and of sandboxes. */
+type States = readonly ReadonlyMap<string, number>[];
+
+/** Usually there is none, every second for years: so nothing is built to find that out. */
+function difference(before: States, now: States): { moved: readonly string[]; gone: readonly string[] } {
+  const moved: string[] = [];
+  const gone: string[] = [];
+  now.forEach((map, n) => {
+    map.forEach((state, id) => void (before[n]?.get(id) !== state && moved.push(id)));
+    before[n]?.forEach((_, id) => void (map.has(id) || gone.push(id)));
+  });
+  return { moved, gone };
 }
