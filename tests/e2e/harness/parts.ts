@@ -34,6 +34,8 @@ export interface Parts {
   readonly ports: SitePorts;
   /** The edge dials this port of the machine instead of the hub's. Before edgecore's first start. */
   routeEdgeThrough(port: number): void;
+  /** The edge belongs to another cloudcore, by its WebSocket and HTTPS ports. Before edgecore's first start. */
+  routeEdgeTo(hub: number, hubHttps: number): void;
   start(part: Part): Promise<void>;
   /** Starts everything in order and waits for the Ready node. */
   startAll(): Promise<void>;
@@ -184,6 +186,9 @@ export async function createParts(
     kubeconfig: layout.kubeconfig,
     marks: [layout.data, runtime.cgroupRoot.slice(1), runtime.bridge],
     hubPort: ports.hub,
+    routeEdgeTo(hub, hubHttps) {
+      edgePorts = { ...ports, hub, hubHttps };
+    },
     routeEdgeThrough(port) {
       edgePorts = { ...ports, hub: port };
     },
