@@ -15,9 +15,8 @@ import { handOver } from './edgecore-settings.ts';
 const smallFootprint = [
   '--max-semi-space-size=1',
   '--optimize-for-size',
-  '--no-opt',
-  '--no-maglev',
-  '--no-sparkplug',
+  // Also takes WebAssembly away, which nothing here uses.
+  '--jitless',
   '--v8-pool-size=1',
   '--single-threaded-gc',
   // The daemon collects garbage by the clock; code that did not run since goes too.
