@@ -11,6 +11,7 @@ import {
   createFiles,
   createHeapKeeper,
   createHttpClient,
+  createHttpServers,
   createKeys,
   createProcesses,
   createRandom,
@@ -50,6 +51,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       cgroups: createCgroups(),
       host: createHost(),
       network: createProbeNetwork(),
+      servers: createHttpServers({ log }),
     },
     { identity: config.identity, hub: config.hub, meta: config.meta, edged: { ...config.edged, version: nodeVersion } },
   );

@@ -1,9 +1,20 @@
 // edgecore: which parts it has and who knows whom. Everything of the outside comes in as a platform, so a test can run
 // a whole edge without a machine.
-import type { Log } from '@kedge/core/log';
+import type { Log, Secret } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
-import type { Cgroups, Database, Dialer, Files, Host, Keys, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
+import type {
+  Cgroups,
+  Database,
+  Dialer,
+  Files,
+  Host,
+  HttpServers,
+  Keys,
+  Mounts,
+  ProbeNetwork,
+  Random,
+} from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
 import { createEdgeHub, type EdgeHubConfig } from '@kedge/edge/edgehub';
@@ -27,6 +38,7 @@ export interface EdgeCorePlatform {
   readonly cgroups: Cgroups;
   readonly host: Host;
   readonly network: ProbeNetwork;
+  readonly servers: HttpServers;
 }
 
 export interface EdgeCoreSettings {
@@ -44,11 +56,24 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
   const askTimeout = settings.meta.remoteQueryTimeout;
   const meta = createMetaManager({ db: on.db, clock, log, random, node, askTimeout });
   const { pods, store, objects, tokens, outbox, asks } = meta;
-  const edged = createEdged({ ...on, config: settings.edged, pods, store, objects, tokens, outbox, asks, link });
   const identity = createEdgeIdentity(
     { clock, log, random, files, keys: on.keys, openHttpClient: on.openHttpClient },
     settings.identity,
   );
+  const serving = { current: () => servingFiles(identity.current()), listen: identity.listen };
+  const server = { metrics: on.metrics, servers: on.servers, serving };
+  const edged = createEdged({
+    ...on,
+    config: settings.edged,
+    pods,
+    store,
+    objects,
+    tokens,
+    outbox,
+    asks,
+    link,
+    server,
+  });
   const hub = createEdgeHub({
     clock,
     log,
@@ -65,3 +90,9 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
   });
   return [meta, edged, identity, hub];
 }
+
+/** The node shows the same certificate to callers as to its cloud. */
+const servingFiles = ({ certificate, key }: { certificate: string; key: Secret<string> }) => ({
+  certificate,
+  key: key.reveal(),
+});

@@ -2,6 +2,7 @@
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
 import { FakeClock } from '@kedge/core/testing';
+import type { HttpServers } from '@kedge/core/ports';
 import { type Duration, minutes, seconds } from '@kedge/core/time';
 import { nodeName } from '@kedge/model/k8s';
 import { failure, type KubeObject } from '@kedge/model/k8s';
@@ -46,10 +47,15 @@ class FakeCloud {
   readonly objects = new Map<string, KubeObject>();
   readonly asked: string[] = [];
   isOnline = true;
+  /** PEM of the CA of the Kubernetes API. */
+  ca: string | undefined;
   #version = 0;
 
   answer(question: QuestionBody): Outcome<KubeObject> {
     if (!this.isOnline) return { ok: false, status: failure('ServiceUnavailable', 'offline') };
+    if (question.kind === 'ca.get' && this.ca !== undefined) {
+      return { ok: true, value: this.ca } as unknown as Outcome<KubeObject>;
+    }
     const ref = 'ref' in question ? question.ref : undefined;
     const key = `${ref?.type}/${ref?.name}`;
     this.asked.push(`${question.kind} ${key}`);
@@ -97,11 +103,17 @@ export class EdgedFixture {
     string,
     Set<{ onPut(object: KubeObject): void; onDelete(object: KubeObject): void }>
   >();
+  #listen: HttpServers['listen'] | undefined;
   readonly #linkListeners = new Set<(isOnline: boolean) => void>();
   #scope: ReturnType<typeof openScope> | undefined;
 
   constructor(options: Partial<FakeCriOptions> = {}) {
     this.fake = new FakeCri({ clock: this.clock, images: [image], ...options });
+  }
+
+  /** Where the kubelet's endpoints are to be served. */
+  listenWith(listen: HttpServers['listen']): void {
+    this.#listen = listen;
   }
 
   async start(more: Partial<EdgedConfig> = {}): Promise<void> {
@@ -216,6 +228,7 @@ export class EdgedFixture {
           addresses: this.addresses,
         }),
         load: async () => ({ availableMemoryBytes: 2 * 1_024 ** 3, processes: 100, maxProcesses: 32_768 }),
+        cpuTime: async () => ({ busySeconds: 1_234.5, bootedAt: 1_000_000 }),
       },
       network: {
         connect: async () => undefined,
@@ -258,6 +271,18 @@ export class EdgedFixture {
         podDelete: async ({ ref }) => void this.removals.push(ref.name),
         event: ({ event }) => void this.events.push(event),
       },
+      ...(this.#listen
+        ? {
+            server: {
+              metrics: { format: () => '' },
+              servers: { listen: this.#listen },
+              serving: {
+                current: () => ({ certificate: 'certificate of edge-1', key: 'key' }),
+                listen: () => () => undefined,
+              },
+            },
+          }
+        : {}),
       asks: { ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T> },
       link: {
         isOnline: true,

@@ -9,7 +9,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import { createProcesses } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
-import { defaultInterface, parseOsRelease } from '../src/linux/host.ts';
+import { defaultInterface, parseCpuTime, parseOsRelease } from '../src/linux/host.ts';
 import { parseMountPoints } from '../src/linux/mounts.ts';
 
 const needsRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
@@ -45,6 +45,18 @@ describe('texts of the kernel and of distributions', () => {
     ].join('\n');
     assert.deepEqual(parseMountPoints(table, '/pods'), ['/pods/a b', '/pods']);
   });
+});
+
+test('processor time is what was not idle, of all processors together', () => {
+  const table = ['cpu  100 20 30 4000 500 6 7 8 9 10', 'cpu0 100 20 30 4000 500 6 7 8 9 10', 'btime 1700000000'].join(
+    '\n',
+  );
+  assert.deepEqual(parseCpuTime(table), { busySeconds: 1.71, bootedAt: 1_700_000_000_000 });
+});
+
+test('this machine has booted in the past and has worked since', async () => {
+  const { busySeconds, bootedAt } = await createHost().cpuTime();
+  assert.ok(busySeconds > 0 && bootedAt > 0 && bootedAt < Date.now());
 });
 
 test('the load of this machine is within its limits', async () => {

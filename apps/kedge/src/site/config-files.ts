@@ -49,6 +49,7 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
         reportEvent: true,
         rootDirectory: join(directory, 'kubelet'),
         podSandboxImage: facts.pauseImage,
+        kubeletServer: { enable: true, port: ports.kubelet },
         tailoredKubeletConfig: {
           containerRuntimeEndpoint: `unix://${facts.runtimeSocket}`,
           cgroupRoot: facts.cgroupRoot,

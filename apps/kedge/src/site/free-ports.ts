@@ -9,6 +9,7 @@ const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   hubHttps: 'the certificates of edges',
   api: 'the Kubernetes API',
   monitor: 'health and metrics of cloudcore',
+  kubelet: 'the endpoints of the kubelet',
 };
 
 /** Throws a sentence that names the port and what to do. */

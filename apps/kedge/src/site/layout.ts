@@ -10,6 +10,8 @@ export interface SitePorts {
   readonly api: number;
   /** Health and metrics of cloudcore. */
   readonly monitor: number;
+  /** The kubelet's endpoints of the node. */
+  readonly kubelet: number;
 }
 
 export interface SiteLayout {
@@ -32,6 +34,7 @@ export const sitePorts = (base: number): SitePorts => ({
   hubHttps: base + 2,
   api: base + 443,
   monitor: base + 91,
+  kubelet: base + 250,
 });
 
 export function siteLayout(directory: string): SiteLayout {

@@ -23,9 +23,18 @@ export interface HostLoad {
   readonly maxProcesses: number;
 }
 
+/** Processor time of the whole machine since it booted. */
+export interface HostCpuTime {
+  /** Seconds of all processors together in which they were not idle. */
+  readonly busySeconds: number;
+  /** Unix milliseconds. */
+  readonly bootedAt: number;
+}
+
 export interface Host {
   facts(): Promise<HostFacts>;
   load(): Promise<HostLoad>;
+  cpuTime(): Promise<HostCpuTime>;
 }
 
 export interface Mounts {

@@ -31,4 +31,4 @@ export type {
   Subject,
 } from './keys.ts';
 export { databaseErrors, filesErrors, httpErrors, keysErrors } from './port-errors.ts';
-export type { Cgroups, Host, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';
+export type { Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';

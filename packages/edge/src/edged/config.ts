@@ -34,4 +34,6 @@ export interface EdgedConfig {
   readonly version: string;
   readonly reportEvents: boolean;
   readonly imagePullParallel: number;
+  /** Where the kubelet's endpoints are served; undefined: nowhere. */
+  readonly server?: { readonly address: string; readonly port: number } | undefined;
 }

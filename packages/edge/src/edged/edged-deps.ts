@@ -1,6 +1,7 @@
 // What edged is handed: the machine, the container runtime, its neighbours and its settings.
 import type { Log } from '@kedge/core/log';
-import type { Cgroups, Files, Host, Mounts, ProbeNetwork, Random } from '@kedge/core/ports';
+import type { Metrics } from '@kedge/core/metrics';
+import type { Cgroups, Files, Host, HttpServers, Mounts, ProbeNetwork, Random, TlsFiles } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { Cri } from '@kedge/wire/cri';
 import type { EdgedConfig } from './config.ts';
@@ -24,4 +25,11 @@ export interface EdgedDeps {
   readonly outbox: Outbox;
   readonly asks: Asks;
   readonly link: Link;
+  /** For the kubelet's endpoints; they are not served without it, nor unless the settings say where. */
+  readonly server?: {
+    readonly metrics: Pick<Metrics, 'format'>;
+    readonly servers: HttpServers;
+    /** The certificate that this node shows, and word of a new one. */
+    readonly serving: { current(): TlsFiles; listen(onRenewed: () => void): () => void };
+  };
 }

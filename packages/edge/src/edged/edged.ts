@@ -4,6 +4,7 @@ import type { Module } from '@kedge/core/module';
 import type { Host, HostFacts } from '@kedge/core/ports';
 import { createNodeFactsReader } from './node/node-facts.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
+import { createPodPaths } from './runtime/pod-paths.ts';
 import { type RunningPods, runPods } from './run-pods.ts';
 import type { EdgedDeps } from './edged-deps.ts';
 
@@ -16,6 +17,7 @@ export function createEdged(deps: EdgedDeps): Module {
       const host = await rememberFacts(deps.host);
       const pods = runPods({ ...deps, log, host }, host.known, scope);
       startNode({ ...deps, log, host }, pods, scope);
+      await serveKubelet({ ...deps, log, host }, pods, scope);
     },
   };
 }
@@ -27,7 +29,34 @@ async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }>
     known: () => known,
     facts: async () => (known = await host.facts()),
     load: () => host.load(),
+    cpuTime: () => host.cpuTime(),
   };
+}
+
+/** Loaded only where it is wanted: most edges answer no calls from outside. */
+async function serveKubelet(deps: EdgedDeps, pods: RunningPods, scope: Scope): Promise<void> {
+  const { config, server, files } = deps;
+  if (!server || !config.server) return;
+  const [{ startKubeletServer }, { createClusterCa }, { createLogFiles }] = await Promise.all([
+    import('./server/kubelet-server.ts'),
+    import('./server/cluster-ca.ts'),
+    import('./server/log-files.ts'),
+  ]);
+  const { node, site, rootDirectory } = config;
+  startKubeletServer(
+    {
+      ...deps,
+      ...server,
+      node,
+      site,
+      rootDirectory,
+      clientCa: createClusterCa({ ...deps, rootDirectory }),
+      pods: () => pods.list(),
+      logFile: createLogFiles(files, createPodPaths(config)),
+    },
+    config.server,
+    scope,
+  );
 }
 
 function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {

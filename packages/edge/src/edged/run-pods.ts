@@ -27,6 +27,8 @@ import type { EdgedDeps } from './edged-deps.ts';
 export interface RunningPods {
   /** Every status counts as changed. */
   reportAllAgain(): void;
+  /** With the newest status of each. */
+  list(): readonly Pod[];
   /** The runtime has come back. */
   onReturn(listener: () => void): void;
 }
@@ -183,6 +185,11 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
         queue.enqueue(uidOf(pod));
       }
     },
+    list: () =>
+      [...pods.list()].map((pod) => {
+        const { status } = reconciler.memoryOf(uidOf(pod));
+        return status ? { ...pod, status } : pod;
+      }),
     onReturn: (listener) => void returned.push(listener),
   };
 }

@@ -59,4 +59,6 @@ export interface EdgedSettings {
   readonly leaseDuration: Duration;
   readonly reportEvents: boolean;
   readonly imagePullParallel: number;
+  /** Where the kubelet's endpoints are served; undefined: nowhere. */
+  readonly server: { readonly address: string; readonly port: number } | undefined;
 }

@@ -61,6 +61,17 @@ const edged = object({
   rootDirectory: file('/var/lib/kubelet', "Pods' volumes and files."),
   podSandboxImage: text('kubeedge/pause:3.6', { description: 'Image of the container that holds a pod together.' }),
   tailoredKubeletConfig: tailoredKubeletSchema,
+  kubeletServer: object(
+    {
+      enable: flag(false),
+      address: text('0.0.0.0', { format: 'ip' }),
+      port: integer(10_250, { minimum: 1, maximum: 65_535 }),
+    },
+    {
+      description:
+        "kedge only. The kubelet's endpoints over HTTPS, for callers with a client certificate of the cluster's CA.",
+    },
+  ),
   registerNodeNamespace: unused(text('default')),
   customInterfaceName: unused(text('')),
   runtimeCgroups: unused(text('')),

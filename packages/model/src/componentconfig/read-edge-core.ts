@@ -138,6 +138,9 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     leaseDuration: seconds(kubelet.nodeLeaseDurationSeconds),
     reportEvents: edged.reportEvent,
     imagePullParallel: kubelet.serializeImagePulls ? 1 : (kubelet.maxParallelImagePulls ?? manyPulls),
+    server: edged.kubeletServer.enable
+      ? { address: edged.kubeletServer.address, port: edged.kubeletServer.port }
+      : undefined,
   };
 }
 

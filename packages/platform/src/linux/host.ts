@@ -1,7 +1,7 @@
 // Facts about the machine out of /proc, /etc and the kernel's interface list.
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
-import type { Host, HostFacts } from '@kedge/core/ports';
+import type { Host, HostCpuTime, HostFacts } from '@kedge/core/ports';
 
 const architectures: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -36,6 +36,18 @@ export function createHost(): Host {
         maxProcesses: Number(maxProcesses) || 32_768,
       };
     },
+    cpuTime: async () => parseCpuTime(await readLine('/proc/stat')),
+  };
+}
+
+/** /proc/stat counts in hundredths of a second: user, nice, system, idle, iowait, irq, softirq, steal. */
+export function parseCpuTime(text: string): HostCpuTime {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(text)?.[1] ?? '')
+    .split(' ')
+    .map(Number);
+  return {
+    busySeconds: (user + nice + system + irq + softirq + steal) / 100,
+    bootedAt: Number(/^btime (\d+)$/m.exec(text)?.[1] ?? 0) * 1_000,
   };
 }
 

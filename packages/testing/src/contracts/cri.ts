@@ -64,6 +64,22 @@ export function describeCri(what: string, open: () => Promise<CriUnderTest>, ski
       await under.cri.removePodSandbox({ podSandboxId });
     };
 
+    test('says what running containers use', async () => {
+      const sandbox = await newSandbox();
+      const { containerId } = await create(sandbox, ['sleep', '60']);
+      await under.cri.startContainer({ containerId });
+      const filter = { labelSelector: { uid: sandbox.config.metadata.uid } };
+      const { stats } = await under.cri.listContainerStats({ filter });
+      assert.deepEqual(
+        stats.map(({ attributes }) => [attributes?.id, attributes?.labels['uid']]),
+        [[containerId, sandbox.config.metadata.uid]],
+      );
+      assert.ok((stats[0]?.memory?.workingSetBytes?.value ?? 0n) > 0n);
+      assert.ok(stats[0]?.cpu?.usageCoreNanoSeconds !== undefined);
+      await under.cri.stopPodSandbox({ podSandboxId: sandbox.podSandboxId });
+      await under.cri.removePodSandbox({ podSandboxId: sandbox.podSandboxId });
+    });
+
     test('it says who it is and that it is ready', async () => {
       const { runtimeName, runtimeApiVersion } = await under.cri.version({ version: 'v1' });
       assert.notEqual(runtimeName, '');

@@ -8,6 +8,7 @@ import {
   type ContainerEventResponse,
   ContainerEventType,
   ContainerState,
+  type ContainerStats,
   type ContainerStatus,
   type Cri,
   type PodSandbox,
@@ -342,6 +343,11 @@ export class FakeCri {
               selects(filter?.labelSelector, labels),
           ),
       })),
+      listContainerStats: this.#method('listContainerStats', ({ filter }) => ({
+        stats: [...this.containers.values()]
+          .filter(({ state, config }) => state === 'running' && selects(filter?.labelSelector, config.labels ?? {}))
+          .map((container) => toContainerStats(container, this.#now())),
+      })),
       execSync: this.#method('execSync', ({ containerId, cmd = [] }) => {
         const container = find('execSync', containerId);
         if (container.state !== 'running') throw refuse('execSync', 'UNKNOWN', 'container is not running');
@@ -432,6 +438,37 @@ function toContainer({ id, sandboxId, config, state, createdAt }: FakeContainer)
     labels: config.labels ?? {},
     annotations: config.annotations ?? {},
     imageId: image.image,
+  };
+}
+
+/** A tenth of a core since it started, and 4 MiB. */
+function toContainerStats(container: FakeContainer, now: number): Whole<ContainerStats> {
+  const { id, metadata, labels, annotations } = toContainer(container);
+  const timestamp = nanoseconds(now);
+  const value = (count: bigint) => ({ value: count });
+  return {
+    attributes: { id, metadata, labels, annotations },
+    cpu: {
+      timestamp,
+      usageCoreNanoSeconds: value(nanoseconds(now - container.startedAt) / 10n),
+      usageNanoCores: value(100_000_000n),
+    },
+    memory: {
+      timestamp,
+      workingSetBytes: value(4n * 1_024n ** 2n),
+      availableBytes: undefined,
+      usageBytes: value(5n * 1_024n ** 2n),
+      rssBytes: value(3n * 1_024n ** 2n),
+      pageFaults: undefined,
+      majorPageFaults: undefined,
+    },
+    writableLayer: {
+      timestamp,
+      fsId: { mountpoint: '/fake' },
+      usedBytes: value(4_096n),
+      inodesUsed: value(7n),
+    },
+    swap: undefined,
   };
 }
 

@@ -73,6 +73,7 @@ export function nodeStatus(
     },
     conditions: nodeConditions(facts, previous, now),
     addresses,
+    ...(config.server ? { daemonEndpoints: { kubeletEndpoint: { Port: config.server.port } } } : {}),
     nodeInfo: {
       architecture: host.architecture,
       bootID: host.bootId,
