@@ -11,7 +11,14 @@ import type { Log } from '@kedge/core/log';
 import { minutes } from '@kedge/core/time';
 import { createEventSink } from '@kedge/engine/event-recorder';
 import { createSharedInformers } from '@kedge/engine/kube-client';
-import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import {
+  createFiles,
+  createHttpClient,
+  createHttpServers,
+  createKeys,
+  createRandom,
+  systemClock,
+} from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { type Assembled, runDaemon } from '../daemon.ts';
@@ -56,6 +63,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       keys: createKeys(),
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log }),
+      openHttpClient: createHttpClient,
       store,
       gzip: promisify<string, Uint8Array>(gzip),
     },

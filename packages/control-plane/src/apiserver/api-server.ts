@@ -26,6 +26,7 @@ import { createCollections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
 import { formatKubeconfig, openPki, type Pki } from './pki.ts';
 import { createServedObjects } from './served-objects.ts';
+import type { OpenHttpClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerDeps {
   readonly clock: Clock;
@@ -35,6 +36,8 @@ export interface ApiServerDeps {
   readonly keys: Keys;
   readonly authorities: CertificateAuthorities;
   readonly servers: HttpServers;
+  /** Opens connections to webhooks. */
+  readonly openHttpClient: OpenHttpClient;
   readonly store: ObjectStore;
   readonly gzip?: Gzip;
 }
@@ -115,6 +118,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     services,
     security,
     system: systemUser,
+    openHttpClient: deps.openHttpClient,
   });
   const { kinds, objects, published } = served;
   const openApi = createOpenApi({

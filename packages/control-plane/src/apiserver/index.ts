@@ -1,7 +1,10 @@
 // The embedded Kubernetes API server: every kind on one generic path over a versioned store, with admission, RBAC, custom
 // resources, tables and discovery as clients know them.
 //
-//     const server = await createApiServer({ clock, log, random, files, keys, authorities, servers, store }, config);
+//     const server = await createApiServer(
+//       { clock, log, random, files, keys, authorities, servers, openHttpClient, store },
+//       config,
+//     );
 //     await host.start([server.module, ...], signal);
 //     const api = server.localApi({ name: 'system:kube-scheduler', groups: ['system:masters'] });
 export { createApiServer, systemUser } from './api-server.ts';

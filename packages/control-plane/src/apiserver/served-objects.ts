@@ -8,7 +8,7 @@ import type { ApiUser, ObjectApi } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
 import type { CustomResourceDefinition, PriorityClass, ResourceQuota, StorageClass } from '@kedge/model/k8s-types';
-import { type Admission, joinAdmission } from './admission/admission.ts';
+import { type Admission, joinAdmission, type MutatingWebhookStep, type AdmissionStep } from './admission/admission.ts';
 import { certificateRequestUser } from './admission/certificate-requests.ts';
 import { defaultStorageClass } from './admission/default-storage-class.ts';
 import { noEscalation } from './admission/escalation.ts';
@@ -18,6 +18,8 @@ import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
 import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
+import { createWebhookAdmission } from './admission/webhooks/webhook-admission.ts';
+import { createWebhookConfigurations } from './admission/webhooks/webhook-configurations.ts';
 import { createApiObjects } from './api-objects.ts';
 import type { Security } from './api-security.ts';
 import { createSubresources } from './api-subresources.ts';
@@ -26,9 +28,11 @@ import { createKindCatalog, type KindCatalog } from './kinds/kind-catalog.ts';
 import type { Kind } from './kinds/kind.ts';
 import type { Collections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
+import { readFields, withDefaults } from './objects/field-rules.ts';
 import { createObjectReader } from './objects/read-objects.ts';
 import { createRemover } from './objects/remove-objects.ts';
 import { createObjectWriter, systemWrite } from './objects/write-objects.ts';
+import { createWebhookClient, type OpenHttpClient } from './webhooks/webhook-client.ts';
 import { createPublishedDefinitions, type PublishedDefinitions } from './open-api-definitions.ts';
 
 export interface ServedObjectsDeps {
@@ -41,6 +45,7 @@ export interface ServedObjectsDeps {
   readonly services: ServiceAddresses;
   readonly security: Security;
   readonly system: ApiUser;
+  readonly openHttpClient: OpenHttpClient;
 }
 
 export interface ServedObjects {
@@ -58,12 +63,27 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   const { clock, log, random, store, collections, schemas, services, security, system } = deps;
   const kinds = createKindCatalog(schemas);
   const published = createPublishedDefinitions(schemas);
-  const admission = createAdmission(deps, chargeQuota);
+  const webhookClient = createWebhookClient({ clock, openHttpClient: deps.openHttpClient, read: collections.get });
+  const configurations = createWebhookConfigurations(collections.all);
+  let isRunning = false;
+  const webhooks = createWebhookAdmission({
+    log,
+    random,
+    client: webhookClient,
+    configurations,
+    readNamespace: (name) => collections.get('namespaces', '', name),
+    formsOf: (kind) => [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection),
+    asks: ({ user }) => isRunning || user.name !== system.name,
+    meets: async () => ({ error: 'match conditions are not evaluated' }),
+    reread: (kind, object, call) => withDefaults(kind, readFields(kind, object, systemWrite, call)),
+  });
+  const admission = createAdmission(deps, chargeQuota, webhooks);
 
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
     else if (kind.collection === definitionCollection) settleDefinition(before, after);
     else if (kind.served.group === 'rbac.authorization.k8s.io') security.rbac.forget();
+    else if (kind.served.group === 'admissionregistration.k8s.io') configurations.forget();
   }
   function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
     definitions.settle(before, after);
@@ -112,7 +132,11 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
       for (const definition of collections.all<KubeObject>(definitionCollection))
         settleDefinition(undefined, definition);
     },
-    start: (scope) => definitions.start(scope),
+    start(scope) {
+      isRunning = true;
+      scope.defer('connections to webhooks', () => webhookClient.close());
+      definitions.start(scope);
+    },
   };
 }
 
@@ -120,25 +144,30 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
 const createAdmission = (
   { clock, random, collections, services, security }: ServedObjectsDeps,
   charge: QuotaDeps['charge'],
+  webhooks: { readonly mutating: MutatingWebhookStep; readonly validating: AdmissionStep },
 ): Admission =>
-  joinAdmission([
-    namespaceLifecycle((name) => collections.get('namespaces', '', name)),
-    nodeRestriction,
-    noEscalation({ authorizer: security.authorizer, rulesOf: security.rbac.rulesOf }),
-    serviceAccounts({
-      clock,
-      random,
-      readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name),
-    }),
-    podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
-    defaultTolerations,
-    certificateRequestUser,
-    limitRanges((namespace) => collections.in('limitranges', namespace)),
-    defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
-    services.step,
-    // Last: nobody is charged for what somebody else refuses.
-    resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),
-  ]);
+  joinAdmission(
+    [
+      namespaceLifecycle((name) => collections.get('namespaces', '', name)),
+      nodeRestriction,
+      noEscalation({ authorizer: security.authorizer, rulesOf: security.rbac.rulesOf }),
+      serviceAccounts({
+        clock,
+        random,
+        readAccount: (namespace, name) => collections.get('serviceaccounts', namespace, name),
+      }),
+      podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
+      defaultTolerations,
+      certificateRequestUser,
+      limitRanges((namespace) => collections.in('limitranges', namespace)),
+      defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
+      services.step,
+      webhooks.validating,
+      // Last: nobody is charged for what somebody else refuses.
+      resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),
+    ],
+    webhooks.mutating,
+  );
 
 /** No new objects of a kind whose definition is on its way out. */
 function demandDefinition(kind: Kind, definition: KubeObject | undefined): void {

@@ -8,7 +8,14 @@ import { type ApiServer, createApiServer } from '@kedge/control-plane/apiserver'
 import { createLog, formatRecord, type LogLevel } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
 import { minutes } from '@kedge/core/time';
-import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import {
+  createFiles,
+  createHttpClient,
+  createHttpServers,
+  createKeys,
+  createRandom,
+  systemClock,
+} from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 
@@ -54,6 +61,7 @@ export async function startTestServer(options: {
       keys: createKeys(),
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log }),
+      openHttpClient: createHttpClient,
       store,
       gzip: promisify<string, Uint8Array>(gzip),
     },

@@ -17,6 +17,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
+  /** Adds an annotation to the request's line in the audit log, where there is one. */
+  annotate?(key: string, value: string): void;
 }
 
 /** An object as JSON text and as a value; each is made from the other when somebody asks. */

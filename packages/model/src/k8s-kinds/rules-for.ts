@@ -27,6 +27,7 @@ import {
 import { secretRules } from './secret.ts';
 import { serviceRules } from './service.ts';
 import { statefulSetRules } from './stateful-set.ts';
+import { mutatingWebhookRules, validatingWebhookRules } from './webhook-configuration.ts';
 
 const rules: Readonly<Record<string, KindRules>> = {
   'v1 ConfigMap': configMapRules,
@@ -42,6 +43,8 @@ const rules: Readonly<Record<string, KindRules>> = {
   'v1 ResourceQuota': resourceQuotaRules,
   'v1 Secret': secretRules,
   'v1 Service': serviceRules,
+  'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration': mutatingWebhookRules,
+  'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration': validatingWebhookRules,
   'apiextensions.k8s.io/v1 CustomResourceDefinition': customResourceDefinitionRules,
   'apps/v1 DaemonSet': daemonSetRules,
   'apps/v1 Deployment': deploymentRules,

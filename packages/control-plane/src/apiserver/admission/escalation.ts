@@ -36,31 +36,33 @@ export const noEscalation = ({ authorizer, rulesOf }: EscalationDeps): Admission
 
   return {
     name: 'NoEscalation',
-    admit(request) {
-      const { operation, kind, object, before, user, namespace = '', name } = request;
-      if (operation === 'delete' || kind.served.group !== group || !object) return;
-      const { resource } = kind.served;
-      if (resource === 'roles' || resource === 'clusterroles') {
-        if (
-          before &&
-          jsonEqual(before['rules'], object['rules']) &&
-          jsonEqual(before['aggregationRule'], object['aggregationRule'])
-        )
-          return;
-        if (may(user, 'escalate', resource, namespace, name)) return;
-        // What an aggregated role will hold is not known now, so it takes the right to everything.
-        const all: PolicyRule[] = object['aggregationRule']
-          ? [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]
-          : [];
-        demandHeld(request, [...((object['rules'] as PolicyRule[] | undefined) ?? []), ...all]);
-        return;
-      }
-      const ref = object['roleRef'] as RoleRef | undefined;
-      if (!ref || (before && jsonEqual(before['subjects'], object['subjects']))) return;
-      if (may(user, 'bind', ref.kind === 'ClusterRole' ? 'clusterroles' : 'roles', namespace, ref.name)) return;
-      demandHeld(request, rulesOf(ref, namespace));
-    },
+    admit: check,
+    // Once more: a webhook must not hand out what its caller does not have.
+    validate: check,
   };
+
+  function check(request: AdmissionRequest): void {
+    const { operation, kind, object, before, user, namespace = '', name } = request;
+    if (operation === 'delete' || kind.served.group !== group || !object) return;
+    const { resource } = kind.served;
+    if (resource === 'roles' || resource === 'clusterroles') {
+      if (
+        before &&
+        jsonEqual(before['rules'], object['rules']) &&
+        jsonEqual(before['aggregationRule'], object['aggregationRule'])
+      )
+        return;
+      if (may(user, 'escalate', resource, namespace, name)) return;
+      // What an aggregated role will hold is not known now, so it takes the right to everything.
+      const all: PolicyRule[] = object['aggregationRule'] ? [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] : [];
+      demandHeld(request, [...((object['rules'] as PolicyRule[] | undefined) ?? []), ...all]);
+      return;
+    }
+    const ref = object['roleRef'] as RoleRef | undefined;
+    if (!ref || (before && jsonEqual(before['subjects'], object['subjects']))) return;
+    if (may(user, 'bind', ref.kind === 'ClusterRole' ? 'clusterroles' : 'roles', namespace, ref.name)) return;
+    demandHeld(request, rulesOf(ref, namespace));
+  }
 };
 
 /** A rule as single questions. */

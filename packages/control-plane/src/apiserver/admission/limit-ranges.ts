@@ -3,28 +3,36 @@ import { fail, type KubeObject } from '@kedge/model/k8s';
 import { compareQuantities, parseQuantity } from '@kedge/model/k8s-quantity';
 import { addAmounts, amountsOf } from '@kedge/model/k8s-scheduling';
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, PodSpec } from '@kedge/model/k8s-types';
-import type { AdmissionStep } from './admission.ts';
+import type { AdmissionRequest, AdmissionStep } from './admission.ts';
 
 type Asked = Readonly<Record<string, string>>;
 
 export const limitRanges = (rangesIn: (namespace: string) => readonly KubeObject[]): AdmissionStep => ({
   name: 'LimitRanger',
-  admit({ operation, kind, namespace, name, subresource, object }) {
-    const isPod = kind.collection === 'pods' && operation === 'create';
-    const isClaim = kind.collection === 'persistentvolumeclaims' && operation !== 'delete';
-    if ((!isPod && !isClaim) || subresource !== undefined || !object || namespace === undefined) return;
-    const items = rangesIn(namespace).flatMap((range) => (range as unknown as LimitRange).spec?.limits ?? []);
-    if (items.length === 0) return;
-    if (isPod) for (const container of containersOf(object)) fillIn(container, items);
-    const problems = isPod ? podProblems(object, items) : claimProblems(object, items);
-    if (problems.length === 0) return;
-    const text = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
-    throw fail('Forbidden', `${kind.served.resource} "${name}" is forbidden: ${text}`, {
-      name,
-      kind: kind.served.resource,
-    });
-  },
+  admit: (request) => limit(request, rangesIn, 'fill in'),
+  // Once more: webhooks may have changed what is asked for.
+  validate: (request) => limit(request, rangesIn, 'check'),
 });
+
+function limit(
+  { operation, kind, namespace, name, subresource, object }: AdmissionRequest,
+  rangesIn: (namespace: string) => readonly KubeObject[],
+  mode: 'check' | 'fill in',
+): void {
+  const isPod = kind.collection === 'pods' && operation === 'create';
+  const isClaim = kind.collection === 'persistentvolumeclaims' && operation !== 'delete';
+  if ((!isPod && !isClaim) || subresource !== undefined || !object || namespace === undefined) return;
+  const items = rangesIn(namespace).flatMap((range) => (range as unknown as LimitRange).spec?.limits ?? []);
+  if (items.length === 0) return;
+  if (isPod && mode === 'fill in') for (const container of containersOf(object)) fillIn(container, items);
+  const problems = isPod ? podProblems(object, items) : claimProblems(object, items);
+  if (problems.length === 0) return;
+  const text = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
+  throw fail('Forbidden', `${kind.served.resource} "${name}" is forbidden: ${text}`, {
+    name,
+    kind: kind.served.resource,
+  });
+}
 
 function containersOf(pod: KubeObject): Container[] {
   const { containers = [], initContainers = [] } = (pod['spec'] ?? {}) as Partial<PodSpec>;

@@ -89,7 +89,7 @@ describe('a limit range', () => {
   for (const [what, item, resource, object, says] of limited) {
     test(what, async () => {
       const step = limitRanges(() => [{ metadata: {}, spec: { limits: [item] } }]);
-      assert.equal(await outcome(() => step.admit(request(resource, object), call)), says);
+      assert.equal(await outcome(() => step.admit!(request(resource, object), call)), says);
     });
   }
 });
@@ -142,7 +142,7 @@ describe('a quota', () => {
         written = changed.map((one) => one.join('=')).join(' ');
       },
     });
-    const said = await outcome(() => step.admit(of, call));
+    const said = await outcome(() => step.validate!(of, call));
     return said === 'admitted' ? written : said;
   }
   for (const [what, spec, used, resource, object, says] of charges) {
@@ -175,7 +175,7 @@ test('a claim gets the newest default class, unless it names one or wants none',
   ]);
   const classOf = async (more: object): Promise<unknown> => {
     const object = claim('1Gi', more);
-    await step.admit(request('persistentvolumeclaims', object), call);
+    await step.admit!(request('persistentvolumeclaims', object), call);
     return (object['spec'] as { storageClassName?: string }).storageClassName;
   };
   assert.deepEqual(

@@ -6,9 +6,9 @@ import type { Call } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import type { Container, PodSpec, PriorityClass, ServiceAccount, Toleration, Volume } from '@kedge/model/k8s-types';
 import { generatedName } from '../objects/object-metadata.ts';
-import type { AdmissionStep } from './admission.ts';
+import type { AdmissionRequest, AdmissionStep } from './admission.ts';
 
-const isNewPod = ({ operation, kind, subresource }: Parameters<AdmissionStep['admit']>[0]): boolean =>
+const isNewPod = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
   operation === 'create' && kind.collection === 'pods' && subresource === undefined;
 
 export interface ServiceAccountDeps {

@@ -28,7 +28,7 @@ export interface QuotaDeps {
 
 export const resourceQuotas = ({ quotasIn, charge }: QuotaDeps): AdmissionStep => ({
   name: 'ResourceQuota',
-  async admit(request, call) {
+  async validate(request, call) {
     const { operation, namespace, object, subresource, dryRun } = request;
     if (operation === 'delete' || namespace === undefined || !object || subresource !== undefined) return;
     for (const found of quotasIn(namespace)) {

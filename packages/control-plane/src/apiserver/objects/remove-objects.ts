@@ -52,20 +52,20 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
       const before = present(kind, stored.body).object;
       checkPreconditions(kind, before, options);
       const { dryRun } = options;
-      await admission.admit(
-        {
-          operation: 'delete',
-          kind,
-          namespace,
-          name,
-          subresource: undefined,
-          object: undefined,
-          before,
-          user: call.user,
-          dryRun,
-        },
-        call,
-      );
+      const request = {
+        operation: 'delete',
+        kind,
+        namespace,
+        name,
+        subresource: undefined,
+        object: undefined,
+        before,
+        user: call.user,
+        dryRun,
+        options: optionsOf(options),
+      } as const;
+      await admission.admit(request, call);
+      await admission.validate(request, call);
       const marked = mark(kind, before, options, clock);
       const gone = isReleased(kind, marked);
       if (options.dryRun || (!gone && marked === before)) return answer(kind, marked, gone);
@@ -81,6 +81,12 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
     }
   };
 }
+
+const optionsOf = ({ gracePeriodSeconds, propagation, preconditions }: RemoveOptions) => ({
+  ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+  ...(propagation ? { propagationPolicy: propagation } : {}),
+  ...(preconditions.uid || preconditions.resourceVersion ? { preconditions } : {}),
+});
 
 function checkPreconditions(kind: Kind, { metadata }: KubeObject, { preconditions }: RemoveOptions): void {
   const { uid, resourceVersion } = preconditions;

@@ -80,22 +80,21 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     if (kind.served.subresources['status'] && !keepsInitialStatus(kind)) delete given['status'];
     // Before admission: what the server adds belongs to nobody.
     if (manages === 'update') trackManager(kind, given, undefined, manager(options));
-    await admission.admit(
-      {
-        operation: 'create',
-        kind,
-        namespace,
-        name: given.metadata.name ?? '',
-        subresource: undefined,
-        object: given,
-        before: undefined,
-        user: call.user,
-        dryRun: options.dryRun,
-      },
-      call,
-    );
+    const request = {
+      operation: 'create',
+      kind,
+      namespace,
+      name: given.metadata.name ?? '',
+      subresource: undefined,
+      before: undefined,
+      user: call.user,
+      dryRun: options.dryRun,
+      options: optionsOf(options),
+    } as const;
+    await admission.admit({ ...request, object: given }, call);
     const object = kind.strategy.finishCreate(kind.rules.prepareCreate(given), clock.now());
     refuseInvalid(kind, object, undefined);
+    await admission.validate({ ...request, object }, call);
 
     for (let tries = 0; ; tries++) {
       const at = object.metadata.name ?? '';
@@ -130,13 +129,22 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     const carried = part === 'main' ? kind.rules.prepareUpdate(read, before) : read;
     const { user } = call;
     const { dryRun } = options;
-    await admission.admit(
-      { operation: 'update', kind, namespace, name, subresource, object: carried, before, user, dryRun },
-      call,
-    );
+    const request = {
+      operation: 'update',
+      kind,
+      namespace,
+      name,
+      subresource,
+      before,
+      user,
+      dryRun,
+      options: optionsOf(options),
+    } as const;
+    await admission.admit({ ...request, object: carried }, call);
     const next = part === 'main' ? kind.strategy.finishUpdate(carried, before) : carried;
     countGeneration(kind, next, before);
     if (part === 'main' || (part === 'status' && kind.isCustom)) refuseInvalid(kind, next, before);
+    await admission.validate({ ...request, object: next }, call);
     return next;
   }
 
@@ -207,6 +215,8 @@ function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | unde
   const errors = fieldErrors(kind, object, before);
   if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
 }
+
+const optionsOf = ({ fieldManager, fieldValidation }: WriteOptions) => ({ fieldManager, fieldValidation });
 
 function exists(kind: Kind, name: string): Error {
   const { resource, group } = kind.served;
