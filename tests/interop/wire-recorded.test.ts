@@ -30,9 +30,8 @@ for (const name of recordings) {
   });
 }
 
-/** What this version leaves to later ones: devices, rules and the local API's watches. */
+/** What this version leaves to later ones: rules and the local API's watches. */
 const laterSources = new Set([
-  'twin',
   'bus',
   'servicebus',
   'metaserver',
@@ -41,13 +40,13 @@ const laterSources = new Set([
   'router_servicebus',
 ]);
 
-test('only messages about devices, rules and watches are unknown', () => {
+test('only messages about rules and watches are unknown', () => {
   for (const name of recordings) {
     for (const { dir, message } of readRecording(name)) {
       const { kind } = dir === 'edge>cloud' ? upstreamFromWire(message) : downstreamFromWire(message);
       if (kind !== 'unknown') continue;
-      const { source = '', group } = message.route;
-      assert.ok(laterSources.has(source) || group === 'twin', `${name}: ${JSON.stringify(message.route)}`);
+      const { source = '' } = message.route;
+      assert.ok(laterSources.has(source), `${name}: ${JSON.stringify(message.route)}`);
     }
   }
 });

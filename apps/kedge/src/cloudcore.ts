@@ -8,6 +8,7 @@ import { createBootstrapApi, createCloudHub, createLedger, createOutboxes, mayRe
 import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
 import { createCrdInstaller } from '@kedge/cloud/crds';
 import { createCsrApprover } from '@kedge/cloud/csrapprover';
+import { withoutDevices } from '@kedge/cloud/devicecontroller';
 import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
 import { createMonitor } from '@kedge/cloud/monitor';
 import { createSyncController } from '@kedge/cloud/synccontroller';
@@ -118,7 +119,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       tls: () => ({ ...identity.serving, clientCa: identity.caPem }),
       outboxes,
       ledger,
-      handlers: edge.handlers,
+      handlers: { ...edge.handlers, ...withoutDevices },
       belongings,
       events,
       metrics,

@@ -9,6 +9,8 @@ export interface LinkCodec {
   encode(message: Downstream): string | Uint8Array;
   /** The frame that answers a keepalive; upstream edges get none. */
   readonly pulse: string | undefined;
+  /** The edge knows a refused report from a confirmed one. */
+  readonly tellsRefusals: boolean;
   /** How many pushes may be unacknowledged at a time. */
   readonly window: number;
   /** The edge leaves renewing its Lease to us: we do it whenever it shows that it is alive. */
@@ -26,7 +28,13 @@ export interface Negotiated {
 }
 
 /** One JSON document per text frame, one push at a time. */
-export const upstreamCodec: LinkCodec = { ...plainCloudCodec, window: 1, renewsLease: false, wantsNode: false };
+export const upstreamCodec: LinkCodec = {
+  ...plainCloudCodec,
+  tellsRefusals: false,
+  window: 1,
+  renewsLease: false,
+  wantsNode: false,
+};
 
 /** As many as the edge takes in before the first of them is on its disk. */
 const denseWindow = 32;
@@ -35,7 +43,13 @@ const denseWindow = 32;
 export function negotiateLink(asked: Readonly<Record<string, unknown>>, now: () => number): Negotiated | undefined {
   if (asked[linkHeader.name] !== linkHeader.value) return undefined;
   return {
-    codec: { ...createDenseCloudCodec(now), window: denseWindow, renewsLease: true, wantsNode: true },
+    codec: {
+      ...createDenseCloudCodec(now),
+      tellsRefusals: true,
+      window: denseWindow,
+      renewsLease: true,
+      wantsNode: true,
+    },
     headers: { [linkHeader.name]: linkHeader.value },
     mayBeEmpty: asked[emptyStoreHeader.name] === emptyStoreHeader.value,
   };

@@ -125,7 +125,9 @@ export function createSession(deps: SessionDeps): Session {
         const isTooMuch = working.size >= requestsAtATime;
         const work = isTooMuch
           ? reply(message, { outcome: { ok: false, status: tooMany } })
-          : oneAtATime.run(addressOf(message), () => serve(message, signal));
+          : isDeviceReport(message)
+            ? serve(message, signal)
+            : oneAtATime.run(addressOf(message), () => serve(message, signal));
         const task: Promise<void> = work
           .catch((error: unknown) => stop.abort(error))
           .finally(() => working.delete(task));
@@ -148,6 +150,8 @@ export function createSession(deps: SessionDeps): Session {
 
   async function reply(message: Handled, answer: Answer): Promise<void> {
     if (!isQuestion(message)) return;
+    // An upstream edge takes any answer to a report for its confirmation. Without one it sends the report again.
+    if (isDeviceReport(message) && !codec.tellsRefusals && isPassing(answer)) return;
     const id = messageId(random.uuid());
     const ref = 'ref' in message ? message.ref : undefined;
     if (answer.kept) remember(id, answer.kept);
@@ -254,6 +258,10 @@ export function createSession(deps: SessionDeps): Session {
   };
 }
 
+const isPassing = ({ outcome }: Answer): boolean => !outcome.ok && !hopeless.has(outcome.status.reason ?? '');
+/** Saying it again would change nothing. */
+const hopeless: ReadonlySet<string> = new Set(['NotFound', 'Forbidden', 'Conflict', 'Invalid', 'BadRequest']);
+
 type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'membership.get' | 'unknown' }>;
 
 const isQuestion = (message: Handled): message is Asking =>
@@ -262,8 +270,13 @@ const isQuestion = (message: Handled): message is Asking =>
   message.kind !== 'membership.get' &&
   message.kind !== 'unknown';
 
+/** Taken in the order they come; their answers wait for a write that several of them share. */
+const isDeviceReport = ({ kind }: Handled): boolean =>
+  kind === 'twin.report' || kind === 'device.state' || kind === 'samples.report';
+
 /** Requests about one object are served in order; those about different ones side by side. */
 function addressOf(message: Handled): string {
+  if ('device' in message) return `device/${message.device.namespace}/${message.device.name}`;
   if ('ref' in message) return `${message.ref.type}/${message.ref.namespace ?? ''}/${message.ref.name}`;
   return message.kind === 'token.request' ? `token/${message.namespace}/${message.serviceAccount}` : message.kind;
 }

@@ -77,6 +77,9 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
         owner === 'dynamiccontroller' ? undefined : desired.put(ref, object),
       'object.delete': async ({ ref, uid, owner }) =>
         owner === 'dynamiccontroller' ? undefined : desired.delete(ref, uid),
+      // Members of this node are the devices that it has.
+      'membership.update': async () => undefined,
+      'membership.detail': async () => undefined,
       reply: async (reply) => asks.settle(reply),
       unknown: async ({ raw: { route } }) =>
         log.debug('message of an unknown kind ignored', { operation: route.operation, resource: route.resource }),

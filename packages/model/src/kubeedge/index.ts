@@ -1,3 +1,35 @@
 // KubeEdge's own resources.
+export {
+  deliverSamplesAnnotation,
+  deliversSamples,
+  deviceId,
+  deviceModels,
+  devices,
+  devicesApiVersion,
+  devicesGroup,
+  deviceStatuses,
+  parseDeviceId,
+  propertyTypes,
+  stateReportOf,
+} from './devices.ts';
+export type {
+  AccessMode,
+  ConfigData,
+  Device,
+  DeviceMethod,
+  DeviceModel,
+  DeviceProperty,
+  DeviceSpec,
+  DeviceStatus,
+  DeviceStatusFields,
+  ModelProperty,
+  PropertyType,
+  ProtocolConfig,
+  PushMethod,
+  StateReport,
+  TwinProperty,
+  TwinStatus,
+} from './devices.ts';
+export { readDevice, readDeviceModel } from './read-device.ts';
 export { clusterObjectSyncs, objectSyncs } from './reliablesyncs.ts';
 export type { ObjectSync } from './reliablesyncs.ts';

@@ -1,6 +1,7 @@
 // Everything that crosses the link between a cloud and an edge, as two unions. The wire spellings live in
 // `@kedge/wire/hub`; here a message is what it means. Source: KubeEdge cloud-edge protocol, v1.22 and v1.23.
 import type { KubeObject, NodeName, ResourceVersion, Status, Uid } from '../k8s/index.ts';
+import type { DeviceName, Member, Sample, Twins } from './devices.ts';
 
 declare const messageIdBrand: unique symbol;
 /** A random UUID; replies and acknowledgements name the message they answer. */
@@ -95,7 +96,20 @@ export type Downstream =
       readonly version: ResourceVersion | undefined;
       readonly owner: 'edgecontroller' | 'devicecontroller' | 'dynamiccontroller' | 'policycontroller';
     })
-  /** Answer to a question of the edge. */
+  /**
+   * Devices that are new on this node, and those that are no more. For upstream edges: ours derives its members from the
+   * devices it is sent and takes this as a hint at most, since it is sent once and not repeated.
+   */
+  | (Base & {
+      readonly kind: 'membership.update';
+      /** DeviceTwin's id of the event. */
+      readonly event: string;
+      readonly added: readonly Member[];
+      readonly removed: readonly Member[];
+    })
+  /** All devices of this node, after `membership.get`: an edge forgets those that are not listed. Sent once. */
+  | (Base & { readonly kind: 'membership.detail'; readonly event: string; readonly devices: readonly Member[] })
+  /** Answer to a question of the edge; to `twin.report`, `device.state` and `samples.report` it is their confirmation. */
   | (Located & {
       readonly kind: 'reply';
       readonly to: MessageId;
@@ -134,7 +148,62 @@ export type Question =
       readonly request: KubeObject;
     })
   /** The certificate of the Kubernetes API's CA, PEM. */
-  | (Base & { readonly kind: 'ca.get' });
+  | (Base & { readonly kind: 'ca.get' })
+  | DeviceReport;
+
+/**
+ * What an edge reports of a device. Each of these stays in the edge's outbox, on disk, until the cloud's reply says ok,
+ * which it does when the report or a newer one is durable in the cloud. A reply of failure is read as for any question:
+ * what is hopeless (the device is gone, or another node's) is dropped, all else is sent again after a while. An upstream
+ * cloud has no failure here: it leaves a report that it did not take unanswered.
+ */
+export type DeviceReport =
+  /**
+   * The twins that changed, with the versions they have at the edge. COALESCED: newest wins per property per device. An
+   * edge that could not send merges later changes into the unsent report (a property's newer twin replaces its older one,
+   * its other properties stay), so one row per device waits at most. While a report is under way, later changes form the
+   * next one; reports of one device are sent one after the other, so the cloud sees them in the order they were made.
+   */
+  | (Base & {
+      readonly kind: 'twin.report';
+      readonly device: DeviceName;
+      /** DeviceTwin's id of the event. */
+      readonly event: string;
+      /** When the report was made, Unix milliseconds at the edge. */
+      readonly reportedAt: number;
+      readonly twins: Twins;
+    })
+  /** COALESCED: newest wins per device. */
+  | (Base & {
+      readonly kind: 'device.state';
+      readonly device: DeviceName;
+      readonly event: string;
+      readonly reportedAt: number;
+      /** online, offline, ok, unknown, unhealthy; whatever the edge let pass. */
+      readonly state: string;
+      /** RFC 3339; empty when the edge does not know. */
+      readonly lastOnlineTime: string;
+    })
+  /**
+   * Samples of a property that is marked for the delivery of every one of them, without a gap: sample i has the sequence
+   * number `firstSequence + i`. NEVER COALESCED, sent in order, one report per property under way at a time; at most
+   * `maxSamplesPerReport`. Ours only: sent when the link is dense, never to an upstream cloud. The cloud keeps each
+   * sequence number of a stream once, so a report may be repeated at will.
+   */
+  | (Base & {
+      readonly kind: 'samples.report';
+      readonly device: DeviceName;
+      readonly property: string;
+      /**
+       * Sequence numbers count within a stream, from 1. The edge makes up a new stream (a random text) when it begins to
+       * count anew: the device is new, or the edge's store was lost.
+       */
+      readonly stream: string;
+      readonly firstSequence: number;
+      readonly samples: readonly Sample[];
+      /** The edge cannot tell whether the cloud has these already: it sent them before and heard no reply. */
+      readonly replayed?: true;
+    });
 
 type WithoutEnvelope<M> = M extends unknown ? Omit<M, 'id' | 'at'> : never;
 /** A question before it is sent: whoever sends it gives it an id and a time. */
@@ -166,7 +235,10 @@ export type Upstream =
       readonly ref: ObjectRef;
       readonly reports: readonly { uid: string; name: string; status: unknown }[];
     })
-  /** Asked by DeviceTwin after every connect; upstream never answers. `event` is DeviceTwin's own text. */
+  /**
+   * Asked by DeviceTwin after every connect; ours answers with `membership.detail`, upstream never. `event` is
+   * DeviceTwin's own text.
+   */
   | (Base & { readonly kind: 'membership.get'; readonly event?: string | undefined })
   | (Base & { readonly kind: 'unknown'; readonly raw: RawMessage });
 
@@ -189,6 +261,8 @@ export const dispatch = <M extends { readonly kind: string }>(handlers: Handlers
 export const delivery = {
   'object.put': 'acked',
   'object.delete': 'acked',
+  'membership.update': 'once',
+  'membership.detail': 'once',
   reply: 'once',
   unknown: 'once',
 } as const satisfies Record<Downstream['kind'], 'acked' | 'once'>;

@@ -49,6 +49,8 @@ export function writeDenseDownstream(message: Downstream, ids: ShortIds): unknow
         ...(version ? [version] : []),
       ];
     }
+    case 'membership.update':
+    case 'membership.detail':
     case 'unknown':
       return [code.envelope, downstreamToWire(message)];
   }

@@ -1,8 +1,9 @@
 // Reading the short arrays of the dense form. They come from strangers: every element is checked, none is trusted.
 import type { KubeObject } from '@kedge/model/k8s';
-import type { MessageId, ObjectRef } from '@kedge/model/messages';
+import type { DeviceName, MessageId, ObjectRef } from '@kedge/model/messages';
 import { messageId } from '@kedge/model/messages';
 import { isKubeObject } from './content.ts';
+import { isDeviceName } from './device-content.ts';
 import { isPlainObject } from './envelope.ts';
 import { hubPeerErrors } from './hub-peer-errors.ts';
 
@@ -17,6 +18,9 @@ export interface TupleReader {
   /** An id of this connection: a small number, as text inside. */
   id(at: number): MessageId;
   ref(at: number): ObjectRef;
+  /** Two elements: namespace and name. */
+  device(at: number): DeviceName;
+  list(at: number): readonly unknown[];
   object(at: number): KubeObject;
   document(at: number): Record<string, unknown>;
   /** A patch: travels as a document, means text. */
@@ -50,6 +54,16 @@ export function readTuple(tuple: unknown): TupleReader {
       if (typeof type !== 'string' || typeof name !== 'string') throw bad(`element ${at}`, 'an address');
       if (namespace !== undefined && typeof namespace !== 'string') throw bad(`element ${at}`, 'an address');
       return { type, namespace, name };
+    },
+    device(at) {
+      const device = { namespace: reader.text(at), name: reader.text(at + 1) };
+      if (!isDeviceName(device)) throw bad(`element ${at}`, 'a device');
+      return device;
+    },
+    list(at) {
+      const value = items[at];
+      if (!Array.isArray(value)) throw bad(`element ${at}`, 'a list');
+      return value as unknown[];
     },
     object(at) {
       const value = items[at];

@@ -1,8 +1,17 @@
 // Edge -> cloud in the dense form: a message is `[code, ...]`, several acknowledgements are one.
 import type { Uid } from '@kedge/model/k8s';
-import { type MessageId, messageId, type Upstream } from '@kedge/model/messages';
+import {
+  type DeviceReport,
+  maxSamplesPerReport,
+  type MessageId,
+  messageId,
+  type Sample,
+  type Upstream,
+} from '@kedge/model/messages';
 import { readTuple, type ShortIds, type TupleReader, writePatch, writeRef } from './dense-tuple.ts';
+import { readTwins } from './device-content.ts';
 import { decodeEnvelope } from './envelope.ts';
+import { hubPeerErrors } from './hub-peer-errors.ts';
 import { upstreamFromWire, upstreamToWire } from './upstream.ts';
 
 const code = {
@@ -20,6 +29,10 @@ const code = {
   event: 11,
   eventPatch: 12,
   envelope: 13,
+  twin: 14,
+  deviceState: 15,
+  samples: 16,
+  membership: 17,
 } as const;
 
 const nowhere = { source: '', group: '', resource: '' };
@@ -52,12 +65,26 @@ export function writeDenseUpstream(message: Exclude<Upstream, { kind: 'ack' }>, 
       return [code.event, writeRef(message.ref), message.event, message.change === 'update' ? 1 : 0];
     case 'event.patch':
       return [code.eventPatch, writeRef(message.ref), message.event, writePatch(message.patch)];
-    case 'legacy.status':
+    case 'twin.report':
+      return [code.twin, id(), ...deviceOf(message), message.event, message.reportedAt, message.twins];
+    case 'device.state': {
+      const { event, reportedAt, state, lastOnlineTime } = message;
+      return [code.deviceState, id(), ...deviceOf(message), event, reportedAt, state, lastOnlineTime];
+    }
+    case 'samples.report': {
+      const { property, stream, firstSequence, replayed, samples } = message;
+      const flat = samples.flatMap(({ at, value }) => [at, value]);
+      return [code.samples, id(), ...deviceOf(message), property, stream, firstSequence, replayed ? 1 : 0, flat];
+    }
     case 'membership.get':
+      return [code.membership, message.event ?? ''];
+    case 'legacy.status':
     case 'unknown':
       return [code.envelope, upstreamToWire(message)];
   }
 }
+
+const deviceOf = ({ device: { namespace, name } }: DeviceReport): string[] => [namespace, name];
 
 export const writeDenseAcks = (ids: readonly MessageId[]): unknown[] => [code.acks, ...ids.map(Number)];
 
@@ -76,7 +103,10 @@ export function readDenseUpstream(tuple: unknown, at: number, ids: ShortIds): Up
     return [{ kind: 'nack', id: messageId(''), at, to, of: nowhere, say: read.text(2).slice(0, 4_096) }];
   }
   if (read.code === code.envelope) return [upstreamFromWire(decodeEnvelope(JSON.stringify(read.document(1))))];
-  return [readEvent(read, at) ?? readQuestion(read, at)].filter((message) => message !== undefined);
+  if (read.code === code.membership) return [{ kind: 'membership.get', id: messageId(''), at, event: read.text(1) }];
+  return [readEvent(read, at) ?? readReport(read, at) ?? readQuestion(read, at)].filter(
+    (message) => message !== undefined,
+  );
 }
 
 function readEvent(read: TupleReader, at: number): Upstream | undefined {
@@ -88,6 +118,35 @@ function readEvent(read: TupleReader, at: number): Upstream | undefined {
   if (read.code !== code.eventPatch) return undefined;
   return { ...base, kind: 'event.patch', ref: read.ref(1), event: read.object(2), patch: read.patch(3) };
 }
+
+function readReport(read: TupleReader, at: number): DeviceReport | undefined {
+  if (read.code !== code.twin && read.code !== code.deviceState && read.code !== code.samples) return undefined;
+  const base = { id: read.id(1), at, device: read.device(2) };
+  if (read.code === code.samples) {
+    const flag = read.flag(7) ? ({ replayed: true } as const) : {};
+    const [property, stream, firstSequence] = [read.text(4), read.text(5), read.number(6)];
+    return { ...base, kind: 'samples.report', property, stream, firstSequence, samples: readSamples(read), ...flag };
+  }
+  const event = { event: read.text(4), reportedAt: read.number(5) };
+  if (read.code === code.deviceState) {
+    return { ...base, kind: 'device.state', ...event, state: read.text(6), lastOnlineTime: read.text(7) };
+  }
+  return { ...base, kind: 'twin.report', ...event, twins: readTwins(read.document(6)) ?? {} };
+}
+
+/** Time and value in turn. */
+function readSamples(read: TupleReader): Sample[] {
+  const flat = read.list(8);
+  if (flat.length > 2 * maxSamplesPerReport || flat.length % 2 !== 0) throw badSamples();
+  return Array.from({ length: flat.length / 2 }, (_, i) => {
+    const [at, value] = [flat[2 * i], flat[2 * i + 1]];
+    if (!Number.isSafeInteger(at) || typeof value !== 'string') throw badSamples();
+    return { at: at as number, value };
+  });
+}
+
+const badSamples = () =>
+  hubPeerErrors.BAD_ENVELOPE({ field: 'dense samples', expected: `at most ${maxSamplesPerReport} times and values` });
 
 /** A code that we do not know is of a newer edge: passed over. */
 function readQuestion(read: TupleReader, at: number): Upstream | undefined {

@@ -2,6 +2,7 @@
 import { resourceVersion, uid } from '@kedge/model/k8s';
 import { type AckRoute, type Downstream, messageId, type RawMessage } from '@kedge/model/messages';
 import { badContent, readObject } from './content.ts';
+import { isDeviceReport, membershipFromWire, membershipToWire, twinResource } from './device-content.ts';
 import { guessQuestion, replyForm, replyFromContent, replyToContent, wantsAck } from './reply-content.ts';
 import { caResource, formatResource, parseResource } from './resource.ts';
 
@@ -19,7 +20,16 @@ const owners: ReadonlySet<string> = new Set<Push['owner']>([
 export function downstreamFromWire(raw: RawMessage): Downstream {
   const { header, route } = raw;
   const isAnswer = header.parent_msg_id !== undefined && header.parent_msg_id !== '';
-  const message = route.group === 'resource' ? (isAnswer ? replyFromWire(raw) : pushFromWire(raw)) : undefined;
+  const message =
+    route.group === 'twin'
+      ? isAnswer
+        ? confirmationFromWire(raw)
+        : membershipFromWire(raw)
+      : route.group !== 'resource'
+        ? undefined
+        : isAnswer
+          ? replyFromWire(raw)
+          : pushFromWire(raw);
   return message ?? { id: messageId(header.msg_id), at: header.timestamp, kind: 'unknown', raw };
 }
 
@@ -40,6 +50,24 @@ function replyFromWire(raw: RawMessage): Downstream | undefined {
     ...replyFromContent(route.operation, resource, content),
     ...(header.resourceversion ? { version: resourceVersion(header.resourceversion) } : {}),
     wantsAck: wantsAck(ref?.type),
+  };
+}
+
+/** Of a report about a device; which kind of report it was, `to` tells. */
+function confirmationFromWire(raw: RawMessage): Downstream | undefined {
+  const { header, route, content } = raw;
+  if (route.operation !== 'response' && route.operation !== 'error') return undefined;
+  if (route.source !== 'devicecontroller' || route.resource !== twinResource) return undefined;
+  return {
+    id: messageId(header.msg_id),
+    at: header.timestamp,
+    address: route.resource,
+    kind: 'reply',
+    to: messageId(header.parent_msg_id ?? ''),
+    question: 'twin.report',
+    ref: undefined,
+    ...replyFromContent(route.operation, route.resource, content),
+    wantsAck: false,
   };
 }
 
@@ -71,6 +99,9 @@ export function downstreamToWire(message: Downstream): RawMessage {
       return pushToWire(message, message.change);
     case 'object.delete':
       return pushToWire(message, 'delete');
+    case 'membership.update':
+    case 'membership.detail':
+      return membershipToWire(message);
     case 'reply':
       return replyToWire(message);
   }
@@ -87,7 +118,6 @@ const pushToWire = (message: Push, operation: string): RawMessage => ({
 });
 
 function replyToWire(reply: Reply): RawMessage {
-  const resource = resourceOf(reply);
   const form = replyForm(reply.question, reply.ref?.type);
   const { operation, content } = replyToContent(form, reply.outcome, reply.remnant);
   return {
@@ -97,7 +127,7 @@ function replyToWire(reply: Reply): RawMessage {
       timestamp: reply.at,
       ...(reply.version ? { resourceversion: reply.version } : {}),
     },
-    route: { source: resource === caResource ? 'cloudhub' : 'edgecontroller', group: 'resource', operation, resource },
+    route: { ...ackRouteOf(reply), operation },
     content,
   };
 }
@@ -105,6 +135,7 @@ function replyToWire(reply: Reply): RawMessage {
 function resourceOf(message: Push | Reply): string {
   if (message.kind === 'reply') {
     if (message.question === 'ca.get') return caResource;
+    if (isDeviceReport(message.question)) return twinResource;
     // The old status report is answered under the node itself.
     if (message.question === 'legacy.status') return (message.address ?? '').replace('/nodestatus/', '/node/');
   }
@@ -114,6 +145,7 @@ function resourceOf(message: Push | Reply): string {
 /** What an acknowledgement of a message repeats: its own source, group and address. */
 export function ackRouteOf(message: Push | Reply): AckRoute {
   const resource = resourceOf(message);
-  const source = message.kind !== 'reply' ? message.owner : resource === caResource ? 'cloudhub' : 'edgecontroller';
-  return { source, group: 'resource', resource };
+  if (message.kind !== 'reply') return { source: message.owner, group: 'resource', resource };
+  if (isDeviceReport(message.question)) return { source: 'devicecontroller', group: 'twin', resource };
+  return { source: resource === caResource ? 'cloudhub' : 'edgecontroller', group: 'resource', resource };
 }

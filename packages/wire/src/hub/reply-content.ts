@@ -12,7 +12,7 @@ export type QuestionKind = Question['kind'] | 'legacy.status';
  * `errorText`: an upstream edge stores whatever comes as `response` as the object itself. A failed lookup of these types
  * is therefore answered with operation `error` and plain text, else pods would start with empty ConfigMaps and Secrets.
  */
-type ReplyForm = 'document' | 'documentOrErrorText' | 'objectResponse' | 'ok' | 'text';
+type ReplyForm = 'document' | 'documentOrErrorText' | 'objectResponse' | 'ok' | 'okOrErrorText' | 'text';
 
 const answeredWithErrorText = new Set([
   'configmap',
@@ -36,6 +36,10 @@ export function replyForm(question: QuestionKind | undefined, type: string | und
     case 'pod.delete':
     case 'legacy.status':
       return 'ok';
+    case 'twin.report':
+    case 'device.state':
+    case 'samples.report':
+      return 'okOrErrorText';
     case 'ca.get':
       return 'text';
     case 'token.request':
@@ -54,11 +58,11 @@ export interface ReplyContent {
 
 export function replyToContent(form: ReplyForm, outcome: Outcome<unknown>, remnant: unknown): ReplyContent {
   if (outcome.ok) {
-    if (form === 'ok') return { operation: 'response', content: 'OK' };
+    if (form === 'ok' || form === 'okOrErrorText') return { operation: 'response', content: 'OK' };
     if (form !== 'objectResponse') return { operation: 'response', content: outcome.value ?? 'OK' };
     return { operation: 'response', content: { Object: outcome.value ?? {}, Err: null } };
   }
-  if (form === 'documentOrErrorText' || form === 'text') {
+  if (form === 'documentOrErrorText' || form === 'okOrErrorText' || form === 'text') {
     return { operation: 'error', content: outcome.status.message ?? outcome.status.reason ?? 'the request failed' };
   }
   const document = { ErrStatus: wireStatus(outcome.status) };

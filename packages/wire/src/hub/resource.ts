@@ -5,7 +5,6 @@ import type { ObjectRef } from '@kedge/model/messages';
 /** Addresses that are no objects. */
 export const caResource = 'k8s/ca.crt';
 export const keepaliveResource = 'node';
-export const membershipResource = 'membership/detail';
 
 /** Cluster-scoped kinds, and the word v1.22 writes where others have their namespace. */
 const clusterScoped: Readonly<Record<string, string>> = {

@@ -2,15 +2,9 @@
 import type { KubeObject, Uid } from '@kedge/model/k8s';
 import { messageId, type ObjectRef, type RawMessage, type Upstream } from '@kedge/model/messages';
 import { badContent, isKubeObject, readDocument, readObject, readPatch } from './content.ts';
+import { membershipDetailResource, reportFromWire, reportToWire } from './device-content.ts';
 import { isPlainObject } from './envelope.ts';
-import {
-  caResource,
-  formatResource,
-  keepaliveResource,
-  membershipResource,
-  parseResource,
-  parseResourceAs,
-} from './resource.ts';
+import { caResource, formatResource, keepaliveResource, parseResource, parseResourceAs } from './resource.ts';
 
 const queried = new Set([
   'pod',
@@ -31,10 +25,11 @@ export function upstreamFromWire(raw: RawMessage): Upstream {
   if (route.operation === 'keepalive') return { ...base, kind: 'keepalive' };
   if (header.parent_msg_id !== undefined && header.parent_msg_id !== '')
     return answerFromWire(raw, header.parent_msg_id);
-  if (route.source === 'twin' && route.operation === 'get' && route.resource === membershipResource) {
+  if (route.source === 'twin' && route.operation === 'get' && route.resource === membershipDetailResource) {
     return { ...base, kind: 'membership.get', ...(typeof raw.content === 'string' ? { event: raw.content } : {}) };
   }
   if (route.operation === 'query' && route.resource === caResource) return { ...base, kind: 'ca.get' };
+  if (route.source === 'twin') return reportFromWire(raw) ?? { ...base, kind: 'unknown', raw };
   if (route.source === 'edged') return fromEdged(raw) ?? { ...base, kind: 'unknown', raw };
   return { ...base, kind: 'unknown', raw };
 }
@@ -172,7 +167,7 @@ export function upstreamToWire(message: Upstream): RawMessage {
     case 'ca.get':
       return envelope(message, ['metamanager', 'meta', 'query', caResource], null);
     case 'membership.get':
-      return envelope(message, ['twin', 'resource', 'get', membershipResource], message.event ?? '');
+      return envelope(message, ['twin', 'resource', 'get', membershipDetailResource], message.event ?? '');
     case 'object.get':
       return fromEdge(message, 'query', message.ref.type, null);
     case 'object.create':
@@ -196,6 +191,10 @@ export function upstreamToWire(message: Upstream): RawMessage {
       return fromEdge(message, message.change, 'event', message.event);
     case 'event.patch':
       return fromEdge(message, 'patch', 'event', { event: message.event, patchData: message.patch });
+    case 'twin.report':
+    case 'device.state':
+    case 'samples.report':
+      return reportToWire(message);
     case 'legacy.status':
       return fromEdge(message, 'update', `${message.of}status`, legacyReports(message));
   }

@@ -1,7 +1,7 @@
 // What a handler of an edge's question comes back with, and how it is put together.
 import { withoutManagedFields } from '@kedge/engine/kube-client';
 import type { KubeObject, NodeName, ResourceVersion } from '@kedge/model/k8s';
-import type { Outcome, Question, Upstream } from '@kedge/model/messages';
+import type { DeviceReport, Outcome, Question, Upstream } from '@kedge/model/messages';
 import type { Put } from '../sink.ts';
 import { type KnownType, versionOf, withKind } from '../wire-object.ts';
 
@@ -14,7 +14,8 @@ export interface Answer {
 
 export type Asked<K extends Question['kind']> = Extract<Question, { kind: K }>;
 
-type HandledKind = Exclude<Upstream['kind'], 'keepalive' | 'ack' | 'nack'>;
+/** Devices are another controller's. */
+type HandledKind = Exclude<Upstream['kind'], 'keepalive' | 'ack' | 'nack' | 'membership.get' | DeviceReport['kind']>;
 export type EdgeHandlers = {
   readonly [K in HandledKind]: (
     node: NodeName,

@@ -95,8 +95,6 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
       }
       return ok;
     },
-    // Upstream leaves it unanswered too, and its edges repeat it every minute or two.
-    'membership.get': async () => undefined,
     unknown: async (node, { raw }) => {
       log.debug('message of a kind that is not known here', { node, resource: raw.route.resource });
       return undefined;
