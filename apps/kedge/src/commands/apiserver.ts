@@ -6,9 +6,10 @@ import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
 import { createApiServer, systemUser } from '@kedge/control-plane/apiserver';
 import { createControllers } from '@kedge/control-plane/controllers';
+import { createMetricsApi } from '@kedge/control-plane/metricsapi';
 import { createScheduler } from '@kedge/control-plane/scheduler';
 import type { Log } from '@kedge/core/log';
-import { minutes } from '@kedge/core/time';
+import { minutes, seconds } from '@kedge/core/time';
 import { createEventSink } from '@kedge/engine/event-recorder';
 import { createSharedInformers } from '@kedge/engine/kube-client';
 import {
@@ -84,10 +85,20 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   const events = createEventSink({ api, clock, log });
   const rootCa = server.pki.authority.certificatePem;
   const signing = { authority: server.pki.authority, authorities: createCertificateAuthorities(), keys: createKeys() };
+  const { certificatePem: certificate, key } = server.pki.kubeletClient;
+  const kubelets = createHttpClient({
+    // Kubelets sign their own serving certificates; a kube-apiserver does not check them either unless it is told to.
+    tls: { certificate, key: key.reveal(), trustAnyServer: true },
+    timeouts: { connect: seconds(5), answer: seconds(5) },
+    maxConnections: 1,
+  });
+  const metrics = createMetricsApi({ clock, log, kubelets, informers });
+  server.mount(metrics);
   return {
     modules: [
       server.module,
       informers,
+      metrics.module,
       events,
       createControllers({ api, informers, events, clock, log, random, rootCa, signing }),
       createScheduler({ api, informers, events, clock, log, random }),
@@ -99,7 +110,10 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
         await rename(`${path}.new`, path);
       }
     },
-    close: () => database.close(),
+    async close() {
+      await kubelets.close();
+      await database.close();
+    },
   };
 }
 

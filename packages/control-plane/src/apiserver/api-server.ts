@@ -4,14 +4,7 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpHandler, HttpServers, Keys, Random } from '@kedge/core/ports';
 import { type Clock, minutes } from '@kedge/core/time';
-import {
-  type ApiUser,
-  createKubeApiHandler,
-  createOpenApi,
-  type Gatekeeper,
-  type Gzip,
-  plainLayout,
-} from '@kedge/engine/kube-api';
+import { type ApiUser, createKubeApiHandler, createOpenApi, type Gatekeeper, type Gzip } from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
 import { createServiceAddresses } from './admission/service-addresses.ts';
@@ -22,6 +15,7 @@ import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
 import { createDefaultObjects } from './bootstrap/default-objects.ts';
 import { expireEvents } from './event-expiry.ts';
 import { createLocalKubeApi } from './local-kube-api.ts';
+import { createMounts, type MountedKinds } from './mounted-kinds.ts';
 import { createCollections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
 import { formatKubeconfig, openPki, type Pki } from './pki.ts';
@@ -65,6 +59,8 @@ export interface ApiServer {
   readonly pki: Pki;
   /** The API as `user`, without HTTP. */
   localApi(user: ApiUser): KubeApi;
+  /** Serves kinds that somebody else computes. */
+  mount(kinds: MountedKinds): void;
   /** For the administrator; call it once the module has started. */
   kubeconfig(): string;
   /** Where it listens, once started. */
@@ -120,7 +116,9 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     system: systemUser,
     openHttpClient: deps.openHttpClient,
   });
-  const { kinds, objects, published } = served;
+  const { kinds, published } = served;
+  const mounts = createMounts(kinds, served.objects);
+  const { catalog, objects } = mounts;
   const openApi = createOpenApi({
     catalog: kinds,
     definitions: published,
@@ -133,7 +131,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       clock,
       log,
       gzip: deps.gzip,
-      catalog: kinds,
+      catalog,
       objects,
       gatekeeper,
       openApi,
@@ -141,7 +139,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       version: versionInfo,
       health: [{ name: 'storage', check: () => storageProblem(store) }],
       serverAddress: `${config.advertiseAddress}:${config.port}`,
-      layout: (resource) => kinds.of(resource)?.layout ?? plainLayout,
+      layout: (resource) => kinds.of(resource)?.layout ?? mounts.layoutOf(resource),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
     });
 
@@ -150,7 +148,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     return createLocalKubeApi(
       {
         objects,
-        catalog: kinds,
+        catalog,
         authorizer: security.authorizer,
         fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
         handler,
@@ -205,6 +203,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     module: { name: 'apiserver', start },
     pki,
     localApi,
+    mount: mounts.mount,
     kubeconfig: () => formatKubeconfig(`https://${config.advertiseAddress}:${port}`, pki),
     port: () => port,
   };

@@ -29,6 +29,8 @@ export interface Pki {
   readonly serving: KeyedCertificate;
   /** A client in system:masters. */
   readonly admin: KeyedCertificate;
+  /** What the server shows to kubelets. */
+  readonly kubeletClient: KeyedCertificate;
   readonly tokenKeys: { readonly privateKey: string; readonly publicKey: string };
 }
 
@@ -60,7 +62,12 @@ export async function openPki(deps: PkiDeps, config: PkiConfig): Promise<Pki> {
     subject: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
     usages: ['clientAuth'],
   });
-  return { authority, serving, admin, tokenKeys: await openTokenKeys(files, directory) };
+  const kubeletClient = await openLeaf(deps, `${directory}/apiserver-kubelet-client`, authority, {
+    ...usual,
+    subject: { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] },
+    usages: ['clientAuth'],
+  });
+  return { authority, serving, admin, kubeletClient, tokenKeys: await openTokenKeys(files, directory) };
 }
 
 async function openAuthority({ clock, files, keys, authorities }: PkiDeps, directory: string): Promise<Authority> {
