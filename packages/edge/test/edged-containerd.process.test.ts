@@ -110,6 +110,11 @@ class Edge {
         version: 'v1.32.0-kedge-v0.1.0',
         reportEvents: true,
         imagePullParallel: 3,
+        podSandboxImage: '',
+        eviction: { thresholds: [], transitionPeriod: minutes(5), maxPodGraceSeconds: 0 },
+        imageGc: { high: 1, low: 1, minAge: minutes(2), maxAge: seconds(0) },
+        imagesInStatus: -1,
+        logRotation: { maxBytes: 1_000_000, maxFiles: 3, every: seconds(10) },
       },
     });
     this.#scope = openScope({ clock: systemClock, name: 'edged' });

@@ -40,6 +40,24 @@ const config: EdgedConfig = {
   version: 'v1.32.0-kedge-v0.1.0',
   reportEvents: true,
   imagePullParallel: 2,
+  podSandboxImage: 'pause:1',
+  eviction: {
+    thresholds: [
+      {
+        signal: 'memory.available',
+        below: { units: 100 * 1_024 ** 2 },
+        written: '100Mi',
+        grace: seconds(0),
+        reclaim: undefined,
+      },
+      { signal: 'nodefs.available', below: { share: 0.1 }, written: '10%', grace: seconds(0), reclaim: undefined },
+    ],
+    transitionPeriod: minutes(5),
+    maxPodGraceSeconds: 0,
+  },
+  imageGc: { high: 0.85, low: 0.8, minAge: minutes(2), maxAge: seconds(0) },
+  imagesInStatus: 0,
+  logRotation: { maxBytes: 1_000, maxFiles: 3, every: seconds(10) },
 };
 
 /** A cloud that keeps Nodes and Leases, as far as edged asks for them. */
@@ -82,6 +100,8 @@ export class EdgedFixture {
   readonly clock = new FakeClock({ settle });
   readonly fake: FakeCri;
   readonly files = createMemoryFiles();
+  /** How full every disk is. */
+  space = () => ({ totalBytes: 1e12, freeBytes: 5e11, totalInodes: 1e6, freeInodes: 5e5 });
   readonly cloud = new FakeCloud();
   readonly pods = new Map<string, Pod>();
   /** The newest status of each pod by name. */
@@ -98,6 +118,7 @@ export class EdgedFixture {
   tokenSerial = 0;
   isStoreEmpty = false;
   addresses = ['192.0.2.7'];
+  freeMemoryBytes = 2 * 1_024 ** 3;
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
   readonly #objectListeners = new Map<
     string,
@@ -202,7 +223,7 @@ export class EdgedFixture {
       },
       config: edgedConfig,
       cri: this.fake.cri,
-      files,
+      files: { ...files, space: async () => this.space() },
       mounts: {
         mountMemory: async (path) => void mounted.add(path),
         unmount: async (path) => void mounted.delete(path),
@@ -227,7 +248,7 @@ export class EdgedFixture {
           memoryBytes: 4 * 1_024 ** 3,
           addresses: this.addresses,
         }),
-        load: async () => ({ availableMemoryBytes: 2 * 1_024 ** 3, processes: 100, maxProcesses: 32_768 }),
+        load: async () => ({ availableMemoryBytes: this.freeMemoryBytes, processes: 100, maxProcesses: 32_768 }),
         cpuTime: async () => ({ busySeconds: 1_234.5, bootedAt: 1_000_000 }),
       },
       network: {

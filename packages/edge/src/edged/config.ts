@@ -1,6 +1,9 @@
 // Edged's settings in domain types. The composition root makes them from edgecore.yaml.
 import type { Duration } from '@kedge/core/time';
 import type { NodeName } from '@kedge/model/k8s';
+import type { EvictionSettings } from './eviction/thresholds.ts';
+import type { ImageGcSettings } from './images/plan-image-gc.ts';
+import type { LogRotationSettings } from './runtime/log-rotation.ts';
 
 export interface EdgedConfig {
   readonly node: NodeName;
@@ -34,6 +37,13 @@ export interface EdgedConfig {
   readonly version: string;
   readonly reportEvents: boolean;
   readonly imagePullParallel: number;
+  /** The image that holds pods together. */
+  readonly podSandboxImage: string;
+  readonly eviction: EvictionSettings;
+  readonly imageGc: ImageGcSettings;
+  /** Images in the status of the node; negative: all. */
+  readonly imagesInStatus: number;
+  readonly logRotation: LogRotationSettings;
   /** Where the kubelet's endpoints are served; undefined: nowhere. */
   readonly server?: { readonly address: string; readonly port: number } | undefined;
 }

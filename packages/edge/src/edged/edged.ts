@@ -61,8 +61,16 @@ async function serveKubelet(deps: EdgedDeps, pods: RunningPods, scope: Scope): P
 
 function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
   const { cri, host, files, config } = deps;
-  const facts = createNodeFactsReader({ cri, host, files, rootDirectory: config.rootDirectory });
+  const facts = createNodeFactsReader({
+    cri,
+    host,
+    files,
+    rootDirectory: config.rootDirectory,
+    images: (signal) => pods.images(signal),
+    pressures: () => pods.pressures,
+  });
   const reporter = createNodeReporter({ ...deps, facts, nodeMade: () => pods.reportAllAgain() });
   pods.onReturn(() => reporter.lookNow());
+  pods.onPressure(() => reporter.lookNow());
   reporter.start(scope);
 }

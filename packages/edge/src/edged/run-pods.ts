@@ -3,14 +3,19 @@ import { createReconciler } from '@kedge/core/control';
 import { explain } from '@kedge/core/errors';
 import type { Scope } from '@kedge/core/flow';
 import type { HostFacts } from '@kedge/core/ports';
-import type { Pod } from '@kedge/model/k8s-types';
+import { seconds } from '@kedge/core/time';
+import type { ContainerImage, Pod } from '@kedge/model/k8s-types';
 import { createEventRecorder } from './events.ts';
+import { createEvictor } from './eviction/evictor.ts';
+import type { Pressure } from './eviction/thresholds.ts';
+import { createImageGc } from './images/image-gc.ts';
 import { createImages } from './images/images.ts';
 import { createCarryOut } from './pod/carry-out.ts';
 import { createContainerStarter } from './pod/container-starter.ts';
 import { createContainerStops } from './pod/container-stops.ts';
 import { createLifecycle } from './pod/lifecycle.ts';
-import { createPodReconciler } from './pod/pod-reconciler.ts';
+import type { PodMemory } from './pod/pod-memory.ts';
+import { createPodReconciler, type PodReconciler } from './pod/pod-reconciler.ts';
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
 import { isTerminating, uidOf } from './pod/pod-spec.ts';
@@ -18,8 +23,10 @@ import { mentions } from './pod/referenced-names.ts';
 import { createProber } from './probes/prober.ts';
 import { createRunProbe } from './probes/run-probe.ts';
 import { createObserver } from './runtime/observe.ts';
-import { createPodPaths } from './runtime/pod-paths.ts';
+import { createLogRotation } from './runtime/log-rotation.ts';
+import { createPodPaths, type PodPaths } from './runtime/pod-paths.ts';
 import { createRuntimeWatch } from './runtime/runtime-watch.ts';
+import { usageByPod } from './runtime/container-usage.ts';
 import { createStatusReporter } from './status/report-status.ts';
 import { createVolumes } from './volumes/volumes.ts';
 import type { EdgedDeps } from './edged-deps.ts';
@@ -29,6 +36,11 @@ export interface RunningPods {
   reportAllAgain(): void;
   /** With the newest status of each. */
   list(): readonly Pod[];
+  /** What the node is short of. */
+  readonly pressures: ReadonlySet<Pressure>;
+  onPressure(listener: () => void): void;
+  /** The largest images on the node, as its status shows them. */
+  images(signal: AbortSignal): Promise<readonly ContainerImage[]>;
   /** The runtime has come back. */
   onReturn(listener: () => void): void;
 }
@@ -89,6 +101,44 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
       for (const listener of returned) listener();
     },
   });
+  const imageGc = createImageGc({
+    cri,
+    clock,
+    log,
+    files,
+    events,
+    settings: config.imageGc,
+    pods: () => pods.list(),
+    sandboxImage: config.podSandboxImage,
+  });
+  const pressed: (() => void)[] = [];
+  const evictor = createEvictor({
+    clock,
+    log,
+    host: deps.host,
+    files,
+    events,
+    settings: config.eviction,
+    rootDirectory: config.rootDirectory,
+    imageDirectory: (signal) => imageGc.directory(signal),
+    pods: () => [...pods.list()].filter((pod) => !hasEnded(reconciler.memoryOf(uidOf(pod)))),
+    usage: (of, signal) => usageByPod(cri, config.site, of, signal),
+    freeDisk: (signal) => imageGc.freeAll(signal),
+    evict(pod, message, grace) {
+      const memory = reconciler.memoryOf(uidOf(pod));
+      memory.failure ??= { reason: 'Evicted', message, disrupted: { grace: seconds(Math.max(1, grace)) } };
+      queue.enqueue(uidOf(pod));
+    },
+    pressuresChanged: () => pressed.forEach((tell) => tell()),
+  });
+  const logRotation = createLogRotation({
+    cri,
+    clock,
+    log,
+    files,
+    settings: config.logRotation,
+    running: () => runningLogs(pods.list(), reconciler, paths),
+  });
   const reconciler = createPodReconciler({
     clock,
     log,
@@ -116,6 +166,7 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
     reporter: createStatusReporter({ outbox }),
     hostIps: () => setup.hostAddresses(),
+    refusal: (pod) => evictor.refusal(pod),
     expectChange: () => watch.expectChange(),
   });
   const queue = createReconciler({
@@ -177,6 +228,9 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
       }
     }),
   );
+  evictor.start(scope);
+  imageGc.start(scope);
+  logRotation.start(scope);
   scope.spawn('runtime watch', (signal) => watch.run(signal));
   return {
     reportAllAgain() {
@@ -190,9 +244,37 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
         const { status } = reconciler.memoryOf(uidOf(pod));
         return status ? { ...pod, status } : pod;
       }),
+    get pressures() {
+      return evictor.pressures;
+    },
+    onPressure: (listener) => void pressed.push(listener),
+    images: (signal) =>
+      config.imagesInStatus === 0 ? Promise.resolve([]) : imageGc.list(config.imagesInStatus, signal),
     onReturn: (listener) => void returned.push(listener),
   };
 }
+
+/** The files that running containers write to. */
+function* runningLogs(
+  pods: Iterable<Pod>,
+  { memoryOf }: Pick<PodReconciler, 'memoryOf'>,
+  paths: PodPaths,
+): Generator<{ containerId: string; directory: string; name: string }> {
+  for (const pod of pods) {
+    const { status } = memoryOf(uidOf(pod));
+    for (const { name, restartCount, state, containerID = '' } of [
+      ...(status?.initContainerStatuses ?? []),
+      ...(status?.containerStatuses ?? []),
+    ]) {
+      const containerId = containerID.split('://')[1];
+      if (!state?.running || !containerId) continue;
+      const [folder = '', file = ''] = paths.logFile(name, restartCount).split('/');
+      yield { containerId, directory: `${paths.logDirectory(pod)}/${folder}`, name: file };
+    }
+  }
+}
+
+const hasEnded = ({ status }: PodMemory): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
 const hasSameFields = ({ metadata: a }: Pod, { metadata: b }: Pod): boolean =>
   JSON.stringify([a.labels, a.annotations]) === JSON.stringify([b.labels, b.annotations]);

@@ -1,6 +1,7 @@
 // edgecore.yaml in our own units, as the parts of edgecore take it.
 import type { Secret } from '@kedge/core/log';
 import type { Duration } from '@kedge/core/time';
+import type { EvictionSettings } from './eviction-settings.ts';
 import type { NodeName } from '../k8s/index.ts';
 
 export interface EdgeCoreConfig {
@@ -59,6 +60,18 @@ export interface EdgedSettings {
   readonly leaseDuration: Duration;
   readonly reportEvents: boolean;
   readonly imagePullParallel: number;
+  readonly eviction: EvictionSettings;
+  readonly imageGc: {
+    /** Shares of the disk in use. */
+    readonly high: number;
+    readonly low: number;
+    readonly minAge: Duration;
+    /** Zero: never. */
+    readonly maxAge: Duration;
+  };
+  /** Images in the status of the node; negative: all. */
+  readonly imagesInStatus: number;
+  readonly logRotation: { readonly maxBytes: number; readonly maxFiles: number; readonly every: Duration };
   /** Where the kubelet's endpoints are served; undefined: nowhere. */
   readonly server: { readonly address: string; readonly port: number } | undefined;
 }

@@ -10,6 +10,8 @@ import {
 import { secret } from '@kedge/core/log';
 import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
+import { checkEviction, readEviction } from './eviction-settings.ts';
+import { parseQuantity, quantityUnits } from '../k8s-quantity/index.ts';
 import type { EdgeCoreConfig, EdgedSettings } from './edge-core-config.ts';
 import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
 
@@ -63,6 +65,20 @@ function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument
   for (const key of ['nodeStatusUpdateFrequency', 'nodeStatusReportFrequency'] as const) {
     if (toDuration(kubelet[key]) <= 0)
       complain(`${ours}.${key}`, `is ${kubelet[key]}, needs to be longer than nothing`);
+  }
+  problems.push(...checkEviction(kubelet, `modules.edged.${ours}`));
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
+  if (low >= high) {
+    complain(
+      `${ours}.imageGCLowThresholdPercent`,
+      `is ${low}, needs to be less than imageGCHighThresholdPercent (${high})`,
+    );
+  }
+  if ((bytesOf(kubelet.containerLogMaxSize) ?? 0) <= 0) {
+    complain(`${ours}.containerLogMaxSize`, `is "${kubelet.containerLogMaxSize}", needs a quantity such as 10Mi`);
+  }
+  if (toDuration(kubelet.containerLogMonitorInterval) < seconds(1)) {
+    complain(`${ours}.containerLogMonitorInterval`, `is ${kubelet.containerLogMonitorInterval}, needs at least 1s`);
   }
   kubelet.registerWithTaints.forEach(({ key }, n) => {
     if (key === '') complain(`${ours}.registerWithTaints.${n}.key`, 'is missing');
@@ -138,10 +154,28 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     leaseDuration: seconds(kubelet.nodeLeaseDurationSeconds),
     reportEvents: edged.reportEvent,
     imagePullParallel: kubelet.serializeImagePulls ? 1 : (kubelet.maxParallelImagePulls ?? manyPulls),
+    eviction: readEviction(kubelet),
+    imageGc: {
+      high: kubelet.imageGCHighThresholdPercent / 100,
+      low: kubelet.imageGCLowThresholdPercent / 100,
+      minAge: toDuration(kubelet.imageMinimumGCAge),
+      maxAge: toDuration(kubelet.imageMaximumGCAge),
+    },
+    imagesInStatus: kubelet.nodeStatusMaxImages,
+    logRotation: {
+      maxBytes: bytesOf(kubelet.containerLogMaxSize) ?? 0,
+      maxFiles: kubelet.containerLogMaxFiles,
+      every: toDuration(kubelet.containerLogMonitorInterval),
+    },
     server: edged.kubeletServer.enable
       ? { address: edged.kubeletServer.address, port: edged.kubeletServer.port }
       : undefined,
   };
+}
+
+function bytesOf(text: string): number | undefined {
+  const parsed = parseQuantity(text);
+  return parsed && Number(quantityUnits(parsed));
 }
 
 /** The schema has seen to it that this is one. */

@@ -16,8 +16,8 @@ import {
 
 const duration = (start: string, description?: string) =>
   text(start, { format: 'duration', ...(description === undefined ? {} : { description }) });
-const texts = () => mapOf(text(''));
-const percent = (start: number) => integer(start, { minimum: 0, maximum: 100 });
+const texts = (options: { description?: string } = {}) => mapOf(text(''), {}, options);
+const percent = (start: number, description: string) => integer(start, { minimum: 0, maximum: 100, description });
 const maybe = <T>(schema: Schema<T>) => unused(optional(schema));
 
 const taint = object({
@@ -47,6 +47,34 @@ const used = {
   nodeLeaseDurationSeconds: integer(40, { minimum: 1 }),
   serializeImagePulls: flag(true),
   maxParallelImagePulls: optional(integer(1, { minimum: 1 })),
+  evictionHard: mapOf(
+    text(''),
+    {
+      'imagefs.available': '15%',
+      'imagefs.inodesFree': '5%',
+      'memory.available': '100Mi',
+      'nodefs.available': '10%',
+      'nodefs.inodesFree': '5%',
+    },
+    { description: 'Less than this and pods are ended at once; 0 or 0% turns one off.' },
+  ),
+  evictionSoft: texts({ description: 'Less than this for the grace period and pods are ended.' }),
+  evictionSoftGracePeriod: texts(),
+  evictionMinimumReclaim: texts({
+    description: 'What has to be free on top of the threshold before no more is taken.',
+  }),
+  evictionPressureTransitionPeriod: duration('5m0s', 'How long a pressure is reported after it has gone.'),
+  evictionMaxPodGracePeriod: integer(0, {
+    description: 'Seconds that a pod gets to end when a soft threshold ends it.',
+  }),
+  imageMinimumGCAge: duration('2m0s', 'Younger images are never removed.'),
+  imageMaximumGCAge: duration('0s', 'Images unused for longer are removed; 0s: never.'),
+  imageGCHighThresholdPercent: percent(85, 'Above this share of their disk, unused images are removed ...'),
+  imageGCLowThresholdPercent: percent(80, '... until this share is reached.'),
+  nodeStatusMaxImages: integer(0, { description: 'Images in the status of the node; -1: all.' }),
+  containerLogMaxSize: text('10Mi', { description: 'A log over this size is put aside.' }),
+  containerLogMaxFiles: integer(5, { minimum: 2, description: 'Log files per start of a container.' }),
+  containerLogMonitorInterval: duration('10s', 'How often the sizes of logs are looked at.'),
 } as const;
 
 /** What KubeEdge knows besides. */
@@ -64,10 +92,6 @@ const known = {
   enableContentionProfiling: unused(flag(false)),
   oomScoreAdj: unused(integer(-999, { minimum: -1_000, maximum: 1_000 })),
   streamingConnectionIdleTimeout: unused(duration('4h0m0s')),
-  imageMinimumGCAge: unused(duration('2m0s')),
-  imageMaximumGCAge: unused(duration('0s')),
-  imageGCHighThresholdPercent: unused(percent(85)),
-  imageGCLowThresholdPercent: unused(percent(80)),
   volumeStatsAggPeriod: unused(duration('1m0s')),
   kubeletCgroups: unused(text('')),
   systemCgroups: unused(text('')),
@@ -87,23 +111,8 @@ const known = {
   podPidsLimit: unused(integer(-1)),
   cpuCFSQuota: unused(flag(true)),
   cpuCFSQuotaPeriod: unused(duration('100ms')),
-  nodeStatusMaxImages: unused(integer(0)),
   maxOpenFiles: unused(integer(1_000_000)),
   contentType: unused(text('application/json')),
-  evictionHard: unused(
-    mapOf(text(''), {
-      'imagefs.available': '15%',
-      'imagefs.inodesFree': '5%',
-      'memory.available': '100Mi',
-      'nodefs.available': '10%',
-      'nodefs.inodesFree': '5%',
-    }),
-  ),
-  evictionSoft: unused(texts()),
-  evictionSoftGracePeriod: unused(texts()),
-  evictionPressureTransitionPeriod: unused(duration('5m0s')),
-  evictionMaxPodGracePeriod: unused(integer(0)),
-  evictionMinimumReclaim: unused(texts()),
   podsPerCore: unused(integer(0)),
   enableControllerAttachDetach: unused(flag(true)),
   protectKernelDefaults: unused(flag(false)),
@@ -113,10 +122,7 @@ const known = {
   featureGates: unused(mapOf(flag(false))),
   failSwapOn: unused(flag(false)),
   memorySwap: unused(object({ swapBehavior: optional(text('')) })),
-  containerLogMaxSize: unused(text('10Mi')),
-  containerLogMaxFiles: unused(integer(5)),
   containerLogMaxWorkers: unused(integer(1)),
-  containerLogMonitorInterval: unused(duration('10s')),
   configMapAndSecretChangeDetectionStrategy: unused(text('Get')),
   systemReserved: unused(texts()),
   kubeReserved: unused(texts()),

@@ -348,6 +348,10 @@ export class FakeCri {
           .filter(({ state, config }) => state === 'running' && selects(filter?.labelSelector, config.labels ?? {}))
           .map((container) => toContainerStats(container, this.#now())),
       })),
+      reopenContainerLog: this.#method('reopenContainerLog', ({ containerId }) => {
+        this.done.push(`reopenContainerLog ${find('reopenContainerLog', containerId).config.metadata?.name}`);
+        return {};
+      }),
       execSync: this.#method('execSync', ({ containerId, cmd = [] }) => {
         const container = find('execSync', containerId);
         if (container.state !== 'running') throw refuse('execSync', 'UNKNOWN', 'container is not running');
@@ -388,9 +392,19 @@ export class FakeCri {
         return { imageRef: imageId(name) };
       }),
       removeImage: this.#method('removeImage', ({ image }) => {
-        this.images.delete(image?.image ?? '');
+        const found = [...this.images].find((name) => name === image?.image || imageId(name) === image?.image);
+        if (found !== undefined) {
+          this.images.delete(found);
+          this.done.push(`removeImage ${found}`);
+        }
         return {};
       }),
+      imageFsInfo: this.#method('imageFsInfo', () => ({
+        imageFilesystems: [
+          { timestamp: 0n, fsId: { mountpoint: '/images' }, usedBytes: { value: 0n }, inodesUsed: { value: 0n } },
+        ],
+        containerFilesystems: [],
+      })),
     };
   }
 }

@@ -3,29 +3,19 @@ import { type Instant, toTime } from '@kedge/core/time';
 import type { NodeCondition } from '@kedge/model/k8s-types';
 import type { NodeFacts } from './node-facts.ts';
 
-/** Below these the node is under pressure; the kubelet's defaults for eviction. */
-const minMemoryBytes = 100 * 1_024 * 1_024;
-const minDiskShare = 0.1;
-const minInodeShare = 0.05;
-const minProcessShare = 0.05;
-
 type Judgement = readonly [type: string, isTrue: boolean, reason: string, message: string];
 
 export function nodeConditions(facts: NodeFacts, previous: readonly NodeCondition[], now: Instant): NodeCondition[] {
-  const { load, disk, runtimeProblems } = facts;
-  const lacksMemory = load.availableMemoryBytes < minMemoryBytes;
-  const lacksDisk =
-    disk.freeBytes < disk.totalBytes * minDiskShare || disk.freeInodes < disk.totalInodes * minInodeShare;
-  const lacksProcesses = load.maxProcesses - load.processes < load.maxProcesses * minProcessShare;
+  const { pressures, runtimeProblems } = facts;
   const isReady = runtimeProblems.length === 0;
   const judged: Judgement[] = [
-    lacksMemory
+    pressures.has('memory')
       ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
       : ['MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-    lacksDisk
+    pressures.has('disk')
       ? ['DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
       : ['DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-    lacksProcesses
+    pressures.has('pid')
       ? ['PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
       : ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     isReady

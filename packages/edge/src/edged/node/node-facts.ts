@@ -1,12 +1,13 @@
 // Gathers what the node's status is made of: the machine, how full it is, and how the container runtime is.
 import { explain } from '@kedge/core/errors';
-import type { Files, Host, HostFacts, HostLoad } from '@kedge/core/ports';
+import type { Files, Host, HostFacts } from '@kedge/core/ports';
 import { seconds } from '@kedge/core/time';
+import type { ContainerImage } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
+import type { Pressure } from '../eviction/thresholds.ts';
 
 export interface NodeFacts {
   readonly host: HostFacts;
-  readonly load: HostLoad;
   readonly disk: {
     readonly totalBytes: number;
     readonly freeBytes: number;
@@ -15,6 +16,8 @@ export interface NodeFacts {
   };
   /** `containerd://1.6.20`. */
   readonly runtimeVersion: string;
+  readonly images: readonly ContainerImage[];
+  readonly pressures: ReadonlySet<Pressure>;
   /** Empty when the runtime and its network are well. */
   readonly runtimeProblems: readonly string[];
 }
@@ -28,6 +31,8 @@ export function createNodeFactsReader(deps: {
   host: Host;
   files: Files;
   rootDirectory: string;
+  images: (signal: AbortSignal) => Promise<readonly ContainerImage[]>;
+  pressures: () => ReadonlySet<Pressure>;
 }): NodeFactsReader {
   const { cri, host, files, rootDirectory } = deps;
   let runtimeVersion = '';
@@ -57,13 +62,20 @@ export function createNodeFactsReader(deps: {
 
   return {
     async read(signal) {
-      const [facts, load, disk, runtimeProblems] = await Promise.all([
+      const [facts, disk, runtimeProblems, images] = await Promise.all([
         host.facts(),
-        host.load(),
         files.space(rootDirectory),
         readRuntime(signal),
+        deps.images(signal).catch(() => []),
       ]);
-      return { host: facts, load, disk, runtimeProblems, runtimeVersion: runtimeVersion || 'unknown://unknown' };
+      return {
+        host: facts,
+        disk,
+        images,
+        pressures: deps.pressures(),
+        runtimeProblems,
+        runtimeVersion: runtimeVersion || 'unknown://unknown',
+      };
     },
   };
 }

@@ -74,6 +74,7 @@ export function nodeStatus(
     conditions: nodeConditions(facts, previous, now),
     addresses,
     ...(config.server ? { daemonEndpoints: { kubeletEndpoint: { Port: config.server.port } } } : {}),
+    ...(facts.images.length > 0 ? { images: [...facts.images] } : {}),
     nodeInfo: {
       architecture: host.architecture,
       bootID: host.bootId,

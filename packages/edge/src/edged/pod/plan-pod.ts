@@ -9,7 +9,8 @@ import { type PlanInput, type PodAction, type PodPlan, stopContainer } from './p
 
 export function planPod(input: PlanInput): PodPlan {
   const { pod, seen } = input;
-  if (isTerminating(pod) || input.mustEnd) return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod));
+  if (isTerminating(pod)) return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod));
+  if (input.mustEnd) return planEnd(seen, sidecarNames(pod), input.endGrace ?? gracePeriodOf(pod));
   const sandbox = seen.sandboxes[0];
   const usable = sandbox?.isReady ? sandbox : undefined;
   if (!usable && isOverWithoutSandbox(input)) return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod));

@@ -50,6 +50,8 @@ export interface PlanInput {
   readonly unhealthy: ReadonlyMap<string, { readonly why: string; readonly grace: Duration | undefined }>;
   /** The pod has to end whatever its containers do: it was refused, or its deadline has passed. */
   readonly mustEnd: boolean;
+  /** How long containers get when the pod has to end; undefined: as long as the pod says. */
+  readonly endGrace?: Duration | undefined;
 }
 
 export const stopContainer = ({ id, name }: SeenContainer, grace: Duration, why: string): PodAction => ({

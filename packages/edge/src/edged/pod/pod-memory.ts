@@ -1,8 +1,15 @@
 // What edged remembers of a pod between two looks at it and neither the runtime nor the API can tell. All of it may be
 // lost: it is found out again.
-import type { Instant } from '@kedge/core/time';
+import type { Duration, Instant } from '@kedge/core/time';
 import type { Pod, PodStatus } from '@kedge/model/k8s-types';
 import type { Waiting } from './pod-action.ts';
+
+export interface PodFailure {
+  readonly reason: string;
+  readonly message: string;
+  /** Set when the node ended a pod that ran well: how long its containers get. */
+  readonly disrupted?: { readonly grace: Duration };
+}
 
 export interface PodMemory {
   /** The newest version known; kept after the pod was removed, for cleaning up. */
@@ -14,7 +21,7 @@ export interface PodMemory {
   /** Looks in a row at which something could not be done. */
   failures: number;
   /** The pod as a whole has failed. */
-  failure: { readonly reason: string; readonly message: string } | undefined;
+  failure: PodFailure | undefined;
   status: PodStatus | undefined;
   /** When volumes have to be refreshed though nothing changed. */
   renewAt: Instant | undefined;

@@ -50,6 +50,8 @@ export interface PodReconcilerDeps {
   readonly reporter: StatusReporter;
   readonly events: EventRecorder;
   readonly hostIps: () => readonly string[];
+  /** Why the node takes no more pods of this kind just now. */
+  readonly refusal: (pod: Pod) => { readonly reason: string; readonly message: string } | undefined;
   /** Something will happen in the runtime soon: watch it closely. */
   readonly expectChange: () => void;
 }
@@ -93,7 +95,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     }
     const ignored = findIgnored(pod);
     if (ignored) deps.events.pod(pod, 'Warning', ignored.reason, ignored.message);
-    const refusal = findUnsupported(pod);
+    const refusal = findUnsupported(pod) ?? (isNew(pod, memory) ? deps.refusal(pod) : undefined);
     if (!refusal) return;
     memory.failure = refusal;
     deps.events.pod(pod, 'Warning', refusal.reason, refusal.message);
@@ -133,6 +135,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       now: clock.now(),
       ...prober.verdicts(pod, seen),
       mustEnd,
+      endGrace: memory.failure?.disrupted?.grace,
     });
     if (plan.isOver && isTerminating(pod)) return end(uid, pod, seen, memory, plan, signal);
 
@@ -295,6 +298,10 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     },
   };
 }
+
+/** Not accepted yet: a pod that runs here is not refused any more. */
+const isNew = (pod: Pod, memory: PodMemory): boolean =>
+  memory.status === undefined && pod.status?.startTime === undefined && !isTerminating(pod);
 
 const hasEnded = (status: PodStatus | undefined): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';

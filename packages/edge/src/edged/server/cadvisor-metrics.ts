@@ -1,6 +1,6 @@
 // `/metrics/cadvisor`: the counters per container that dashboards made for Kubernetes ask for, by cAdvisor's names, as
 // far as the runtime knows them. What only cAdvisor reads out of the kernel (network, disk traffic) is not there.
-import type { ContainerUsage } from './container-usage.ts';
+import type { ContainerUsage } from '../runtime/container-usage.ts';
 import { family, labelText } from './resource-metrics.ts';
 
 export function cadvisorMetrics(containers: readonly ContainerUsage[]): string {

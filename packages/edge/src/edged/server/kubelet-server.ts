@@ -11,7 +11,7 @@ import type { Cri } from '@kedge/wire/cri';
 import { authorizeCaller } from './authorize-caller.ts';
 import { cadvisorMetrics } from './cadvisor-metrics.ts';
 import { readLog } from './container-log.ts';
-import { type ContainerUsage, readContainerUsage } from './container-usage.ts';
+import { type ContainerUsage, readContainerUsage } from '../runtime/container-usage.ts';
 import { readLogRequest } from './log-request.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 import { statsSummary } from './stats-summary.ts';

@@ -1,6 +1,6 @@
 // `/metrics/resource`: processor time and memory of containers, pods and the node, for whoever scales or shows them.
 // Source: the kubelet's resource metrics endpoint (Kubernetes KEP 727); the text is Prometheus' format with times.
-import type { ContainerUsage } from './container-usage.ts';
+import type { ContainerUsage } from '../runtime/container-usage.ts';
 
 export interface NodeUsage {
   readonly at: number;

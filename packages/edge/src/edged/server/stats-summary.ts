@@ -2,7 +2,7 @@
 // What the runtime does not tell (network, volumes) is left out rather than made up.
 import { type Instant, instant, toTime } from '@kedge/core/time';
 import type { Pod } from '@kedge/model/k8s-types';
-import type { ContainerUsage } from './container-usage.ts';
+import type { ContainerUsage } from '../runtime/container-usage.ts';
 
 export interface SummaryInput {
   readonly node: string;

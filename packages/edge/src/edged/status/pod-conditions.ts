@@ -14,6 +14,8 @@ export interface ConditionsInput {
   readonly previous: readonly PodCondition[];
   /** As the API has them: those of others are left as they are. */
   readonly known: readonly PodCondition[];
+  /** Why the node ended a pod that ran well. */
+  readonly disruption?: string | undefined;
   readonly now: Instant;
 }
 
@@ -31,6 +33,9 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
     ['ContainersReady', containersReady],
     ['PodScheduled', isTrue],
   ];
+  if (input.disruption !== undefined) {
+    judged.push(['DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: input.disruption }]);
+  }
   const own = new Set(judged.map(([type]) => type));
   return [
     ...judged.map(([type, judgement]) => withTime(type, judgement, previous, now)),

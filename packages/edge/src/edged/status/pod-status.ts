@@ -15,7 +15,7 @@ export interface PodStatusInput extends ContainerFacts {
   readonly hostIps: readonly string[];
   readonly isOver: boolean;
   /** Why the pod failed as a whole. */
-  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+  readonly failure: { readonly reason: string; readonly message: string; readonly disrupted?: object } | undefined;
 }
 
 export function podStatus(input: PodStatusInput): PodStatus {
@@ -52,6 +52,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
       statuses,
       previous: previous?.conditions ?? [],
       known: pod.status?.conditions ?? [],
+      disruption: failure?.disrupted ? failure.message : undefined,
       now,
     }),
     ...(hostIp ? { hostIP: hostIp, hostIPs: input.hostIps.map((ip) => ({ ip })) } : {}),

@@ -2,7 +2,7 @@
 // documents (stats/v1alpha1, the resource metrics endpoint).
 import type { ContainerStats, Cri, Whole } from '@kedge/wire/cri';
 import type { CallOptions } from '@kedge/wire/rpc';
-import { labels } from '../runtime/labels.ts';
+import { labels } from './labels.ts';
 
 export interface ContainerUsage {
   readonly namespace: string;
@@ -51,3 +51,18 @@ function toUsage({ attributes, cpu, memory, writableLayer }: Whole<ContainerStat
 
 const keyOf = ({ namespace, pod, container }: ContainerUsage): string => `${namespace}/${pod}/${container}`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Memory or disk in use by pod uid, in bytes: what eviction ranks by. */
+export async function usageByPod(
+  cri: Cri,
+  site: string,
+  of: 'memory' | 'disk',
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, number>> {
+  const sums = new Map<string, number>();
+  for (const usage of await readContainerUsage(cri, site, { signal })) {
+    const bytes = Number((of === 'memory' ? usage.workingSetBytes : usage.writtenBytes) ?? 0n);
+    sums.set(usage.uid, (sums.get(usage.uid) ?? 0) + bytes);
+  }
+  return sums;
+}
