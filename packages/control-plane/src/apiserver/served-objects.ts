@@ -12,6 +12,7 @@ import { type Admission, joinAdmission, type MutatingWebhookStep, type Admission
 import { certificateRequestUser } from './admission/certificate-requests.ts';
 import { defaultStorageClass } from './admission/default-storage-class.ts';
 import { noEscalation } from './admission/escalation.ts';
+import { createExpressions } from './admission/expressions.ts';
 import { limitRanges } from './admission/limit-ranges.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
@@ -24,6 +25,7 @@ import { createApiObjects } from './api-objects.ts';
 import type { Security } from './api-security.ts';
 import { createSubresources } from './api-subresources.ts';
 import { createDefinitions } from './crds/definitions.ts';
+import { customResourceRules } from './crds/rule-admission.ts';
 import { createKindCatalog, type KindCatalog } from './kinds/kind-catalog.ts';
 import type { Kind } from './kinds/kind.ts';
 import type { Collections } from './objects/collections.ts';
@@ -65,16 +67,18 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   const published = createPublishedDefinitions(schemas);
   const webhookClient = createWebhookClient({ clock, openHttpClient: deps.openHttpClient, read: collections.get });
   const configurations = createWebhookConfigurations(collections.all);
+  const readNamespace = (name: string) => collections.get('namespaces', '', name);
+  const expressions = createExpressions({ authorizer: security.authorizer, readNamespace });
   let isRunning = false;
   const webhooks = createWebhookAdmission({
     log,
     random,
     client: webhookClient,
     configurations,
-    readNamespace: (name) => collections.get('namespaces', '', name),
+    readNamespace,
     formsOf: (kind) => [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection),
     asks: ({ user }) => isRunning || user.name !== system.name,
-    meets: async () => ({ error: 'match conditions are not evaluated' }),
+    meets: expressions.meets,
     reread: (kind, object, call) => withDefaults(kind, readFields(kind, object, systemWrite, call)),
   });
   const admission = createAdmission(deps, chargeQuota, webhooks);
@@ -162,6 +166,7 @@ const createAdmission = (
       limitRanges((namespace) => collections.in('limitranges', namespace)),
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,
+      customResourceRules(),
       webhooks.validating,
       // Last: nobody is charged for what somebody else refuses.
       resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),

@@ -18,17 +18,21 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
   ipv6: isIPv6,
   mac: (text) => /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$/i.test(text),
   uri: (text) => /^(?:[a-z][a-z0-9+.-]*:[^\s]+|\/[^\s]*)$/i.test(text),
-  uuid: (text) => uuid.test(text),
+  uuid: isUuid,
 };
 
 export const matchesFormat = (format: string, text: string): boolean => checks[format]?.(text) ?? true;
+
+export function isUuid(text: string): boolean {
+  return uuid.test(text);
+}
 
 export function isBase64(text: string): boolean {
   const compact = text.replaceAll(/[\r\n]/g, '');
   return compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact);
 }
 
-function isDate(text: string): boolean {
+export function isDate(text: string): boolean {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   if (!match) return false;
   const [, year, month, day] = match.map(Number) as [number, number, number, number];

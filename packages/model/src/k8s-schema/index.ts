@@ -6,7 +6,8 @@
 export { loadBuiltinSchemas } from './builtin-schemas.ts';
 export type { BuiltinSchemas } from './builtin-schemas.ts';
 export { customResourceSchema } from './custom-resource.ts';
-export { isCidr, isIPv4, isIPv6 } from './formats.ts';
+export { isBase64, isCidr, isDate, isDateTime, isIPv4, isIPv6, isUuid } from './formats.ts';
+export { compilePattern } from './pattern.ts';
 export { pruneUnknown } from './prune-unknown.ts';
 export type { Pruned } from './prune-unknown.ts';
 export { readBuiltin } from './read-builtin.ts';

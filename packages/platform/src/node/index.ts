@@ -7,6 +7,7 @@ export type { HttpClientOptions } from './http-client.ts';
 export { createHttpServers } from './http-server.ts';
 export type { HttpServerLimits, HttpServersOptions } from './http-server.ts';
 export { createKeys } from './keys.ts';
+export { matchPatternsInLinearTime } from './linear-patterns.ts';
 export { openLogFile, writeToStandardError } from './log-writer.ts';
 export type { LogWriter } from './log-writer.ts';
 export { createProcesses } from './processes.ts';

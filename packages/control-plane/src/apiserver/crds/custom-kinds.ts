@@ -2,6 +2,7 @@
 import { age, type Cell, plainLayout, type ServedResource, type TableLayout } from '@kedge/engine/kube-api';
 import { apiVersionOf, type KubeObject } from '@kedge/model/k8s';
 import { isObject } from '@kedge/model/k8s-patch';
+import { hasRules } from '@kedge/model/k8s-cel';
 import { rulesFor } from '@kedge/model/k8s-kinds';
 import { customResourceSchema, type Schema } from '@kedge/model/k8s-schema';
 import type { SubresourceInfo, Verb } from '@kedge/model/k8s-resources';
@@ -20,7 +21,18 @@ const partVerbs: readonly Verb[] = ['get', 'patch', 'update'];
 
 export interface CustomKind extends Kind {
   readonly scale: ScalePaths | undefined;
+  /** The schema whose rules objects have to meet; absent where it has none. */
+  readonly ruleSchema?: Schema;
 }
+
+/** What rules may see of metadata. */
+const ruleMetadata: Schema = {
+  type: 'object',
+  properties: { name: { type: 'string' }, generateName: { type: 'string' } },
+};
+
+/** The schema of a version as its rules see objects. */
+export const ruleSchemaOf = (declared: Schema): Schema => customResourceSchema(declared, ruleMetadata);
 
 export function customKinds(definition: CustomResourceDefinition, objectMeta: Schema): readonly CustomKind[] {
   return definition.spec.versions
@@ -64,6 +76,7 @@ function customKind(
     layout: customLayout(version.additionalPrinterColumns),
     readField: customFields((version.selectableFields ?? []).map(({ jsonPath }) => jsonPath)),
     isCustom: true,
+    ...(hasRules(schema) ? { ruleSchema: ruleSchemaOf(schema) } : {}),
     scale: scale && {
       specReplicas: plainPath(scale.specReplicasPath),
       statusReplicas: plainPath(scale.statusReplicasPath),

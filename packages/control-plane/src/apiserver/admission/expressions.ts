@@ -1,0 +1,78 @@
+// Expressions of admission: match conditions of webhooks, and admission policies. They see the object, its state before
+// and the request, without types.
+import type { KubeObject } from '@kedge/model/k8s';
+import { type Cel, compile, type Compiled, loadCel, Meter, toDynamic } from '@kedge/model/k8s-cel';
+import type { MatchCondition } from '@kedge/model/k8s-types';
+import type { Authorizer } from '../authz/attributes.ts';
+import type { Kind } from '../kinds/kind.ts';
+import type { AdmissionRequest } from './admission.ts';
+import { authorizerValue, registerAuthorizer } from './expression-authorizer.ts';
+import { inForm, requestDocument } from './webhooks/admission-review.ts';
+import type { ConditionVerdict } from './webhooks/webhook-admission.ts';
+
+/** Expressions of one server; compiled ones are kept by their text. */
+export interface Expressions {
+  compile(text: string, wanted: readonly string[]): Promise<Compiled>;
+  variables(request: AdmissionRequest, as: Kind, more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** Whether all conditions hold: a false one decides over one that fails. */
+  meets(conditions: readonly MatchCondition[], request: AdmissionRequest, as: Kind): Promise<ConditionVerdict>;
+}
+
+const names = ['object', 'oldObject', 'request', 'namespaceObject', 'params', 'variables'];
+const maxKept = 500;
+
+export function createExpressions(deps: {
+  readonly authorizer: Authorizer;
+  readNamespace(name: string): KubeObject | undefined;
+}): Expressions {
+  const kept = new Map<string, Compiled>();
+  let environment: Promise<ReturnType<Cel['open']>> | undefined;
+
+  async function open(): Promise<ReturnType<Cel['open']>> {
+    const env = (await loadCel()).open();
+    registerAuthorizer(env);
+    for (const name of names) env.registerVariable(name, 'dyn');
+    return env;
+  }
+
+  const expressions: Expressions = {
+    async compile(text, wanted) {
+      const key = `${wanted.join()}\n${text}`;
+      const known = kept.get(key);
+      if (known) return known;
+      const compiled = compile(await (environment ??= open()), text, wanted, `must evaluate to ${wanted.join(' or ')}`);
+      if (kept.size >= maxKept) kept.clear();
+      kept.set(key, compiled);
+      return compiled;
+    },
+    variables(request, as, more = {}) {
+      const { uid: _, object: __, oldObject: ___, ...about } = requestDocument(request, as, '');
+      const namespace = request.namespace === undefined ? undefined : deps.readNamespace(request.namespace);
+      const authorizer = authorizerValue(deps.authorizer, request.user, request);
+      return {
+        object: toDynamic(inForm(request.object, request.kind, as)),
+        oldObject: toDynamic(inForm(request.before, request.kind, as)),
+        request: toDynamic(about),
+        namespaceObject: toDynamic(namespace ?? null),
+        params: null,
+        variables: new Map(),
+        authorizer,
+        ...more,
+      };
+    },
+    async meets(conditions, request, as) {
+      const variables = expressions.variables(request, as);
+      const meter = new Meter();
+      let failed: string | undefined;
+      for (const { name, expression } of conditions) {
+        const compiled = await expressions.compile(expression, ['bool']);
+        const outcome = compiled.ok ? compiled.expression.evaluate(variables, meter) : compiled;
+        if (outcome.ok && outcome.value === false) return 'differs';
+        if (!outcome.ok) failed ??= `${name}: ${outcome.why}`;
+        else if (outcome.value !== true) failed ??= `${name}: must evaluate to a bool`;
+      }
+      return failed === undefined ? 'matches' : { error: failed };
+    },
+  };
+  return expressions;
+}

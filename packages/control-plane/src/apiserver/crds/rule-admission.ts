@@ -1,0 +1,60 @@
+// Rules in CEL: those of a definition have to compile and must not cost too much; those of a kind hold for every object
+// that is written. The language is loaded with the first rule.
+import { invalidObject, type FieldError, type KubeObject } from '@kedge/model/k8s';
+import { checkRules, compileSchemaRules, hasRules, loadCel, Meter, type SchemaRules } from '@kedge/model/k8s-cel';
+import type { Schema } from '@kedge/model/k8s-schema';
+import type { CustomResourceDefinition } from '@kedge/model/k8s-types';
+import type { AdmissionStep } from '../admission/admission.ts';
+import { type CustomKind, ruleSchemaOf } from './custom-kinds.ts';
+
+export function customResourceRules(): AdmissionStep {
+  const compiled = new WeakMap<Schema, SchemaRules>();
+
+  async function rulesOf(schema: Schema): Promise<SchemaRules> {
+    const known = compiled.get(schema);
+    if (known) return known;
+    // Errors were told when the definition was written; what cannot be compiled does not hold objects up.
+    const { rules } = compileSchemaRules(await loadCel(), schema, '');
+    compiled.set(schema, rules);
+    return rules;
+  }
+  async function checkObject(kind: CustomKind, object: KubeObject, before: KubeObject | undefined) {
+    const schema = kind.ruleSchema!;
+    const errors = checkRules(await loadCel(), await rulesOf(schema), schema, object, before, new Meter());
+    if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+  }
+
+  return {
+    name: 'CustomResourceRules',
+    async validate({ kind, object, before, subresource }) {
+      if (!object || object.metadata.deletionTimestamp) return;
+      if (kind.isCustom) {
+        if ((kind as CustomKind).ruleSchema) await checkObject(kind as CustomKind, object, before);
+        return;
+      }
+      if (kind.collection !== 'customresourcedefinitions.apiextensions.k8s.io' || subresource !== undefined) return;
+      const errors = await definitionErrors(
+        object as unknown as CustomResourceDefinition,
+        before as CustomResourceDefinition | undefined,
+      );
+      if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+    },
+  };
+}
+
+async function definitionErrors(
+  { spec }: CustomResourceDefinition,
+  before: CustomResourceDefinition | undefined,
+): Promise<FieldError[]> {
+  const errors: FieldError[] = [];
+  for (const [at, { name, schema: declared }] of spec.versions.entries()) {
+    const schema = declared?.openAPIV3Schema as Schema | undefined;
+    if (!schema || !hasRules(schema)) continue;
+    // A definition that is in force is not thrown out by a change elsewhere in it.
+    const old = before?.spec.versions.find((version) => version.name === name)?.schema?.openAPIV3Schema;
+    if (old !== undefined && JSON.stringify(old) === JSON.stringify(schema)) continue;
+    const path = `spec.versions[${at}].schema.openAPIV3Schema`;
+    errors.push(...compileSchemaRules(await loadCel(), ruleSchemaOf(schema), path).errors);
+  }
+  return errors;
+}
