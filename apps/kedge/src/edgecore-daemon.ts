@@ -4,7 +4,7 @@ import { createMetrics } from '@kedge/core/metrics';
 import { seconds } from '@kedge/core/time';
 import { edgeMigrations } from '@kedge/edge/metamanager';
 import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
-import { openGrpcChannel } from '@kedge/platform/grpc';
+import { askGrpcHealth, openGrpcChannel } from '@kedge/platform/grpc';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import {
   createDialer,
@@ -50,7 +50,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       mounts: createMounts(createProcesses()),
       cgroups: createCgroups(),
       host: createHost(),
-      network: createProbeNetwork(),
+      network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
     },
     { identity: config.identity, hub: config.hub, meta: config.meta, edged: { ...config.edged, version: nodeVersion } },

@@ -12,6 +12,7 @@ import { type Instant, minutes, seconds } from '@kedge/core/time';
 import { failure, nodeName } from '@kedge/model/k8s';
 import type { Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
 import { createEdged } from '@kedge/edge/edged';
+import { askGrpcHealth } from '@kedge/platform/grpc';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import { createFiles, createProcesses, createRandom, systemClock } from '@kedge/platform/node';
 import {
@@ -56,7 +57,7 @@ class Edge {
       mounts: createMounts(createProcesses()),
       cgroups: createCgroups(),
       host: createHost(),
-      network: createProbeNetwork(),
+      network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       pods: {
         list: () => this.pods.values(),
         get: (uid) => this.pods.get(uid),
@@ -114,7 +115,7 @@ class Edge {
         eviction: { thresholds: [], transitionPeriod: minutes(5), maxPodGraceSeconds: 0 },
         imageGc: { high: 1, low: 1, minAge: minutes(2), maxAge: seconds(0) },
         imagesInStatus: -1,
-        logRotation: { maxBytes: 1_000_000, maxFiles: 3, every: seconds(10) },
+        logRotation: { maxBytes: 20_000, maxFiles: 3, every: seconds(1) },
       },
     });
     this.#scope = openScope({ clock: systemClock, name: 'edged' });
@@ -261,6 +262,37 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
     assert.equal(edge.main('job')?.state?.terminated?.exitCode, 4);
     assert.equal(edge.main('job')?.state?.terminated?.message, 'the end\n');
     assert.match(edge.log('job'), / stdout F working\n$/);
+  });
+
+  test('an ephemeral container sees the processes of the one it looks into', async () => {
+    edge.put('looked-at', { containers: [main('exec sleep 1000')] });
+    await edge.until('it runs', () => edge.statuses.get('looked-at')?.phase === 'Running');
+    const { spec } = edge.pods.get('uid-looked-at')!;
+    const debug = { ...main('ps'), name: 'debug', targetContainerName: 'main' };
+    edge.put('looked-at', { ...spec, ephemeralContainers: [debug] });
+    const shown = () => edge.statuses.get('looked-at')?.ephemeralContainerStatuses?.[0];
+    await edge.until('it has looked', () => shown()?.state?.terminated !== undefined);
+    const log = readFileSync(`${edge.logs}/default_looked-at_uid-looked-at/debug/0.log`, 'utf8');
+    assert.match(log, /sleep 1000/);
+    assert.equal(edge.statuses.get('looked-at')?.phase, 'Running');
+  });
+
+  test('a log that gets long is put aside, and what follows goes into a new one', async () => {
+    edge.put('talker', {
+      containers: [
+        main(
+          'for i in $(seq 2000); do echo line $i of a long story; done; sleep 2; while sleep 0.2; do echo later; done',
+        ),
+      ],
+    });
+    const folder = `${edge.logs}/default_talker_uid-talker/main`;
+    const names = () => (existsSync(folder) ? readdirSync(folder) : []);
+    await edge.until('there are two files', () => names().length >= 2);
+    await edge.until('the new one is written', () => edge.log('talker').includes('later'));
+    assert.ok(
+      names().every((name) => /^0\.log(\.\d{8}-\d{6})?$/.test(name)),
+      names().join(' '),
+    );
   });
 
   test('probes reach a container', async () => {

@@ -115,6 +115,8 @@ export class EdgedFixture {
   readonly cgroupsRemoved: string[] = [];
   /** What HTTP probes get. */
   httpStatus = 200;
+  /** What gRPC probes get. */
+  servingStatus: (service: string) => number = () => 1;
   tokenSerial = 0;
   isStoreEmpty = false;
   addresses = ['192.0.2.7'];
@@ -254,6 +256,7 @@ export class EdgedFixture {
       network: {
         connect: async () => undefined,
         get: async () => ({ status: this.httpStatus, body: '' }),
+        grpcHealth: async ({ service }) => this.servingStatus(service),
       },
       pods: {
         list: () => this.pods.values(),

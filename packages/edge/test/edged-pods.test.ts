@@ -105,15 +105,57 @@ describe('a pod', () => {
     assert.equal(site.fake.sandboxes.size, 0);
   });
 
-  test('that is given an ephemeral container goes on, and an event says that it is not supported', async (t) => {
+  test('that is given an ephemeral container starts it once, in sight of the one it is to look into', async (t) => {
     const site = await edged(t);
     const pod = site.put('web', {});
     await site.pass(seconds(1));
-    const spec = { ...pod.spec!, ephemeralContainers: [{ name: 'debug', image }] };
-    site.change({ ...pod, spec });
+    const debug = { name: 'debug', image, command: ['serve'], targetContainerName: 'main' };
+    site.change({ ...pod, spec: { ...pod.spec!, ephemeralContainers: [debug] } });
     await site.pass(seconds(1));
+    assert.deepEqual(site.fake.running, ['main', 'debug']);
+    const { namespaceOptions } = site.fake.container('debug')?.config.linux?.securityContext ?? {};
+    assert.equal(namespaceOptions?.targetId, site.fake.container('main')?.id);
+    const shown = () => site.statuses.get('web')?.ephemeralContainerStatuses?.[0];
+    assert.match(shown()?.containerID ?? '', /^fake:\/\//);
+    assert.ok(shown()?.state?.running);
+    site.fake.exit('debug', 3);
+    await site.pass(minutes(10));
     assert.deepEqual(site.fake.running, ['main']);
-    assert.equal(site.reasons().at(-1), 'UnsupportedFeature');
+    assert.equal(shown()?.state?.terminated?.exitCode, 3);
+    assert.equal(site.statuses.get('web')?.phase, 'Running');
+    await site.stop();
+    await site.start();
+    await site.pass(minutes(1));
+    assert.deepEqual(site.fake.running, ['main']);
+  });
+
+  test('whose ephemeral container looks for one that is not there says so and waits for it', async (t) => {
+    const site = await edged(t);
+    const pod = site.put('web', {});
+    await site.pass(seconds(1));
+    const debug = { name: 'debug', image, command: ['serve'], targetContainerName: 'other' };
+    site.change({ ...pod, spec: { ...pod.spec!, ephemeralContainers: [debug] } });
+    await site.pass(seconds(5));
+    const waiting = site.statuses.get('web')?.ephemeralContainerStatuses?.[0]?.state?.waiting;
+    assert.equal(waiting?.reason, 'CreateContainerConfigError');
+    assert.match(waiting?.message ?? '', /the container "other" that it looks into does not run/);
+    assert.deepEqual(site.fake.running, ['main']);
+  });
+
+  test('with a gRPC probe is ready when the service says that it serves', async (t) => {
+    const site = await edged(t);
+    let status = 2;
+    site.servingStatus = (service) => (service === 'shop' ? status : 1);
+    const readinessProbe = { grpc: { port: 9_000, service: 'shop' }, periodSeconds: 1 };
+    site.put('shop', { containers: [{ name: 'main', image, command: ['serve'], readinessProbe }] });
+    await site.pass(seconds(3));
+    assert.equal(site.statuses.get('shop')?.containerStatuses?.[0]?.ready, false);
+    assert.ok(
+      site.events.some(({ message }) => /service unhealthy \(responded with "NOT_SERVING"\)/.test(message ?? '')),
+    );
+    status = 1;
+    await site.pass(seconds(3));
+    assert.equal(site.statuses.get('shop')?.containerStatuses?.[0]?.ready, true);
   });
 
   test('that is past its deadline fails', async (t) => {

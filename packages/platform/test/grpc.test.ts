@@ -4,12 +4,13 @@ import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHt
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { milliseconds } from '@kedge/core/time';
-import { openGrpcChannel, type GrpcChannelOptions } from '@kedge/platform/grpc';
+import { askGrpcHealth, openGrpcChannel, type GrpcChannelOptions } from '@kedge/platform/grpc';
 import { rpcCodeOf, rpcErrors } from '@kedge/wire/rpc';
 import { temporaryDirectory } from '@kedge/testing/contracts';
 
 type Handler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, message: Buffer) => void;
 
+const withRpcCode = (code: string) => (error: unknown) => rpcCodeOf(error) === code;
 const frame = (...bytes: number[]): Buffer => Buffer.from([0, 0, 0, 0, bytes.length, ...bytes]);
 const ok = { 'grpc-status': '0' };
 
@@ -35,6 +36,46 @@ async function listen(socketPath: string, handler: Handler): Promise<Http2Server
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return server;
 }
+
+describe('gRPC health checks', () => {
+  const served = async (t: TestContext, handler: Handler): Promise<number> => {
+    const server = createServer();
+    server.on('stream', (stream, headers) => {
+      const chunks: Buffer[] = [];
+      stream.on('error', () => undefined);
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => handler(stream, headers, Buffer.concat(chunks)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    return (server.address() as { port: number }).port;
+  };
+  const ask = (port: number, service = '', signal = AbortSignal.timeout(5_000)) =>
+    askGrpcHealth({ host: '127.0.0.1', port, service }, signal);
+
+  test('name the service and give what it says', async (t) => {
+    const asked: string[] = [];
+    const port = await served(t, (stream, headers, message) => {
+      asked.push(`${String(headers[':path'])} ${message.subarray(5).toString('latin1')}`);
+      answer(stream, frame(0x08, 1));
+    });
+    assert.equal(await ask(port, 'shop'), 1);
+    assert.deepEqual(asked, ['/grpc.health.v1.Health/Check \n\x04shop']);
+  });
+
+  test('without a status mean unknown', async (t) => {
+    const port = await served(t, (stream) => answer(stream, frame()));
+    assert.equal(await ask(port), 0);
+  });
+
+  test('fail where nobody listens, where the service is not known, and when time is up', async (t) => {
+    await assert.rejects(ask(1), withRpcCode('UNAVAILABLE'));
+    const unknown = await served(t, (stream) => answer(stream, Buffer.alloc(0), { 'grpc-status': '5' }));
+    await assert.rejects(ask(unknown, 'nobody'), withRpcCode('NOT_FOUND'));
+    const silent = await served(t, () => undefined);
+    await assert.rejects(ask(silent, '', AbortSignal.timeout(50)));
+  });
+});
 
 async function rig(t: TestContext, handler: Handler, options: Partial<GrpcChannelOptions> = {}) {
   const socketPath = join(await temporaryDirectory(t), 's');

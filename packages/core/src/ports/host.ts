@@ -66,4 +66,12 @@ export interface ProbeNetwork {
     },
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly body: string }>;
+  /**
+   * One `grpc.health.v1.Health/Check` over plain HTTP/2; resolves to the serving status (1: serving). Source: the gRPC
+   * health checking protocol. Rejects with what went wrong when there is no such answer.
+   */
+  grpcHealth(
+    target: { readonly host: string; readonly port: number; readonly service: string },
+    signal: AbortSignal,
+  ): Promise<number>;
 }

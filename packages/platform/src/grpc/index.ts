@@ -4,3 +4,4 @@
 //     const cri = createCri(channel);
 export { openGrpcChannel } from './channel.ts';
 export type { GrpcChannel, GrpcChannelOptions } from './channel.ts';
+export { askGrpcHealth } from './health.ts';

@@ -5,7 +5,8 @@ import type { ProbeNetwork } from '@kedge/core/ports';
 
 const longestBody = 10 * 1_024;
 
-export function createProbeNetwork(): ProbeNetwork {
+/** All but gRPC, which comes from elsewhere. */
+export function createProbeNetwork(): Omit<ProbeNetwork, 'grpcHealth'> {
   return {
     connect({ host, port }, signal) {
       return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ import type { FoundImage, ImageResult, Images } from '../images/images.ts';
 import type { Objects, Tokens } from '../ports.ts';
 import { containerConfig } from '../runtime/container-config.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
-import type { SeenPod, SeenSandbox } from '../runtime/seen.ts';
+import { latestContainer, type SeenPod, type SeenSandbox } from '../runtime/seen.ts';
 import { effectiveContext } from '../runtime/security-context.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { Volumes, VolumesResult } from '../volumes/volumes.ts';
@@ -22,7 +22,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { PodAction } from './pod-action.ts';
 import type { PodMemory } from './pod-memory.ts';
 import type { PodSetup } from './pod-setup.ts';
-import { allContainersOf, describePod, specOf, uidOf } from './pod-spec.ts';
+import { allContainersOf, describePod, ephemeralContainersOf, specOf, uidOf } from './pod-spec.ts';
 
 type Start = Extract<PodAction, { do: 'start-container' }>;
 
@@ -109,7 +109,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
   }
 
   async function startOne(
-    { pod, memory, attempt, sandbox, ready }: Parameters<ContainerStarter['start']>[0],
+    { pod, memory, attempt, sandbox, ready, seen }: Parameters<ContainerStarter['start']>[0],
     { name, restartCount, backoff }: Start,
     image: FoundImage,
     signal: AbortSignal,
@@ -124,7 +124,16 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       {
         podSandboxId: sandbox.id,
         config: containerConfig(
-          { pod, container, restartCount, backoff, imageRef: image.id, environment, mounts },
+          {
+            pod,
+            container,
+            restartCount,
+            backoff,
+            imageRef: image.id,
+            environment,
+            mounts,
+            targetId: targetOf(pod, name, seen),
+          },
           { site: config.site, memoryCapacity: deps.facts().memoryBytes, paths },
         ),
         sandboxConfig: await setup.sandbox(pod, attempt),
@@ -203,4 +212,13 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     if ((image.uid ?? 0n) === 0n)
       throw reject(`container has runAsNonRoot and image will run as root (pod: ${uidOf(pod)})`);
   }
+}
+
+/** Which container an ephemeral one looks into; one that is not there just now is an error that is tried again. */
+function targetOf(pod: Pod, name: string, seen: SeenPod): string | undefined {
+  const target = ephemeralContainersOf(pod).find((one) => one.name === name)?.targetContainerName;
+  if (!target) return undefined;
+  const running = latestContainer(seen, target);
+  if (running?.state.at === 'running') return running.id;
+  throw edgedErrors.CONFIG({ container: name, reason: `the container "${target}" that it looks into does not run` });
 }

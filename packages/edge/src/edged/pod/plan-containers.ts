@@ -5,7 +5,15 @@ import type { Container } from '@kedge/model/k8s-types';
 import { containerHash } from '../runtime/labels.ts';
 import { latestContainer, type SeenContainer } from '../runtime/seen.ts';
 import { type PlanInput, type PodAction, stopContainer, type Waiting } from './pod-action.ts';
-import { describePod, gracePeriodOf, initContainersOf, isSidecar, restartPolicyOf, specOf } from './pod-spec.ts';
+import {
+  describePod,
+  ephemeralContainersOf,
+  gracePeriodOf,
+  initContainersOf,
+  isSidecar,
+  restartPolicyOf,
+  specOf,
+} from './pod-spec.ts';
 import { decideRestart } from './restart-backoff.ts';
 
 export interface ContainersPlan {
@@ -40,6 +48,8 @@ export function planContainers(input: PlanInput, sandboxId: string | undefined):
     if (verdict !== 'succeeded') return plan.result(false);
   }
   const verdicts = specOf(pod).containers.map((container) => plan.keepRunning(container, restartPolicyOf(pod)));
+  // They look into what runs: in a sandbox that is yet to be made there is nothing to see.
+  if (sandboxId !== undefined) for (const container of ephemeralContainersOf(pod)) plan.startOnce(container);
   return plan.result(verdicts.every((verdict) => verdict === 'succeeded' || verdict === 'failed'));
 }
 
@@ -70,6 +80,15 @@ class Planning {
     if (state.at === 'running') return 'waits';
     if (state.exitCode === 0) return 'succeeded';
     return restartPolicyOf(this.#input.pod) === 'Never' ? 'failed' : this.#restart(container, last, state.finishedAt);
+  }
+
+  /** An ephemeral container: whatever became of it, it is not started again. */
+  startOnce(container: Container): void {
+    const { seen, pod } = this.#input;
+    const last = latestContainer(seen, container.name);
+    if (last?.state.at === 'created') return void this.#remake(container, last);
+    const reported = pod.status?.ephemeralContainerStatuses?.find(({ name }) => name === container.name);
+    if (!last && !reported?.containerID) this.#start(container, undefined);
   }
 
   /** A main container or a sidecar. */

@@ -109,6 +109,28 @@ const cases: Case[] = [
     actions: ['make sandbox #0', 'start main #5'],
   },
 
+  // Ephemeral containers
+  ...[
+    { rule: 'an ephemeral container is started beside what runs', seen: [], actions: ['start debug #0'] },
+    { rule: 'an ephemeral container that ended is not started again', seen: [exited(1)], actions: [] },
+    {
+      rule: 'an ephemeral container that was made but not started is made again',
+      seen: [{ at: 'created' } as const],
+      actions: ['remove container debug-0', 'start debug #0'],
+    },
+  ].map(({ rule, seen, actions }) => ({
+    rule,
+    pod: podWith({ ephemeralContainers: [container('debug')] }),
+    containers: [seenContainer('main', running), ...seen.map((state) => seenContainer('debug', state))],
+    actions,
+  })),
+  {
+    rule: 'an ephemeral container waits for a sandbox to look into',
+    pod: podWith({ ephemeralContainers: [container('debug')] }),
+    sandboxes: [],
+    actions: ['make sandbox #0', 'start main #0'],
+  },
+
   // Restart policies
   ...[
     { policy: 'Always', code: 0, actions: ['start main #1'] },

@@ -33,7 +33,7 @@ import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
 import { isSafeName } from './safe-names.ts';
-import { findIgnored, findUnsupported } from './unsupported.ts';
+import { findUnsupported } from './unsupported.ts';
 
 export interface PodReconcilerDeps {
   readonly clock: Clock;
@@ -74,6 +74,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   const { clock, log, pods, observer, prober, reporter } = deps;
   const memories = new Map<string, PodMemory>();
   const passes = new Map<string, AbortController>();
+  /** Of the one runtime that this node has. */
+  let runtimeName = '';
 
   const memoryOf = (uid: string): PodMemory => {
     const known = memories.get(uid) ?? createPodMemory();
@@ -93,8 +95,6 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
         return;
       }
     }
-    const ignored = findIgnored(pod);
-    if (ignored) deps.events.pod(pod, 'Warning', ignored.reason, ignored.message);
     const refusal = findUnsupported(pod) ?? (isNew(pod, memory) ? deps.refusal(pod) : undefined);
     if (!refusal) return;
     memory.failure = refusal;
@@ -114,6 +114,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       waiting,
       ...prober.results(pod, seen),
       lastWords: memory.lastWords,
+      runtimeName,
       now: clock.now(),
       previous: memory.status ?? pod.status,
       hostIps: deps.hostIps(),
@@ -126,6 +127,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
 
   async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
     judge(pod, memory);
+    runtimeName = await observer.runtimeName(signal);
     const seen = await observer.observe(uid, signal);
     prober.follow(pod, seen);
     const mustEnd = memory.failure !== undefined || hasEnded(memory.status ?? pod.status);

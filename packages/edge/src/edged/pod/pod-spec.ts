@@ -1,6 +1,6 @@
 // Small readings of a pod's spec that planning, status and set-up share.
 import { type Duration, seconds } from '@kedge/core/time';
-import type { Container, Pod, PodSpec } from '@kedge/model/k8s-types';
+import type { Container, EphemeralContainer, Pod, PodSpec } from '@kedge/model/k8s-types';
 
 const emptySpec: PodSpec = { containers: [] };
 
@@ -8,9 +8,12 @@ export const specOf = (pod: Pod): PodSpec => pod.spec ?? emptySpec;
 export const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
 export const restartPolicyOf = (pod: Pod): string => specOf(pod).restartPolicy ?? 'Always';
 export const initContainersOf = (pod: Pod): readonly Container[] => specOf(pod).initContainers ?? [];
+/** Added to a pod that runs, to look into it; they are started once and never again. */
+export const ephemeralContainersOf = (pod: Pod): readonly EphemeralContainer[] => specOf(pod).ephemeralContainers ?? [];
 export const allContainersOf = (pod: Pod): readonly Container[] => [
   ...initContainersOf(pod),
   ...specOf(pod).containers,
+  ...ephemeralContainersOf(pod),
 ];
 export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
 

@@ -46,16 +46,6 @@ export function findUnsupported(pod: Pod): Refusal | undefined {
   return { reason: 'UnsupportedFeature', message: `This node does not support: ${missing.join(', ')}` };
 }
 
-/** What is asked of a pod that runs already: it is not ended for it, but told about. */
-export function findIgnored(pod: Pod): Refusal | undefined {
-  const names = (specOf(pod).ephemeralContainers ?? []).map(({ name }) => name);
-  if (names.length === 0) return undefined;
-  return {
-    reason: 'UnsupportedFeature',
-    message: `This node does not support ephemeral containers: ${names.join(', ')}`,
-  };
-}
-
 function inVolume(volume: Volume): string[] {
   const kinds = Object.keys(volume).filter((kind) => !volumeKinds.has(kind));
   const huge = volume.emptyDir?.medium?.startsWith('HugePages') ? ['emptyDir on huge pages'] : [];
@@ -74,7 +64,6 @@ function inContainer(container: Container): string[] {
     ...(volumeMounts.some((mount) => mount.recursiveReadOnly === 'Enabled') ? ['recursiveReadOnly mounts'] : []),
     ...(securityContext?.procMount === 'Unmasked' ? ['procMount Unmasked'] : []),
     ...(securityContext?.windowsOptions ? ['windowsOptions'] : []),
-    ...(probes.some((probe) => probe?.grpc) ? ['grpc probes'] : []),
     ...[lifecycle?.preStop, lifecycle?.postStart].flatMap(inHook),
     ...probes.flatMap(inProbe),
   ];

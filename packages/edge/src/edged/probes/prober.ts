@@ -187,5 +187,5 @@ function judge(
 function reportedStatus(pod: Pod, { id, name }: SeenContainer): ContainerStatus | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   const status = [...initContainerStatuses, ...containerStatuses].find((one) => one.name === name);
-  return status?.containerID === `containerd://${id}` ? status : undefined;
+  return status?.containerID?.endsWith(`://${id}`) ? status : undefined;
 }

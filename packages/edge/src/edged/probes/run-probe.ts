@@ -1,4 +1,4 @@
-// Asks a container once: by a command in it, a GET, or a connection.
+// Asks a container once: by a command in it, a GET, a connection, or a gRPC health check.
 import type { ProbeNetwork } from '@kedge/core/ports';
 import { explain } from '@kedge/core/errors';
 import { type Clock, milliseconds, seconds, withTimeout } from '@kedge/core/time';
@@ -17,6 +17,9 @@ export interface ProbeSubject {
 }
 
 const longestMessage = 1_024;
+/** Answers of the gRPC health checking protocol. */
+const servingStates = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+const serving = 1;
 
 export type RunProbe = (probe: Probe, subject: ProbeSubject, signal: AbortSignal) => Promise<ProbeResult>;
 
@@ -58,6 +61,16 @@ export function createRunProbe(deps: { cri: Cri; clock: Clock; network: ProbeNet
     return status >= 200 && status < 400 ? { is: 'success' } : failure(`HTTP probe failed with statuscode: ${status}`);
   }
 
+  async function runGrpc(
+    { port, service = '' }: NonNullable<Probe['grpc']>,
+    { podIp }: ProbeSubject,
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    const status = await network.grpcHealth({ host: podIp, port, service }, signal);
+    if (status === serving) return { is: 'success' };
+    return failure(`service unhealthy (responded with "${servingStates[status] ?? status}")`);
+  }
+
   return async (probe, subject, signal) => {
     const limit = probe.timeoutSeconds ?? 1;
     if (probe.exec) return runExec(probe.exec.command ?? [], limit, subject.containerId, signal);
@@ -65,6 +78,7 @@ export function createRunProbe(deps: { cri: Cri; clock: Clock; network: ProbeNet
     const either = AbortSignal.any([signal, late.signal]);
     const ask = async (): Promise<ProbeResult> => {
       if (probe.httpGet) return runHttp(probe.httpGet, subject, either);
+      if (probe.grpc) return runGrpc(probe.grpc, subject, either);
       const { host, port = 0 } = probe.tcpSocket ?? {};
       const number = portNumber(subject.container, port);
       if (number === undefined) return failure(`there is no port "${port}"`);

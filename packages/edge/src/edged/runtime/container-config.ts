@@ -17,6 +17,8 @@ export interface ContainerParts {
   readonly imageRef: string;
   readonly environment: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
+  /** The container whose processes it is to see; its own when absent. */
+  readonly targetId?: string | undefined;
 }
 
 export interface ContainerSettings {
@@ -45,7 +47,7 @@ export function containerConfig(parts: ContainerParts, settings: ContainerSettin
     tty: container.tty,
     linux: {
       resources: linuxResources(container, { pod, memoryCapacity: settings.memoryCapacity }),
-      securityContext: containerSecurity(pod, container, settings.paths.seccompProfiles),
+      securityContext: containerSecurity(pod, container, settings.paths.seccompProfiles, parts.targetId),
     },
   };
 }

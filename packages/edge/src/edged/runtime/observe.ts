@@ -20,6 +20,8 @@ export interface Observer {
   sandbox(id: string, attempt: number, signal: AbortSignal): Promise<SeenSandbox>;
   /** Which pod each of our sandboxes and containers belongs to. */
   owners(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** How the runtime calls itself, such as `containerd` or `cri-o`: container ids in statuses begin with it. */
+  runtimeName(signal: AbortSignal): Promise<string>;
   /** Drops what is remembered of a container or sandbox that was removed. */
   forget(id: string): void;
 }
@@ -27,6 +29,7 @@ export interface Observer {
 export function createObserver({ cri, site }: { cri: Cri; site: string }): Observer {
   const known = new Map<string, SeenContainer>();
   const addresses = new Map<string, readonly string[]>();
+  let name: string | undefined;
 
   async function seeContainer(listed: Whole<Container>, signal: AbortSignal): Promise<SeenContainer | undefined> {
     const before = known.get(listed.id);
@@ -90,6 +93,10 @@ export function createObserver({ cri, site }: { cri: Cri; site: string }): Obser
       ]);
       const all = [...sandboxes.items, ...containers.containers];
       return new Map(all.map((item) => [item.id, item.labels[labels.podUid] ?? '']));
+    },
+    async runtimeName(signal) {
+      name ??= (await cri.version({ version: 'v1' }, { signal })).runtimeName;
+      return name;
     },
     forget(id) {
       known.delete(id);

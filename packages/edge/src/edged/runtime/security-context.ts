@@ -34,6 +34,10 @@ export function namespaceOptions(pod: Pod): NamespaceOption {
   };
 }
 
+/** Of one container: an ephemeral one may look at the processes of another. */
+const containerNamespaces = (pod: Pod, targetId: string | undefined): NamespaceOption =>
+  targetId === undefined ? namespaceOptions(pod) : { ...namespaceOptions(pod), pid: NamespaceMode.TARGET, targetId };
+
 export const isPrivileged = (pod: Pod): boolean =>
   allContainersOf(pod).some(({ securityContext }) => securityContext?.privileged === true);
 
@@ -51,11 +55,16 @@ export function effectiveContext(pod: Pod, container: Container): SecurityContex
   return { ...(Object.fromEntries(given) as SecurityContext), ...container.securityContext };
 }
 
-export function containerSecurity(pod: Pod, container: Container, seccompRoot: string): LinuxContainerSecurityContext {
+export function containerSecurity(
+  pod: Pod,
+  container: Container,
+  seccompRoot: string,
+  targetId?: string,
+): LinuxContainerSecurityContext {
   const context = effectiveContext(pod, container);
   const { runAsUser, runAsGroup, capabilities, privileged = false } = context;
   return {
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: containerNamespaces(pod, targetId),
     privileged,
     readonlyRootfs: context.readOnlyRootFilesystem ?? false,
     noNewPrivs: context.allowPrivilegeEscalation === false,

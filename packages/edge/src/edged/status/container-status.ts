@@ -13,6 +13,8 @@ export interface ContainerFacts {
   readonly ready: ReadonlySet<string>;
   /** What containers left as their last words, by id. */
   readonly lastWords: ReadonlyMap<string, string>;
+  /** What container ids begin with, such as `containerd`. */
+  readonly runtimeName: string;
 }
 
 export interface ContainerStatusInput extends ContainerFacts {
@@ -32,12 +34,12 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
   const [latest, ...earlier] = own;
   if (!latest) return absentStatus(input);
   const last = earlier.find(({ state }) => state.at === 'exited');
-  const lastState = last ? { terminated: terminated(last, input) } : lastStateOf(previous, latest);
+  const lastState = last ? { terminated: terminated(last, input) } : lastStateOf(previous, latest, input);
   const base = {
     name: container.name,
     image: latest.image || (container.image ?? ''),
     imageID: latest.imageRef,
-    containerID: containerId(latest),
+    containerID: containerId(latest, input),
     restartCount: latest.restartCount,
   };
   const { state } = latest;
@@ -56,7 +58,7 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     return { ...base, ready, started: false, state: { terminated: end }, lastState };
   }
   if (input.isOver)
-    return { ...base, ready: false, started: false, state: { terminated: unseenEnd(latest) }, lastState };
+    return { ...base, ready: false, started: false, state: { terminated: unseenEnd(latest, input) }, lastState };
   const waiting = held ?? { reason: input.whileAbsent, message: '' };
   return { ...base, ready: false, started: false, state: { waiting: plain(waiting) }, lastState };
 }
@@ -76,7 +78,7 @@ function absentStatus(input: ContainerStatusInput): ContainerStatus {
     // Removed after it ended: what was reported then still holds.
     if (ended) return { ...previous, ready: previous.ready, started: false };
     const id = previous?.containerID;
-    const state = { terminated: { ...unseenEnd(undefined), ...(id ? { containerID: id } : {}) } };
+    const state = { terminated: { ...unseenEnd(undefined, input), ...(id ? { containerID: id } : {}) } };
     return { ...base, ...(id ? { containerID: id } : {}), state, lastState: previous?.lastState ?? {} };
   }
   const held = waiting.get(container.name) ?? { reason: whileAbsent, message: '' };
@@ -85,16 +87,20 @@ function absentStatus(input: ContainerStatusInput): ContainerStatus {
 }
 
 /** A runtime that lost the container before this one does not make its end unsaid. */
-function lastStateOf(previous: ContainerStatus | undefined, latest: SeenContainer): ContainerState {
+function lastStateOf(
+  previous: ContainerStatus | undefined,
+  latest: SeenContainer,
+  facts: ContainerFacts,
+): ContainerState {
   if (!previous || previous.restartCount > latest.restartCount) return {};
-  if (previous.containerID === containerId(latest)) return previous.lastState ?? {};
+  if (previous.containerID === containerId(latest, facts)) return previous.lastState ?? {};
   return previous.state?.terminated ? { terminated: previous.state.terminated } : (previous.lastState ?? {});
 }
 
-function terminated(container: SeenContainer, { lastWords }: ContainerFacts): ContainerStateTerminated {
+function terminated(container: SeenContainer, facts: ContainerFacts): ContainerStateTerminated {
   const { state } = container;
-  if (state.at !== 'exited') return unseenEnd(container);
-  const message = lastWords.get(container.id) || state.message;
+  if (state.at !== 'exited') return unseenEnd(container, facts);
+  const message = facts.lastWords.get(container.id) || state.message;
   return {
     exitCode: state.exitCode,
     reason: state.reason || (state.exitCode === 0 ? 'Completed' : 'Error'),
@@ -102,17 +108,17 @@ function terminated(container: SeenContainer, { lastWords }: ContainerFacts): Co
     // A container that never ran has no start; the API wants a time all the same.
     startedAt: toTime(state.startedAt > 0 ? state.startedAt : container.createdAt),
     finishedAt: toTime(state.finishedAt),
-    containerID: containerId(container),
+    containerID: containerId(container, facts),
   };
 }
 
-const unseenEnd = (container: SeenContainer | undefined): ContainerStateTerminated => ({
+const unseenEnd = (container: SeenContainer | undefined, facts: ContainerFacts): ContainerStateTerminated => ({
   exitCode: 137,
   reason: 'ContainerStatusUnknown',
   message: 'The container could not be located when the pod was terminated',
-  ...(container ? { containerID: containerId(container) } : {}),
+  ...(container ? { containerID: containerId(container, facts) } : {}),
 });
 
-const containerId = ({ id }: SeenContainer): string => `containerd://${id}`;
+const containerId = ({ id }: SeenContainer, { runtimeName }: ContainerFacts): string => `${runtimeName}://${id}`;
 const plain = ({ reason, message }: Waiting): Waiting | { reason: string } =>
   message ? { reason, message } : { reason };

@@ -52,6 +52,7 @@ function statusOf(pod: Pod, containers: SeenContainer[], more: Partial<PodStatus
     started: runningIds,
     ready: runningIds,
     lastWords: new Map(),
+    runtimeName: 'containerd',
     now,
     previous: undefined,
     hostIps: ['192.0.2.1'],

@@ -2,7 +2,7 @@
 // value: whoever reports compares it with what was reported before.
 import { type Instant, toTime } from '@kedge/core/time';
 import type { Container, ContainerStatus, Pod, PodStatus } from '@kedge/model/k8s-types';
-import { initContainersOf, qosClassOf, specOf } from '../pod/pod-spec.ts';
+import { ephemeralContainersOf, initContainersOf, qosClassOf, specOf } from '../pod/pod-spec.ts';
 import { type ContainerFacts, containerStatus } from './container-status.ts';
 import { type Phase, podPhase } from './phase.ts';
 import { podConditions } from './pod-conditions.ts';
@@ -22,7 +22,11 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, previous, seen, failure, now } = input;
   const hasInit = initContainersOf(pod).length > 0;
   const reported = new Map(
-    [...(previous?.initContainerStatuses ?? []), ...(previous?.containerStatuses ?? [])].map((one) => [one.name, one]),
+    [
+      ...(previous?.initContainerStatuses ?? []),
+      ...(previous?.containerStatuses ?? []),
+      ...(previous?.ephemeralContainerStatuses ?? []),
+    ].map((one) => [one.name, one]),
   );
   const statusOf = (container: Container, isInit: boolean): ContainerStatus =>
     containerStatus({
@@ -34,6 +38,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     });
   const initStatuses = initContainersOf(pod).map((container) => statusOf(container, true));
   const statuses = specOf(pod).containers.map((container) => statusOf(container, false));
+  const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => statusOf(container, false));
 
   const phase = failure ? 'Failed' : keepEnd(previous, podPhase({ pod, initStatuses, statuses, isOver: input.isOver }));
   const sandbox = seen.sandboxes[0];
@@ -62,6 +67,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(failure && reported.size === 0 && seen.containers.length === 0
       ? {}
       : { ...(hasInit ? { initContainerStatuses: initStatuses } : {}), containerStatuses: statuses }),
+    ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     qosClass: qosClassOf(pod),
   };
 }
