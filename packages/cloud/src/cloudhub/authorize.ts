@@ -16,7 +16,7 @@ export interface Belongings {
     namespace: string,
     name: string,
   ): { readonly node: string | undefined; readonly uid: string; readonly serviceAccount: string } | undefined;
-  /** Whether a pod on `node` refers to the object. */
+  /** Whether a pod on `node` refers to the object; of a device, whether it is one of `node`. */
   uses(node: NodeName, type: string, namespace: string, name: string): boolean;
 }
 
@@ -36,8 +36,10 @@ export function authorize(node: NodeName, message: Upstream, own: Belongings): V
       return allowed;
     case 'twin.report':
     case 'device.state':
+    case 'device.conditions':
     case 'samples.report':
-      return allowed; // Whose device it is, is decided where the devices are known.
+      // Whose device it is, is asked where the devices are known: one that is no more is another answer than another node's.
+      return allowed;
     case 'object.get':
       return mayGet(node, message.ref, own);
     case 'object.create':
@@ -179,7 +181,10 @@ function mayReport(node: NodeName, event: KubeObject, own: Belongings): Verdict 
   if (source.host && source.host !== node) return denied('the event names another node as its source');
   if (about.kind === 'Node') return only(about.name === node, 'the event is about another node');
   if (about.kind === 'Pod') return ownPodOrNone(node, about.namespace, about.name ?? '', own);
-  return denied(`a node reports events about itself and its pods, not about a ${about.kind ?? 'thing without kind'}`);
+  if (about.kind === 'Device') {
+    return only(own.uses(node, 'device', about.namespace ?? '', about.name ?? ''), 'the device is not of this node');
+  }
+  return denied(`a node reports events about itself, its pods and its devices, not about a ${about.kind ?? 'thing without kind'}`);
 }
 
 function mayReportLegacy(

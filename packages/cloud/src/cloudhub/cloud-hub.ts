@@ -25,7 +25,7 @@ import type { Ledger } from './ledger.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { markServedBy } from './mark-node.ts';
 import type { Outboxes } from './outboxes.ts';
-import { type Authorization, createSession, type Session } from './session.ts';
+import { type Authorization, createSession, type Session, type Told } from './session.ts';
 
 export interface CloudHubConfig {
   readonly address: string;
@@ -65,6 +65,8 @@ export interface CloudHubDeps {
 
 export interface CloudHub extends Module {
   readonly connected: ReadonlySet<NodeName>;
+  /** Sent once, and only to a node that is connected. */
+  tell(node: NodeName, message: Told): void;
   /** Ends the session of a node that is no more. */
   dismiss(node: NodeName): void;
   /** A renewed serving certificate counts for new connections. */
@@ -164,6 +166,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
     get isListening() {
       return listening !== undefined;
     },
+    tell: (node, message) => sessions.get(node)?.tell(message),
     dismiss(node) {
       sessions.get(node)?.end(cloudHubErrors.NODE_DELETED({ node }));
     },

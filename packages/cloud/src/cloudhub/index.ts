@@ -16,7 +16,7 @@ export type { CloudHub, CloudHubConfig, CloudHubDeps, LinkEvents } from './cloud
 export type { Answer, EdgeHandlers } from './handlers.ts';
 export { createLedger } from './ledger.ts';
 export type { Ledger, LedgerDeps, LedgerEntry } from './ledger.ts';
-export type { Authorization } from './session.ts';
+export type { Authorization, Told } from './session.ts';
 export { upstreamCodec } from './link-codec.ts';
 export type { LinkCodec, Negotiated } from './link-codec.ts';
 export { createNodeOutbox } from './node-outbox.ts';

@@ -19,6 +19,8 @@ const writesAtATime = 8;
 
 /** Nothing was sent, so nothing is lost but a needless repetition after a restart. */
 const advanceAfter = seconds(5);
+/** Of a Device, whose values change all the time. */
+const advanceDeviceAfter = seconds(60);
 
 export interface LedgerEntry {
   readonly node: NodeName;
@@ -228,7 +230,7 @@ export function createLedger({ clock, log, kube, syncs, clusterSyncs }: LedgerDe
       const row = rows.get(key);
       if (!row || row.gone || row.version !== from) return;
       row.version = to;
-      writer.enqueueAfter(key, advanceAfter);
+      writer.enqueueAfter(key, row.kind === 'Device' ? advanceDeviceAfter : advanceAfter);
     },
     entries: live,
     entriesOf: (node) => live().filter((row) => row.node === node),

@@ -7,7 +7,7 @@ import type { Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, seconds, withTimeout } from '@kedge/core/time';
 import { countTraffic, createAckedLane } from '@kedge/engine/channel';
 import { fail, failure, type NodeName, toStatus } from '@kedge/model/k8s';
-import { type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
+import { type DeviceReport, type Downstream, messageId, type MessageId, type Upstream } from '@kedge/model/messages';
 import { wantsAck } from '@kedge/wire/hub';
 import { authorize, type Belongings } from './authorize.ts';
 import { cloudHubErrors } from './cloud-hub-errors.ts';
@@ -20,6 +20,8 @@ import type { Put } from './push.ts';
 // Requests of one node worked on at a time; what is beyond that is told to come again. Reading goes on meanwhile:
 // acknowledgements and signs of life must not wait for a slow API.
 const requestsAtATime = 512;
+// Reports of devices besides: each waits for a write that is held back on purpose.
+const reportsAtATime = 4_096;
 /** RFC 6455, section 7.4.1: how a WebSocket ends whose peer sent a broken or an oversized frame. */
 const brokenProtocol: readonly number[] = [1002, 1009];
 /** Answers whose acknowledgement is waited for, to put on record what the edge keeps. */
@@ -58,12 +60,18 @@ export interface SessionDeps {
   readonly writeLimit: Duration;
 }
 
+type Unsent<M> = M extends unknown ? Omit<M, 'id' | 'at'> : never;
+/** What is sent once and not waited for. */
+export type Told = Unsent<Extract<Downstream, { kind: 'membership.update' | 'membership.detail' }>>;
+
 export interface Session {
   readonly node: NodeName;
   /** Settles when the connection is over; never rejects. */
   run(signal: AbortSignal): Promise<void>;
   /** Has the outbox looked at again. */
   wake(): void;
+  /** Sends it once. */
+  tell(message: Told): void;
   end(why: KedgeError): void;
 }
 
@@ -75,6 +83,7 @@ export function createSession(deps: SessionDeps): Session {
   const line = new KeyedMutex();
   const working = new Set<Promise<void>>();
   const kept = new Map<MessageId, Put>();
+  let reports = 0;
   let lastKeepalive = clock.monotonic();
 
   const { metrics } = deps;
@@ -119,18 +128,23 @@ export function createSession(deps: SessionDeps): Session {
         lane.refused(message.to);
         return;
       default: {
-        if (working.size >= requestsAtATime + refusalsAtATime) {
+        if (working.size >= requestsAtATime + reportsAtATime + refusalsAtATime) {
           return stop.abort(cloudHubErrors.FLOOD({ node, limit: refusalsAtATime }));
         }
-        const isTooMuch = working.size >= requestsAtATime;
+        const isReport = isDeviceReport(message);
+        const isTooMuch = isReport ? reports >= reportsAtATime : working.size - reports >= requestsAtATime;
+        if (isReport) reports++;
         const work = isTooMuch
           ? reply(message, { outcome: { ok: false, status: tooMany } })
-          : isDeviceReport(message)
+          : isReport
             ? serve(message, signal)
             : oneAtATime.run(addressOf(message), () => serve(message, signal));
         const task: Promise<void> = work
           .catch((error: unknown) => stop.abort(error))
-          .finally(() => working.delete(task));
+          .finally(() => {
+            working.delete(task);
+            if (isReport) reports--;
+          });
         working.add(task);
       }
     }
@@ -235,6 +249,10 @@ export function createSession(deps: SessionDeps): Session {
   return {
     node,
     wake: () => lane.wake(),
+    tell: (message) =>
+      void send({ ...message, id: messageId(random.uuid()), at: clock.now() }).catch((error: unknown) =>
+        stop.abort(error),
+      ),
     end: (why) => stop.abort(why),
     async run(outer) {
       const signal = AbortSignal.any([outer, stop.signal]);
@@ -262,17 +280,17 @@ const isPassing = ({ outcome }: Answer): boolean => !outcome.ok && !hopeless.has
 /** Saying it again would change nothing. */
 const hopeless: ReadonlySet<string> = new Set(['NotFound', 'Forbidden', 'Conflict', 'Invalid', 'BadRequest']);
 
-type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'membership.get' | 'unknown' }>;
+type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'unknown' }>;
 
 const isQuestion = (message: Handled): message is Asking =>
   message.kind !== 'event.put' &&
   message.kind !== 'event.patch' &&
-  message.kind !== 'membership.get' &&
-  message.kind !== 'unknown';
+  message.kind !== 'unknown' &&
+  // Dense, it needs no confirmation and has no id for one.
+  (message.kind !== 'membership.get' || message.id !== '');
 
 /** Taken in the order they come; their answers wait for a write that several of them share. */
-const isDeviceReport = ({ kind }: Handled): boolean =>
-  kind === 'twin.report' || kind === 'device.state' || kind === 'samples.report';
+const isDeviceReport = (message: Handled): message is DeviceReport => 'device' in message;
 
 /** Requests about one object are served in order; those about different ones side by side. */
 function addressOf(message: Handled): string {

@@ -24,6 +24,7 @@ const refuse = (): Promise<never> =>
 export const withoutDevices: DeviceHandlers = {
   'twin.report': refuse,
   'device.state': refuse,
+  'device.conditions': refuse,
   'samples.report': refuse,
   'membership.get': async () => undefined,
 };

@@ -75,6 +75,15 @@ export type TwinStatus = {
   observedDesired?: TwinProperty;
 };
 
+/** As in Kubernetes' own kinds. */
+export type StatusCondition = {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+};
+
 export type DeviceStatusFields = {
   twins?: TwinStatus[];
   /** online, offline, ok, unknown, unhealthy. */
@@ -88,7 +97,13 @@ export type Device = {
   kind?: string;
   metadata: ObjectMeta;
   spec?: DeviceSpec;
-  status?: DeviceStatusFields & StateReport;
+  status?: DeviceStatusFields &
+    StateReport & {
+      /** Ours: what is wrong with the device, what its values are in a line, and when it last said something. */
+      conditions?: StatusCondition[];
+      summary?: string;
+      lastReportTime?: string;
+    };
 };
 
 /** `extensions` is free; ours keeps its conditions there. */

@@ -1,4 +1,6 @@
 // KubeEdge's own resources.
+export { checkDevice, checkDeviceModel, checkValue } from './check-device.ts';
+export type { DeviceFault, DeviceProblem } from './check-device.ts';
 export {
   deliverSamplesAnnotation,
   deliversSamples,
@@ -22,6 +24,7 @@ export type {
   DeviceSpec,
   DeviceStatus,
   DeviceStatusFields,
+  StatusCondition,
   ModelProperty,
   PropertyType,
   ProtocolConfig,

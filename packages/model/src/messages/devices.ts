@@ -47,5 +47,21 @@ export interface Sample {
   readonly value: string;
 }
 
+/** Something about a device that is as it should be, or not; by `type` it is one line of the Device's conditions. */
+export interface DeviceCondition {
+  /** In the manner of Kubernetes: `Configured`, `Communicating`, `MapperReady`. */
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** One word: `Timeout`, `ModbusException`, `BrokerGone`, `MapperHangs`, `BadConfiguration`. */
+  readonly reason: string;
+  /** A sentence that names the property and the fix. */
+  readonly message: string;
+  /** Since when, Unix milliseconds at the edge. */
+  readonly since: number;
+}
+
+/** What one `device.conditions` may hold. */
+export const maxConditionsPerDevice = 16;
+
 /** What one `samples.report` may hold; a longer run is several reports. */
 export const maxSamplesPerReport = 1_000;

@@ -1,6 +1,6 @@
 // The two unions of messages between cloud and edge, and who must acknowledge what.
-export { maxSamplesPerReport } from './devices.ts';
-export type { DeviceName, Member, Sample, Twin, Twins, TwinSide, TwinVersion } from './devices.ts';
+export { maxConditionsPerDevice, maxSamplesPerReport } from './devices.ts';
+export type { DeviceCondition, DeviceName, Member, Sample, Twin, Twins, TwinSide, TwinVersion } from './devices.ts';
 export { delivery, dispatch, messageId } from './messages.ts';
 export type {
   AckRoute,

@@ -1,7 +1,7 @@
 // Everything that crosses the link between a cloud and an edge, as two unions. The wire spellings live in
 // `@kedge/wire/hub`; here a message is what it means. Source: KubeEdge cloud-edge protocol, v1.22 and v1.23.
 import type { KubeObject, NodeName, ResourceVersion, Status, Uid } from '../k8s/index.ts';
-import type { DeviceName, Member, Sample, Twins } from './devices.ts';
+import type { DeviceCondition, DeviceName, Member, Sample, Twins } from './devices.ts';
 
 declare const messageIdBrand: unique symbol;
 /** A random UUID; replies and acknowledgements name the message they answer. */
@@ -109,12 +109,12 @@ export type Downstream =
     })
   /** All devices of this node, after `membership.get`: an edge forgets those that are not listed. Sent once. */
   | (Base & { readonly kind: 'membership.detail'; readonly event: string; readonly devices: readonly Member[] })
-  /** Answer to a question of the edge; to `twin.report`, `device.state` and `samples.report` it is their confirmation. */
+  /** Answer to a question of the edge; to a `DeviceReport` it is the confirmation. */
   | (Located & {
       readonly kind: 'reply';
       readonly to: MessageId;
       /** The question's kind decides the wire form. On the edge it is a guess from that form: match by `to` alone. */
-      readonly question: Question['kind'] | 'legacy.status' | undefined;
+      readonly question: Question['kind'] | 'legacy.status' | 'membership.get' | undefined;
       readonly ref: ObjectRef | undefined;
       /** A success that carries no object (`"OK"` on the wire) has the value undefined. */
       readonly outcome: Outcome<unknown>;
@@ -156,6 +156,9 @@ export type Question =
  * which it does when the report or a newer one is durable in the cloud. A reply of failure is read as for any question:
  * what is hopeless (the device is gone, or another node's) is dropped, all else is sent again after a while. An upstream
  * cloud has no failure here: it leaves a report that it did not take unanswered.
+ *
+ * A reply takes as long as the write in the API, which is merged per device: up to a second or two. So keep the reports of
+ * many devices under way at a time, one per device; the cloud takes 4,096 of a node.
  */
 export type DeviceReport =
   /**
@@ -183,6 +186,15 @@ export type DeviceReport =
       readonly state: string;
       /** RFC 3339; empty when the edge does not know. */
       readonly lastOnlineTime: string;
+    })
+  /**
+   * All conditions that the edge holds about a device, as they are now: what is not listed is no longer so. COALESCED:
+   * newest wins per device. Ours only: sent when the link is dense.
+   */
+  | (Base & {
+      readonly kind: 'device.conditions';
+      readonly device: DeviceName;
+      readonly conditions: readonly DeviceCondition[];
     })
   /**
    * Samples of a property that is marked for the delivery of every one of them, without a gap: sample i has the sequence

@@ -9,7 +9,7 @@ import {
   type Upstream,
 } from '@kedge/model/messages';
 import { readTuple, type ShortIds, type TupleReader, writePatch, writeRef } from './dense-tuple.ts';
-import { readTwins } from './device-content.ts';
+import { readConditions, readTwins } from './device-content.ts';
 import { decodeEnvelope } from './envelope.ts';
 import { hubPeerErrors } from './hub-peer-errors.ts';
 import { upstreamFromWire, upstreamToWire } from './upstream.ts';
@@ -33,6 +33,7 @@ const code = {
   deviceState: 15,
   samples: 16,
   membership: 17,
+  conditions: 18,
 } as const;
 
 const nowhere = { source: '', group: '', resource: '' };
@@ -71,6 +72,8 @@ export function writeDenseUpstream(message: Exclude<Upstream, { kind: 'ack' }>, 
       const { event, reportedAt, state, lastOnlineTime } = message;
       return [code.deviceState, id(), ...deviceOf(message), event, reportedAt, state, lastOnlineTime];
     }
+    case 'device.conditions':
+      return [code.conditions, id(), ...deviceOf(message), message.conditions];
     case 'samples.report': {
       const { property, stream, firstSequence, replayed, samples } = message;
       const flat = samples.flatMap(({ at, value }) => [at, value]);
@@ -119,13 +122,20 @@ function readEvent(read: TupleReader, at: number): Upstream | undefined {
   return { ...base, kind: 'event.patch', ref: read.ref(1), event: read.object(2), patch: read.patch(3) };
 }
 
+const reportCodes: ReadonlySet<number> = new Set([code.twin, code.deviceState, code.conditions, code.samples]);
+
 function readReport(read: TupleReader, at: number): DeviceReport | undefined {
-  if (read.code !== code.twin && read.code !== code.deviceState && read.code !== code.samples) return undefined;
+  if (!reportCodes.has(read.code)) return undefined;
   const base = { id: read.id(1), at, device: read.device(2) };
   if (read.code === code.samples) {
     const flag = read.flag(7) ? ({ replayed: true } as const) : {};
     const [property, stream, firstSequence] = [read.text(4), read.text(5), read.number(6)];
     return { ...base, kind: 'samples.report', property, stream, firstSequence, samples: readSamples(read), ...flag };
+  }
+  if (read.code === code.conditions) {
+    const conditions = readConditions(read.list(4));
+    if (!conditions) throw hubPeerErrors.BAD_ENVELOPE({ field: 'dense conditions', expected: 'a list of conditions' });
+    return { ...base, kind: 'device.conditions', conditions };
   }
   const event = { event: read.text(4), reportedAt: read.number(5) };
   if (read.code === code.deviceState) {

@@ -38,6 +38,12 @@ const reports: readonly DeviceReport[] = [
   { ...base, kind: 'device.state', device, ...event, state: 'offline', lastOnlineTime: '' },
   {
     ...base,
+    kind: 'device.conditions',
+    device,
+    conditions: [{ type: 'Communicating', status: 'False', reason: 'Timeout', message: 'no answer', since: 5 }],
+  },
+  {
+    ...base,
     kind: 'samples.report',
     device,
     property: 'temperature',

@@ -2,9 +2,11 @@
 // documents of DeviceTwin. A report that makes no sense is left as an unknown message: one broken device must not cost its
 // node the link.
 import {
+  type DeviceCondition,
   type DeviceName,
   type DeviceReport,
   type Downstream,
+  maxConditionsPerDevice,
   maxSamplesPerReport,
   type Member,
   messageId,
@@ -32,6 +34,7 @@ const maxTextLength = 512;
 const reportPath = {
   'twin.report': 'twin/edge_updated',
   'device.state': 'state/update',
+  'device.conditions': 'conditions/update',
   'samples.report': 'samples/update',
 } as const satisfies Record<DeviceReport['kind'], string>;
 
@@ -54,6 +57,10 @@ export function reportFromWire(raw: RawMessage): DeviceReport | undefined {
       if (typeof state !== 'string') return undefined;
       const seen = typeof lastOnlineTime === 'string' ? lastOnlineTime : '';
       return { ...base, kind: 'device.state', ...readEvent(content), state, lastOnlineTime: seen };
+    }
+    case reportPath['device.conditions']: {
+      const conditions = readConditions(content['conditions']);
+      return conditions && { ...base, kind: 'device.conditions', conditions };
     }
     case reportPath['samples.report']: {
       const { property, stream, first_sequence: firstSequence, replayed } = content;
@@ -87,6 +94,8 @@ function reportContent(report: DeviceReport): unknown {
       // Upstream sends this one as text.
       return JSON.stringify({ event_id: report.event, timestamp: report.reportedAt, device });
     }
+    case 'device.conditions':
+      return { conditions: report.conditions };
     case 'samples.report':
       return {
         property: report.property,
@@ -124,6 +133,20 @@ const isMetadata = (value: unknown): boolean =>
   (isPlainObject(value) &&
     (value['timestamp'] === undefined || typeof value['timestamp'] === 'number') &&
     (value['type'] === undefined || typeof value['type'] === 'string'));
+
+/** Undefined when they are none. */
+export function readConditions(value: unknown): DeviceCondition[] | undefined {
+  if (!Array.isArray(value) || value.length > maxConditionsPerDevice) return undefined;
+  return (value as unknown[]).every(isCondition) ? (value as DeviceCondition[]) : undefined;
+}
+
+const isCondition = (value: unknown): boolean =>
+  isPlainObject(value) &&
+  isText(value['type']) &&
+  (value['status'] === 'True' || value['status'] === 'False' || value['status'] === 'Unknown') &&
+  isText(value['reason']) &&
+  typeof value['message'] === 'string' &&
+  Number.isSafeInteger(value['since']);
 
 function readSamples(value: unknown): Sample[] | undefined {
   if (!Array.isArray(value) || value.length > maxSamplesPerReport) return undefined;
@@ -189,8 +212,9 @@ const writeMembers = (members: readonly Member[]): unknown =>
         ...(description === undefined ? {} : { description }),
       }));
 
-export const isDeviceReport = (kind: string | undefined): kind is DeviceReport['kind'] =>
-  kind !== undefined && Object.hasOwn(reportPath, kind);
+/** What is answered in the name of DeviceTwin: reports, and the question for the members, which has to be confirmed too. */
+export const isConfirmed = (kind: string | undefined): boolean =>
+  kind !== undefined && (kind === 'membership.get' || Object.hasOwn(reportPath, kind));
 
 export const isDeviceName = ({ namespace, name }: DeviceName): boolean => isName(namespace) && isName(name);
 

@@ -2,7 +2,7 @@
 import { resourceVersion, uid } from '@kedge/model/k8s';
 import { type AckRoute, type Downstream, messageId, type RawMessage } from '@kedge/model/messages';
 import { badContent, readObject } from './content.ts';
-import { isDeviceReport, membershipFromWire, membershipToWire, twinResource } from './device-content.ts';
+import { isConfirmed, membershipFromWire, membershipToWire, twinResource } from './device-content.ts';
 import { guessQuestion, replyForm, replyFromContent, replyToContent, wantsAck } from './reply-content.ts';
 import { caResource, formatResource, parseResource } from './resource.ts';
 
@@ -135,7 +135,7 @@ function replyToWire(reply: Reply): RawMessage {
 function resourceOf(message: Push | Reply): string {
   if (message.kind === 'reply') {
     if (message.question === 'ca.get') return caResource;
-    if (isDeviceReport(message.question)) return twinResource;
+    if (isConfirmed(message.question)) return twinResource;
     // The old status report is answered under the node itself.
     if (message.question === 'legacy.status') return (message.address ?? '').replace('/nodestatus/', '/node/');
   }
@@ -146,6 +146,6 @@ function resourceOf(message: Push | Reply): string {
 export function ackRouteOf(message: Push | Reply): AckRoute {
   const resource = resourceOf(message);
   if (message.kind !== 'reply') return { source: message.owner, group: 'resource', resource };
-  if (isDeviceReport(message.question)) return { source: 'devicecontroller', group: 'twin', resource };
+  if (isConfirmed(message.question)) return { source: 'devicecontroller', group: 'twin', resource };
   return { source: resource === caResource ? 'cloudhub' : 'edgecontroller', group: 'resource', resource };
 }

@@ -6,7 +6,7 @@ import { readDocument } from './content.ts';
 import { isPlainObject } from './envelope.ts';
 import { caResource, parseResource } from './resource.ts';
 
-export type QuestionKind = Question['kind'] | 'legacy.status';
+export type QuestionKind = Question['kind'] | 'legacy.status' | 'membership.get';
 
 /**
  * `errorText`: an upstream edge stores whatever comes as `response` as the object itself. A failed lookup of these types
@@ -36,8 +36,10 @@ export function replyForm(question: QuestionKind | undefined, type: string | und
     case 'pod.delete':
     case 'legacy.status':
       return 'ok';
+    case 'membership.get':
     case 'twin.report':
     case 'device.state':
+    case 'device.conditions':
     case 'samples.report':
       return 'okOrErrorText';
     case 'ca.get':

@@ -193,6 +193,7 @@ export function upstreamToWire(message: Upstream): RawMessage {
       return fromEdge(message, 'patch', 'event', { event: message.event, patchData: message.patch });
     case 'twin.report':
     case 'device.state':
+    case 'device.conditions':
     case 'samples.report':
       return reportToWire(message);
     case 'legacy.status':

@@ -1,0 +1,316 @@
+// Keeps the status of devices in the API as the edges report it. Reports of one device are merged, newest wins, and
+// written at a bounded rate, per device and in all. A report is answered when what it said, or something newer, is in
+// the API: until then the edge keeps it, so nothing is lost with this process.
+import { again, createReconciler, done, type Informer, type Next } from '@kedge/core/control';
+import { createRateLimit, orAbort, type RateLimit, type Scope } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import type { Metrics } from '@kedge/core/metrics';
+import { type Clock, type Duration, milliseconds, seconds, toTime } from '@kedge/core/time';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { fail, failure, isStatus, type KubeObject, type NodeName, objectKey } from '@kedge/model/k8s';
+import {
+  type Device,
+  deviceId,
+  type DeviceModel,
+  devices as deviceCollection,
+  devicesApiVersion,
+  type DeviceStatus,
+  type DeviceStatusFields,
+  deviceStatuses,
+  readDevice,
+  readDeviceModel,
+  type StatusCondition,
+} from '@kedge/model/kubeedge';
+import type { DeviceName, Outcome } from '@kedge/model/messages';
+import { DeviceRecord, type News } from './device-record.ts';
+import { planConditions, planStatus, type StatusPart, withoutTimes } from './plan-status.ts';
+
+export interface StatusLimits {
+  /** Between two writes of one device. */
+  readonly perDevice: Duration;
+  /** Of all devices. */
+  readonly total: RateLimit;
+  /** Between two writes that change nothing but times. */
+  readonly refresh: Duration;
+}
+
+/** Where the API takes a device's status: v1.22 has it on the Device, v1.23 in an object of its own. */
+export interface StatusPlace {
+  readonly on: 'Device' | 'DeviceStatus';
+  /** What the schema there keeps. */
+  readonly parts: ReadonlySet<StatusPart>;
+}
+
+export interface StatusWriterDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly kube: KubeApi;
+  readonly metrics: Metrics;
+  readonly devices: Informer<KubeObject>;
+  readonly models: Informer<KubeObject>;
+  /** Only asked when the status has its place there. */
+  readonly statuses: Informer<KubeObject>;
+  readonly place: () => StatusPlace;
+  readonly limits: StatusLimits;
+}
+
+export interface StatusWriter {
+  /** `change` says what is news about the device's record; resolves when that is in the API. */
+  report(
+    node: NodeName,
+    device: DeviceName,
+    change: (record: DeviceRecord, device: Device) => News,
+    signal: AbortSignal,
+  ): Promise<Outcome<unknown>>;
+  start(scope: Scope): void;
+}
+
+/** What comes back to back becomes one write. */
+const gatherFor = milliseconds(50);
+const writesAtATime = 32;
+const maxRetry = seconds(30);
+
+const ok: Outcome<unknown> = { ok: true, value: undefined };
+
+interface Waiter {
+  readonly revision: number;
+  readonly settle: (outcome: Outcome<unknown>) => void;
+}
+
+interface Entry {
+  readonly record: DeviceRecord;
+  waiters: Waiter[];
+  isWriting: boolean;
+  /** Of the object that holds the status, after our last write. */
+  ownVersion: string | undefined;
+  /** Monotonic. */
+  writableAt: number;
+  refreshAt: number;
+}
+
+export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
+  const { clock, log, kube, devices, models, statuses, place, limits } = deps;
+  const entries = new Map<string, Entry>();
+  const turn = createRateLimit(clock, 'a turn to write the status of a device', limits.total);
+  const reports = deps.metrics.counter('kedge_devicecontroller_reports_total', 'Reports about devices that edges sent.');
+  const stale = deps.metrics.counter('kedge_devicecontroller_stale_reports_total', 'Reports that said nothing new.');
+  const writes = deps.metrics.counter('kedge_devicecontroller_status_writes_total', 'Statuses of devices written.');
+
+  const writer = createReconciler({
+    name: 'device status',
+    clock,
+    log,
+    reconcile: write,
+    parallel: writesAtATime,
+    maxRetry,
+  });
+
+  /** The record of this incarnation of the device. */
+  function entryOf(key: string, object: KubeObject): Entry {
+    const uid = object.metadata.uid ?? '';
+    const node = readDevice(object).spec?.nodeName ?? '';
+    const known = entries.get(key);
+    if (known?.record.uid === uid && known.record.node === node) return known;
+    if (known) settleAll(known, gone(key));
+    // A node that has just been given the device has said nothing about it before.
+    const record = new DeviceRecord(uid, node, clock.now(), known?.record.uid !== uid);
+    record.learn(storedStatus(key, object), storedConditions(key, object));
+    const entry: Entry = { record, waiters: [], isWriting: false, ownVersion: undefined, writableAt: 0, refreshAt: 0 };
+    entries.set(key, entry);
+    return entry;
+  }
+
+  const storedStatus = (key: string, object: KubeObject): DeviceStatusFields =>
+    (place().on === 'Device' ? (object as Device) : (statuses.get(key) as DeviceStatus | undefined))?.status ?? {};
+
+  function storedConditions(key: string, object: KubeObject): readonly StatusCondition[] {
+    if (place().on === 'Device') return (object as Device).status?.conditions ?? [];
+    const { extensions } = (statuses.get(key) as DeviceStatus | undefined)?.status ?? {};
+    return (extensions?.['conditions'] as StatusCondition[] | undefined) ?? [];
+  }
+
+  function modelOf(device: Device): DeviceModel | undefined {
+    const name = device.spec?.deviceModelRef?.name;
+    const model = name ? models.get(`${device.metadata.namespace ?? ''}/${name}`) : undefined;
+    return model && readDeviceModel(model);
+  }
+
+  function settleAll(entry: Entry, outcome: Outcome<unknown>): void {
+    for (const { settle } of entry.waiters) settle(outcome);
+    entry.waiters = [];
+  }
+
+  async function write(key: string, signal: AbortSignal): Promise<Next> {
+    const entry = entries.get(key);
+    if (!entry) return done;
+    const object = devices.get(key);
+    const { record } = entry;
+    if (!object || object.metadata.uid !== record.uid) return forget(key, entry);
+    const device = readDevice(object);
+    const isNews = record.written < record.revision;
+    if (!isNews && !record.isDirty && sameConditions(device, record)) return done;
+    const due = isNews ? entry.writableAt : Math.max(entry.writableAt, entry.refreshAt);
+    const early = due - clock.monotonic();
+    if (early > 0) return again(milliseconds(early), 'written a moment ago');
+    await turn(signal);
+    // While waiting, more may have come.
+    const revision = record.revision;
+    const conditions = conditionsOf(device, record);
+    record.isDirty = false;
+    record.conditions = conditions;
+    entry.isWriting = true;
+    try {
+      entry.ownVersion = await writeStatus(device, planStatus(device, record, conditions), signal);
+    } catch (error) {
+      record.isDirty = true;
+      // Gone, or made anew under its name: the copy will say so.
+      if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return lookAgain(key, entry);
+      throw error;
+    } finally {
+      entry.isWriting = false;
+      entry.writableAt = clock.monotonic() + limits.perDevice;
+      entry.refreshAt = clock.monotonic() + limits.refresh;
+    }
+    writes.add();
+    record.written = revision;
+    const settled = entry.waiters.filter((waiter) => waiter.revision <= revision);
+    entry.waiters = entry.waiters.filter((waiter) => waiter.revision > revision);
+    for (const { settle } of settled) settle(ok);
+    const isMore = record.revision > revision || record.isDirty;
+    return isMore ? again(limits.perDevice, 'more was reported meanwhile') : done;
+  }
+
+  async function lookAgain(key: string, entry: Entry): Promise<Next> {
+    const object = devices.get(key);
+    if (!object || object.metadata.uid !== entry.record.uid) return forget(key, entry);
+    return again(limits.perDevice, 'the copy of the API is behind');
+  }
+
+  function forget(key: string, entry: Entry): Next {
+    settleAll(entry, gone(key));
+    if (entries.get(key) === entry) entries.delete(key);
+    return done;
+  }
+
+  const parts = <T extends object>(fields: T): Partial<T> =>
+    Object.fromEntries(Object.entries(fields).filter(([part]) => place().parts.has(part as StatusPart))) as Partial<T>;
+
+  /** Resolves with the version that came of it. */
+  async function writeStatus(
+    device: Device,
+    status: ReturnType<typeof planStatus>,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { name = '', namespace, uid } = device.metadata;
+    const target = { namespace, name };
+    if (place().on === 'Device') {
+      const document = JSON.stringify({ metadata: { uid }, status: parts(status) });
+      const patched = await kube.patch(deviceCollection, target, 'merge', document, { signal });
+      return patched.metadata.resourceVersion;
+    }
+    const { twins, state, lastOnlineTime, ...extensions } = parts(status);
+    const fields = { status: { twins, state, lastOnlineTime, extensions } };
+    try {
+      const patched = await kube.patch(deviceStatuses, target, 'merge', JSON.stringify(fields), { signal });
+      return patched.metadata.resourceVersion;
+    } catch (error) {
+      if (!isStatus(error, 'NotFound')) throw error;
+      const created = await kube.create(deviceStatuses, namespace, statusObject(device, fields.status), { signal });
+      return created.metadata.resourceVersion;
+    }
+  }
+
+  const conditionsOf = (device: Device, record: DeviceRecord): StatusCondition[] =>
+    planConditions(device, modelOf(device), record, record.conditions, toTime(clock.now()));
+
+  /** Against what was written last: an API with upstream's schema does not keep them. */
+  const sameConditions = (device: Device, record: DeviceRecord): boolean =>
+    !place().parts.has('conditions') || withoutTimes(record.conditions) === withoutTimes(conditionsOf(device, record));
+
+  /** The device, its status or its model changed. */
+  function reconsider(key: string): void {
+    const object = devices.get(key);
+    if (!object) return;
+    const device = readDevice(object);
+    const entry = entryOf(key, object);
+    const { record } = entry;
+    const names = new Set((device.spec?.properties ?? []).map(({ name }) => name));
+    const stored = storedStatus(key, object);
+    const version = (place().on === 'Device' ? object : statuses.get(key))?.metadata.resourceVersion;
+    const isIdle = !entry.isWriting && !record.isDirty && record.written === record.revision;
+    // Another cloudcore serves the node, or somebody wrote by hand.
+    if (isIdle && version !== entry.ownVersion) record.learn(stored, storedConditions(key, object));
+    const hasLeftOvers = (stored.twins ?? []).some(({ propertyName }) => !names.has(propertyName));
+    if (hasLeftOvers) record.isDirty = true;
+    if (hasLeftOvers || !sameConditions(device, record)) writer.enqueueAfter(key, gatherFor);
+  }
+
+  return {
+    async report(node, name, change, signal) {
+      reports.add();
+      const key = deviceId(name);
+      const object = devices.get(key);
+      if (!object) return gone(key);
+      const device = readDevice(object);
+      if (device.spec?.nodeName !== node) {
+        throw fail('Forbidden', `device "${key}" belongs to another node than "${node}"`);
+      }
+      const entry = entryOf(key, object);
+      const { record } = entry;
+      const news = change(record, device);
+      record.heardAt = clock.now();
+      if (news === 'nothing') stale.add();
+      else writer.enqueueAfter(key, gatherFor);
+      // The value is there already, be it from this report or a newer one.
+      if (record.written >= record.revision) return ok;
+      const written = new Promise<Outcome<unknown>>((settle) =>
+        entry.waiters.push({ revision: record.revision, settle }),
+      );
+      return orAbort(written, signal);
+    },
+    start(scope) {
+      writer.start(scope);
+      const stops = [
+        devices.listen({
+          onPut: (object) => reconsider(objectKey(object)),
+          onDelete: (last) => writer.enqueue(objectKey(last)),
+        }),
+        statuses.listen({ onPut: (object) => place().on === 'DeviceStatus' && reconsider(objectKey(object)) }),
+        models.listen({
+          onPut: (model) => usersOf(model).forEach(reconsider),
+          onDelete: (model) => usersOf(model).forEach(reconsider),
+        }),
+      ];
+      scope.defer('listening to devices', () => stops.forEach((stop) => stop()));
+    },
+  };
+
+  function usersOf({ metadata: { namespace, name } }: KubeObject): string[] {
+    return [...devices.list()]
+      .filter((object) => object.metadata.namespace === namespace && referredBy(object) === name)
+      .map(objectKey);
+  }
+}
+
+const referredBy = (object: KubeObject): string | undefined =>
+  ((object['spec'] ?? {}) as Device['spec'])?.deviceModelRef?.name;
+
+/** It goes with its device. */
+function statusObject({ metadata }: Device, status: object): KubeObject {
+  const { name = '', namespace, uid = '' } = metadata;
+  return {
+    apiVersion: devicesApiVersion,
+    kind: 'DeviceStatus',
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ownerReferences: [{ apiVersion: devicesApiVersion, kind: 'Device', name, uid, controller: true }],
+    },
+    status: JSON.parse(JSON.stringify(status)),
+  };
+}
+
+const gone = (key: string): Outcome<unknown> => ({
+  ok: false,
+  status: failure('NotFound', `device "${key}" is not there, or was made anew`),
+});
