@@ -29,6 +29,7 @@ import {
   type HttpServerLimits,
   systemClock,
 } from '@kedge/platform/node';
+import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { parse, stringify } from 'yaml';
 import { createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
@@ -75,6 +76,7 @@ export async function startLiveCloud(
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log, limits }),
       kube,
+      database: openDatabase,
       kubeCa: undefined,
     },
     {

@@ -3,10 +3,12 @@ import type { TestContext } from 'node:test';
 import { createLog, type LogRecord } from '@kedge/core/log';
 import { createHost, type Host } from '@kedge/core/module';
 import type {
+  Database,
   Headers,
   HttpHandler,
   HttpServers,
   ListenOptions,
+  OpenDatabase,
   PeerCertificate,
   Random,
   Socket,
@@ -17,6 +19,9 @@ import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
 import type { RawMessage } from '@kedge/model/messages';
 import type { ResourceInfo } from '@kedge/model/k8s-resources';
+import { deviceDefinitions, operationDefinitions, ruleDefinitions } from '@kedge/model/kubeedge-definitions';
+import { reliableSyncDefinitions } from '@kedge/cloud/crds';
+import { openDatabase } from '@kedge/platform/sqlite';
 import { createKeys } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { createFakeKubeApi, type FakeKubeApi } from '@kedge/testing/kube';
@@ -27,37 +32,34 @@ export const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-const sync = (resource: string, kind: string, namespaced: boolean): ResourceInfo => ({
-  group: 'reliablesyncs.kubeedge.io',
-  version: 'v1alpha1',
-  kind,
-  resource,
-  singular: kind.toLowerCase(),
-  namespaced,
-  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-  shortNames: [],
-  categories: [],
-  subresources: {
-    status: { group: 'reliablesyncs.kubeedge.io', version: 'v1alpha1', kind, verbs: ['get', 'patch', 'update'] },
-  },
-});
+const definitions = [...reliableSyncDefinitions, ...deviceDefinitions, ...ruleDefinitions, ...operationDefinitions];
 
-export const syncResources = [
-  sync('objectsyncs', 'ObjectSync', true),
-  sync('clusterobjectsyncs', 'ClusterObjectSync', false),
-];
+export const syncResources = definitions.map(({ spec }): ResourceInfo => {
+  const { group, names, scope, versions } = spec;
+  const stored = versions.find(({ storage }) => storage)!;
+  return {
+    group,
+    version: stored.name,
+    kind: names.kind,
+    resource: names.plural,
+    singular: names.singular,
+    namespaced: scope === 'Namespaced',
+    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+    shortNames: [],
+    categories: [],
+    subresources:
+      'subresources' in stored
+        ? { status: { group, version: stored.name, kind: names.kind, verbs: ['get', 'patch', 'update'] } }
+        : {},
+  };
+});
 const crds = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
 
 /** As a server that serves what is installed would have them. */
 export async function installSyncs(kube: KubeApi): Promise<void> {
-  for (const { resource, group } of syncResources) {
-    await kube.create(crds, undefined, {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: `${resource}.${group}` },
-      status: { conditions: [{ type: 'Established', status: 'True' }] },
-    });
-    const target = { name: `${resource}.${group}`, subresource: 'status' };
+  for (const definition of definitions) {
+    await kube.create(crds, undefined, definition as unknown as KubeObject);
+    const target = { name: definition.metadata.name, subresource: 'status' };
     const status = { conditions: [{ type: 'Established', status: 'True' }] };
     await kube.patch(crds, target, 'merge', JSON.stringify({ status }));
   }
@@ -99,6 +101,8 @@ export interface RigOptions {
   readonly clock?: FakeClock;
   readonly random?: Random;
   readonly config?: Partial<CloudCoreSettings['hub']>;
+  readonly devices?: CloudCoreSettings['devices'];
+  readonly database?: (options: OpenDatabase) => Database;
 }
 
 export const api = (resource: string, group = '', version = 'v1') => ({ group, version, resource });
@@ -140,6 +144,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
       authorities: createCertificateAuthorities(),
       servers,
       kube,
+      database: options.database ?? openDatabase,
       kubeCa: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
     },
     {
@@ -164,6 +169,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
         ...options.config,
       },
       https: { address: '0.0.0.0', port: 10002 },
+      ...(options.devices && { devices: options.devices }),
     },
   );
   const host = createHost({ clock, log, grace: milliseconds(100) });

@@ -2,13 +2,27 @@
 import type { Log } from '@kedge/core/log';
 import { createMetrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
-import type { CertificateAuthorities, Files, HttpServers, Keys, Random } from '@kedge/core/ports';
+import type {
+  CertificateAuthorities,
+  Database,
+  Files,
+  HttpServers,
+  Keys,
+  OpenDatabase,
+  Random,
+} from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { createBootstrapApi, createCloudHub, createLedger, createOutboxes, mayRead } from '@kedge/cloud/cloudhub';
 import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
 import { createCrdInstaller } from '@kedge/cloud/crds';
 import { createCsrApprover } from '@kedge/cloud/csrapprover';
-import { withoutDevices } from '@kedge/cloud/devicecontroller';
+import {
+  createDeviceController,
+  createSampleStore,
+  type DeviceController,
+  sampleMigrations,
+  withoutDevices,
+} from '@kedge/cloud/devicecontroller';
 import { createEdgeController, Locations } from '@kedge/cloud/edgecontroller';
 import { createMonitor } from '@kedge/cloud/monitor';
 import { createSyncController } from '@kedge/cloud/synccontroller';
@@ -17,7 +31,13 @@ import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/
 import { apiVersionOf, type GroupVersionResource, type NodeName } from '@kedge/model/k8s';
 import type { Pod } from '@kedge/model/k8s-types';
 import type { CloudCoreConfig } from '@kedge/model/componentconfig';
-import { clusterObjectSyncs, objectSyncs } from '@kedge/model/kubeedge';
+import {
+  clusterObjectSyncs,
+  deviceModels,
+  devices as deviceCollection,
+  deviceStatuses,
+  objectSyncs,
+} from '@kedge/model/kubeedge';
 
 export interface CloudCorePlatform {
   readonly clock: Clock;
@@ -28,13 +48,15 @@ export interface CloudCorePlatform {
   readonly authorities: CertificateAuthorities;
   readonly servers: HttpServers;
   readonly kube: KubeApi;
+  /** For what is kept here: samples of devices. */
+  readonly database: (options: OpenDatabase) => Database;
   /** PEM of the Kubernetes API's CA, for edges that ask for it. */
   readonly kubeCa: string | undefined;
 }
 
 /** What of cloudcore.yaml matters here. */
 export type CloudCoreSettings = Pick<CloudCoreConfig, 'identity' | 'hub' | 'https'> &
-  Partial<Pick<CloudCoreConfig, 'monitor'>>;
+  Partial<Pick<CloudCoreConfig, 'monitor' | 'devices'>>;
 
 /** In the order in which they start. */
 export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSettings): Promise<Module[]> {
@@ -56,10 +78,13 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
   });
   const outboxes = createOutboxes({ clock, log, random, deliveries: ledger });
   const locations = new Locations();
+  let devices: DeviceController | undefined;
   const belongings = {
     pod: (namespace: string, name: string) => placeOf(pods.get(`${namespace}/${name}`)),
     uses: (node: NodeName, type: string, namespace: string, name: string) =>
-      locations.uses(node, type, namespace, name),
+      type === 'device' || type === 'devicemodel'
+        ? (devices?.uses(node, type, namespace, name) ?? false)
+        : locations.uses(node, type, namespace, name),
   };
 
   const identity = createCloudIdentity(
@@ -91,6 +116,31 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     kubeCa: on.kubeCa,
     onNodeGone: (node) => hub.dismiss(node),
   });
+  const deviceCopies = config.devices && {
+    Device: informers.of(collectionOf(deviceCollection, 'Device')),
+    DeviceModel: informers.of(collectionOf(deviceModels, 'DeviceModel')),
+  };
+  if (config.devices && deviceCopies) {
+    devices = createDeviceController(
+      {
+        clock,
+        log,
+        random,
+        metrics,
+        kube,
+        devices: deviceCopies.Device,
+        models: deviceCopies.DeviceModel,
+        statuses: informers.of(collectionOf(deviceStatuses, 'DeviceStatus')),
+        sink: {
+          ...outboxes,
+          isKnown: (node, uid) => ledger.versionOf(node, uid) !== undefined,
+          tell: (node, message) => hub.tell(node, message),
+        },
+        samples: openSamples(on, config.devices.samples),
+      },
+      config.devices,
+    );
+  }
   const sync = createSyncController({
     clock,
     log,
@@ -100,11 +150,12 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     connected: () => hub.connected,
     nodes,
     pods,
-    copies: { Pod: pods, Node: nodes, ConfigMap: configMaps, Secret: secrets },
+    copies: { Pod: pods, Node: nodes, ConfigMap: configMaps, Secret: secrets, ...deviceCopies },
   });
   const events: LinkEvents = {
     connected(node, { wantsNode }) {
       if (wantsNode) edge.wantsNode(node);
+      devices?.check(node);
       sync.check(node);
     },
     alive: edge.renewLease,
@@ -119,7 +170,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       tls: () => ({ ...identity.serving, clientCa: identity.caPem }),
       outboxes,
       ledger,
-      handlers: { ...edge.handlers, ...withoutDevices },
+      handlers: { ...edge.handlers, ...(devices?.handlers ?? withoutDevices) },
       belongings,
       events,
       metrics,
@@ -132,8 +183,18 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     config.monitor && createMonitor({ clock, log, servers, metrics, isReady: () => hub.isListening }, config.monitor);
   const crds = createCrdInstaller({ clock, log, kube });
   // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
-  const modules = [monitor, crds, informers, identity, ledger, edge, sync, approver, hub, bootstrap];
+  const modules = [monitor, crds, informers, identity, ledger, edge, devices, sync, approver, hub, bootstrap];
   return modules.filter((module) => module !== undefined);
+}
+
+function openSamples(
+  { clock, log, database }: CloudCorePlatform,
+  config: NonNullable<CloudCoreConfig['devices']>['samples'],
+) {
+  if (!config) return undefined;
+  const { path, ...limits } = config;
+  const db = database({ path, migrations: sampleMigrations, durability: 'full', cacheKiB: 4_096 });
+  return createSampleStore({ clock, log, db, limits });
 }
 
 const collectionOf = (of: GroupVersionResource, kind: string) => ({

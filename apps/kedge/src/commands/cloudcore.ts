@@ -3,6 +3,7 @@ import type { Log } from '@kedge/core/log';
 import { readCloudCoreConfig, writeCloudCoreDefaults, writeCloudCoreMinimum } from '@kedge/model/componentconfig';
 import { createFiles, createHttpServers, createKeys, createRandom, systemClock } from '@kedge/platform/node';
 import { createHost } from '@kedge/platform/linux';
+import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { createCloudCore } from '../cloudcore.ts';
 import { type Assembled, runDaemon } from '../daemon.ts';
@@ -28,9 +29,10 @@ async function assemble(log: Log, config: Config): Promise<Assembled> {
       authorities: createCertificateAuthorities(),
       servers: createHttpServers({ log }),
       kube: access.api,
+      database: openDatabase,
       kubeCa: access.ca,
     },
-    { identity: config.identity, hub: config.hub, https: config.https, monitor: config.monitor },
+    config,
   );
   return { modules, close: access.close };
 }

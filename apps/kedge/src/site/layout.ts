@@ -21,7 +21,7 @@ export interface SiteLayout {
   readonly run: string;
   readonly kubeconfig: string;
   readonly api: { readonly directory: string; readonly config: string };
-  readonly cloudcore: { readonly config: string; readonly kubeconfig: string };
+  readonly cloudcore: { readonly config: string; readonly kubeconfig: string; readonly samples: string };
   readonly edge: { readonly directory: string; readonly config: string };
   readonly containerd: string;
 }
@@ -45,7 +45,11 @@ export function siteLayout(directory: string): SiteLayout {
     run: join(data, 'run'),
     kubeconfig: join(data, 'kubeconfig'),
     api: { directory: join(data, 'api'), config: join(data, 'api', 'apiserver.json') },
-    cloudcore: { config: join(data, 'cloudcore.yaml'), kubeconfig: join(data, 'api', 'cloudcore.kubeconfig') },
+    cloudcore: {
+      config: join(data, 'cloudcore.yaml'),
+      kubeconfig: join(data, 'api', 'cloudcore.kubeconfig'),
+      samples: join(data, 'cloudcore', 'samples.db'),
+    },
     edge: { directory: join(data, 'edge'), config: join(data, 'edgecore.yaml') },
     containerd: join(data, 'containerd'),
   };

@@ -184,7 +184,9 @@ function mayReport(node: NodeName, event: KubeObject, own: Belongings): Verdict 
   if (about.kind === 'Device') {
     return only(own.uses(node, 'device', about.namespace ?? '', about.name ?? ''), 'the device is not of this node');
   }
-  return denied(`a node reports events about itself, its pods and its devices, not about a ${about.kind ?? 'thing without kind'}`);
+  return denied(
+    `a node reports events about itself, its pods and its devices, not about a ${about.kind ?? 'thing without kind'}`,
+  );
 }
 
 function mayReportLegacy(

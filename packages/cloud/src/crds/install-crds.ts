@@ -8,6 +8,7 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
+import { deviceDefinitions, operationDefinitions, ruleDefinitions } from '@kedge/model/kubeedge-definitions';
 import { reliableSyncDefinitions } from './reliablesyncs.ts';
 
 export const crdErrors = defineErrors('CRDS', {
@@ -17,6 +18,13 @@ export const crdErrors = defineErrors('CRDS', {
       `the Kubernetes API does not serve ${d.name} ${d.seconds} s after it was installed; look at its conditions`,
   },
 });
+
+const definitions: readonly KubeObject[] = [
+  ...reliableSyncDefinitions,
+  ...deviceDefinitions,
+  ...ruleDefinitions,
+  ...operationDefinitions,
+];
 
 const crds = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
 const patience = seconds(60);
@@ -45,11 +53,13 @@ export function createCrdInstaller({ clock, log, kube }: CrdInstallerDeps): Modu
   return {
     name: 'crds',
     async start({ signal }) {
-      for (const definition of reliableSyncDefinitions) {
-        const { name } = definition.metadata;
-        const late = () => crdErrors.NOT_ESTABLISHED({ name, seconds: patience / seconds(1) });
-        await withTimeout(clock, `${name} to be served`, patience, install(definition, signal), late);
-      }
+      await Promise.all(
+        definitions.map((definition) => {
+          const { name = '' } = definition.metadata;
+          const late = () => crdErrors.NOT_ESTABLISHED({ name, seconds: patience / seconds(1) });
+          return withTimeout(clock, `${name} to be served`, patience, install(definition, signal), late);
+        }),
+      );
     },
   };
 }

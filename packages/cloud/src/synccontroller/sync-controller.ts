@@ -6,6 +6,7 @@ import type { Module } from '@kedge/core/module';
 import { type Clock, seconds } from '@kedge/core/time';
 import type { KubeObject, NodeName, ResourceVersion, Uid } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
+import { devicesApiVersion } from '@kedge/model/kubeedge';
 import type { Downstream } from '@kedge/model/messages';
 import { planSync } from './plan-sync.ts';
 
@@ -43,7 +44,7 @@ export interface SyncControllerDeps {
     forget(node: NodeName): void;
     nodes(): Iterable<NodeName>;
   };
-  /** Whether a pod on the node refers to the object. */
+  /** Whether a pod or a device on the node refers to the object; of a device, whether it is the node's. */
   readonly uses: (node: NodeName, type: string, namespace: string, name: string) => boolean;
   readonly connected: () => ReadonlySet<NodeName>;
   readonly nodes: Informer<Node>;
@@ -79,9 +80,9 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
     }
   }
 
-  /** ConfigMaps and Secrets are a node's only as long as a pod there refers to them. */
+  /** ConfigMaps, Secrets and models are a node's only as long as something there refers to them; devices may move. */
   const isUnused = ({ node, kind, namespace = '', name }: SyncRecord): boolean =>
-    (kind === 'ConfigMap' || kind === 'Secret') && !uses(node, kind.toLowerCase(), namespace, name);
+    comeAndGo.has(kind) && !uses(node, kind.toLowerCase(), namespace, name);
 
   /** Pods without a record were bound while the node was away and this cloudcore was not running. */
   function syncPods(node: NodeName): void {
@@ -136,14 +137,21 @@ export function createSyncController(deps: SyncControllerDeps): SyncController {
   };
 }
 
+const comeAndGo: ReadonlySet<string> = new Set(['ConfigMap', 'Secret', 'Device', 'DeviceModel']);
+
+/** An edge routes by the owner. */
+const ownerOf = (kind: string): Put['owner'] =>
+  kind === 'Device' || kind === 'DeviceModel' ? 'devicecontroller' : 'edgecontroller';
+const apiVersionOf = (kind: string): string => (ownerOf(kind) === 'devicecontroller' ? devicesApiVersion : 'v1');
+
 const putOf = (kind: string, object: KubeObject): Put => ({
   kind: 'object.put',
   ref: { type: kind.toLowerCase(), namespace: object.metadata.namespace, name: object.metadata.name ?? '' },
   ...(kind === 'Node' ? { address: `null/node/${object.metadata.name}` } : {}),
   version: (object.metadata.resourceVersion ?? '') as ResourceVersion,
   // Lists leave kind and version out; an edge cannot store an object without them.
-  object: { ...object, apiVersion: object.apiVersion ?? 'v1', kind },
-  owner: 'edgecontroller',
+  object: { ...object, apiVersion: object.apiVersion ?? apiVersionOf(kind), kind },
+  owner: ownerOf(kind),
   change: 'update',
 });
 
@@ -161,5 +169,5 @@ const deleteOf = (record: SyncRecord): Delete => ({
       uid: record.uid,
     },
   },
-  owner: 'edgecontroller',
+  owner: ownerOf(record.kind),
 });

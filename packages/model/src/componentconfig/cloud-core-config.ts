@@ -34,5 +34,21 @@ export interface CloudCoreConfig {
   };
   /** Where nodes get their certificates; undefined when switched off. */
   readonly https: { readonly address: string; readonly port: number } | undefined;
+  /** DeviceController; undefined when switched off. */
+  readonly devices:
+    | {
+        readonly limits: {
+          /** Between two writes of one device's status. */
+          readonly perDevice: Duration;
+          readonly total: { readonly perSecond: number; readonly burst: number };
+          /** Between two writes that change nothing but times. */
+          readonly refresh: Duration;
+        };
+        /** Undefined: none are kept, and edges keep theirs. */
+        readonly samples:
+          | { readonly path: string; readonly perProperty: number; readonly age: Duration; readonly series: number }
+          | undefined;
+      }
+    | undefined;
   readonly modules: { readonly cloudHub: boolean; readonly edgeController: boolean; readonly syncController: boolean };
 }

@@ -144,19 +144,42 @@ const edgeController = object({
   }),
 });
 
-const deviceController = unused(
-  object({
-    enable: flag(true),
-    buffer: sizes({
-      updateDeviceTwins: 1_024,
-      updateDeviceStatus: 1_024,
-      deviceEvent: 1,
-      deviceModelEvent: 1,
-      deviceStatusEvent: 1,
-    }),
-    load: sizes({ updateDeviceStatusWorkers: 1 }),
+const deviceController = object({
+  enable: flag(true),
+  buffer: sizes({
+    updateDeviceTwins: 1_024,
+    updateDeviceStatus: 1_024,
+    deviceEvent: 1,
+    deviceModelEvent: 1,
+    deviceStatusEvent: 1,
   }),
-);
+  load: sizes({ updateDeviceStatusWorkers: 1 }),
+  statusWrites: object(
+    {
+      perDeviceInterval: integer(1_000, {
+        minimum: 0,
+        description: 'Milliseconds between two writes of one device; what comes between is merged.',
+      }),
+      perSecond: integer(500, { minimum: 1, description: 'Of all devices.' }),
+      burst: integer(1_000, { minimum: 1, description: 'Above perSecond, for a while.' }),
+      refreshInterval: integer(10, {
+        minimum: 1,
+        description: 'Seconds between two writes of a device whose values stay the same.',
+      }),
+    },
+    { description: 'Ours: how often the status of devices is written to the API.' },
+  ),
+  samples: object(
+    {
+      enable: flag(true),
+      path: file('/var/lib/kubeedge/cloudcore-samples.db'),
+      perProperty: integer(100_000, { minimum: 1, description: 'Newest samples that are kept of a property.' }),
+      hours: integer(24, { minimum: 1, description: 'How long a sample is kept.' }),
+      properties: integer(10_000, { minimum: 1, description: 'Properties of which samples are kept.' }),
+    },
+    { description: 'Ours: every sample of the properties marked for it on their Device.' },
+  ),
+});
 
 const taskManager = unused(
   object({

@@ -8,7 +8,7 @@ import {
   splitHostPort,
   writeDocument,
 } from '@kedge/core/config';
-import { days, hours, seconds } from '@kedge/core/time';
+import { days, hours, milliseconds, seconds } from '@kedge/core/time';
 import type { CloudCoreConfig } from './cloud-core-config.ts';
 import { type CloudCoreDocument, cloudCoreSchema } from './cloud-core-schema.ts';
 
@@ -82,12 +82,29 @@ function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): 
       authorization: toAuthorization(cloudHub.authorization),
       ownAddress: advertiseAddress[0] ?? '',
     },
+    devices: modules.deviceController.enable ? toDevices(modules.deviceController) : undefined,
     https: cloudHub.https.enable ? { address: cloudHub.https.address, port: cloudHub.https.port } : undefined,
     modules: {
       cloudHub: cloudHub.enable,
       edgeController: edgeController.enable,
       syncController: syncController.enable,
     },
+  };
+}
+
+function toDevices({
+  statusWrites,
+  samples,
+}: CloudCoreDocument['modules']['deviceController']): CloudCoreConfig['devices'] {
+  const { perDeviceInterval, perSecond, burst, refreshInterval } = statusWrites;
+  const { path, perProperty, hours: kept, properties } = samples;
+  return {
+    limits: {
+      perDevice: milliseconds(perDeviceInterval),
+      total: { perSecond, burst },
+      refresh: seconds(refreshInterval),
+    },
+    samples: samples.enable ? { path, perProperty, age: hours(kept), series: properties } : undefined,
   };
 }
 

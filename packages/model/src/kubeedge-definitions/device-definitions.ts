@@ -24,7 +24,10 @@ const atomicMap = { 'x-kubernetes-map-type': 'atomic' } as const;
 
 const twinProperty = (description: string) =>
   object(
-    { value: text('The value as text.'), metadata: textMap({ description: 'Conventional keys: timestamp (ms), type.' }) },
+    {
+      value: text('The value as text.'),
+      metadata: textMap({ description: 'Conventional keys: timestamp (ms), type.' }),
+    },
     { required: ['value'], description },
   );
 
@@ -47,7 +50,10 @@ const pushMethod = object({
   anomalyDetection: anything('Since v1.23.'),
 });
 
-const stateReport = { reportToCloud: flag('Whether the mapper reports the state.'), reportCycle: int64('Milliseconds.') };
+const stateReport = {
+  reportToCloud: flag('Whether the mapper reports the state.'),
+  reportCycle: int64('Milliseconds.'),
+};
 
 const modelReference = object(
   { name: text('A DeviceModel in the namespace of the device.', { default: '' }) },
@@ -168,7 +174,9 @@ const oldVisitor = object({
   customizedProtocol: object({ protocolName: text(), configData: anything() }),
 });
 
-const baudRates = [115_200, 57_600, 38_400, 19_200, 9_600, 4_800, 2_400, 1_800, 1_200, 600, 300, 200, 150, 134, 110, 75, 50];
+const baudRates = [
+  115_200, 57_600, 38_400, 19_200, 9_600, 4_800, 2_400, 1_800, 1_200, 600, 300, 200, 150, 134, 110, 75, 50,
+];
 
 const oldProtocol = object({
   opcua: object({
@@ -225,13 +233,14 @@ const oldDevice = kindOf('A device, as KubeEdge up to v1.14 had it.', {
   status: object({ twins: oldTwins }),
 });
 
-const ranged = (value: typeof number) => object({
-  accessMode,
-  defaultValue: value(),
-  minimum: value(),
-  maximum: value(),
-  unit: text(),
-});
+const ranged = (value: typeof number) =>
+  object({
+    accessMode,
+    defaultValue: value(),
+    minimum: value(),
+    maximum: value(),
+    unit: text(),
+  });
 
 const oldModel = kindOf('A device model, as KubeEdge up to v1.14 had it.', {
   spec: object({
@@ -322,7 +331,10 @@ export const deviceDefinitions = [
         storage: true,
         schema: kindOf('What the edge reports of the device of the same name; since v1.23.', {
           spec: { type: 'object' },
-          status: object({ ...statusFields, extensions: anything('More about the device; ours keeps its conditions here.') }),
+          status: object({
+            ...statusFields,
+            extensions: anything('More about the device; ours keeps its conditions here.'),
+          }),
         }),
         columns: [
           { name: 'State', type: 'string', jsonPath: '.status.state' },

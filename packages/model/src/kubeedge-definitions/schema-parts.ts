@@ -20,7 +20,11 @@ export const int = (format?: 'int32' | 'int64', description?: string, more: More
   ...(description === undefined ? {} : { description }),
   ...more,
 });
-export const object = (properties: Properties, more: More = {}): JsonSchema => ({ type: 'object', properties, ...more });
+export const object = (properties: Properties, more: More = {}): JsonSchema => ({
+  type: 'object',
+  properties,
+  ...more,
+});
 export const list = (items: JsonSchema, more: More = {}): JsonSchema => ({ type: 'array', items, ...more });
 export const textMap = (more: More = {}): JsonSchema => ({
   type: 'object',

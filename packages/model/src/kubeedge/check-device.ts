@@ -33,7 +33,11 @@ export function checkDevice(device: Device, model: DeviceModel | undefined): Dev
     propertyNames.forEach((name, j) => {
       if (names.has(name)) return;
       const path = `spec.methods[${i}].propertyNames[${j}]`;
-      add('UnknownProperty', path, `"${name}" is no property of the device: add it to spec.properties, or remove it here`);
+      add(
+        'UnknownProperty',
+        path,
+        `"${name}" is no property of the device: add it to spec.properties, or remove it here`,
+      );
     }),
   );
   if (!deviceModelRef?.name) {

@@ -165,7 +165,6 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
       significance: significance(object),
     };
   }
-
 }
 
 const memberOf = ({ metadata: { namespace = '', name = '', labels } }: KubeObject): Member => ({

@@ -88,7 +88,9 @@ export function createSampleStore({ clock, log, db, limits }: SampleStoreDeps): 
     'DELETE FROM sample WHERE series = ?1 AND sequence <= (SELECT max(sequence) FROM sample WHERE series = ?1) - ?2',
   );
   const dropOld = db.statement('DELETE FROM sample WHERE series = ? AND at < ?');
-  const dropSeries = db.statement('DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM sample WHERE series = ?1)');
+  const dropSeries = db.statement(
+    'DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM sample WHERE series = ?1)',
+  );
 
   function seriesOf({ device: { namespace, name }, property, stream }: Report): number {
     const known = find.get(namespace, name, property, stream);

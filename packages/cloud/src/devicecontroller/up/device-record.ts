@@ -1,7 +1,13 @@
 // What is known of one device's values: what edges reported, merged by property, newest wins. Decides whether a report is
 // news, and keeps who waits for which state of it to be in the API.
 import { parseTime } from '@kedge/core/time';
-import type { DeviceProperty, DeviceStatusFields, StatusCondition, TwinProperty, TwinStatus } from '@kedge/model/kubeedge';
+import type {
+  DeviceProperty,
+  DeviceStatusFields,
+  StatusCondition,
+  TwinProperty,
+  TwinStatus,
+} from '@kedge/model/kubeedge';
 import type { DeviceCondition, Twin, Twins, TwinSide, TwinVersion } from '@kedge/model/messages';
 
 /** One side of a twin as it stands or will stand in the status. */

@@ -56,11 +56,7 @@ function validCondition(device: Device, model: DeviceModel | undefined): StatusC
   return { type: 'Valid', status: 'False', reason: problems[0]!.fault, message: sayAll(problems) };
 }
 
-function valueConditions(
-  device: Device,
-  model: DeviceModel | undefined,
-  record: DeviceRecord,
-): StatusCondition[] {
+function valueConditions(device: Device, model: DeviceModel | undefined, record: DeviceRecord): StatusCondition[] {
   const properties = device.spec?.properties ?? [];
   const described = new Map((model?.spec?.properties ?? []).map((property) => [property.name, property]));
   const problems: DeviceProblem[] = record
@@ -81,7 +77,9 @@ function valueConditions(
   }
   if (!hasValues) return [];
   if (problems.length === 0) {
-    return [{ type: 'ValuesValid', status: 'True', reason: 'AsModelled', message: 'reported values agree with the model' }];
+    return [
+      { type: 'ValuesValid', status: 'True', reason: 'AsModelled', message: 'reported values agree with the model' },
+    ];
   }
   return [{ type: 'ValuesValid', status: 'False', reason: problems[0]!.fault, message: sayAll(problems) }];
 }

@@ -92,7 +92,10 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   const { clock, log, kube, devices, models, statuses, place, limits } = deps;
   const entries = new Map<string, Entry>();
   const turn = createRateLimit(clock, 'a turn to write the status of a device', limits.total);
-  const reports = deps.metrics.counter('kedge_devicecontroller_reports_total', 'Reports about devices that edges sent.');
+  const reports = deps.metrics.counter(
+    'kedge_devicecontroller_reports_total',
+    'Reports about devices that edges sent.',
+  );
   const stale = deps.metrics.counter('kedge_devicecontroller_stale_reports_total', 'Reports that said nothing new.');
   const writes = deps.metrics.counter('kedge_devicecontroller_status_writes_total', 'Statuses of devices written.');
 
@@ -147,8 +150,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const { record } = entry;
     if (!object || object.metadata.uid !== record.uid) return forget(key, entry);
     const device = readDevice(object);
-    const isNews = record.written < record.revision;
-    if (!isNews && !record.isDirty && sameConditions(device, record)) return done;
+    const isNews = record.written < record.revision || !sameConditions(device, record);
+    if (!isNews && !record.isDirty) return done;
     const due = isNews ? entry.writableAt : Math.max(entry.writableAt, entry.refreshAt);
     const early = due - clock.monotonic();
     if (early > 0) return again(milliseconds(early), 'written a moment ago');
