@@ -17,6 +17,7 @@ import { limitRanges } from './admission/limit-ranges.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
+import { podSecurity } from './admission/pod-security/pod-security.ts';
 import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
 import { createWebhookAdmission } from './admission/webhooks/webhook-admission.ts';
@@ -167,6 +168,10 @@ const createAdmission = (
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,
       customResourceRules(),
+      podSecurity({
+        readNamespace: (name) => collections.get('namespaces', '', name),
+        podsIn: (namespace) => collections.where<KubeObject>('pods', namespace, ''),
+      }),
       webhooks.validating,
       // Last: nobody is charged for what somebody else refuses.
       resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),
