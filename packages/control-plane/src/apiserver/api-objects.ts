@@ -18,6 +18,7 @@ import { collectionOf, type Kind } from './kinds/kind.ts';
 import type { KindCatalog } from './kinds/kind-catalog.ts';
 import { readFields } from './objects/field-rules.ts';
 import { patched, readPatchDocument } from './objects/patch-objects.ts';
+import { asServed } from './objects/present.ts';
 import type { ObjectReader } from './objects/read-objects.ts';
 import type { RemoveObject } from './objects/remove-objects.ts';
 import { applyFields } from './objects/track-managers.ts';
@@ -39,9 +40,10 @@ export interface ApiObjectsDeps {
 export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
   const { clock, kinds, reader, writer, remove } = deps;
 
-  function kindOf({ resource }: CollectionTarget): Kind {
+  function kindOf({ resource }: CollectionTarget, call: Call): Kind {
     const kind = kinds.of(resource);
     if (!kind) throw fail('NotFound', 'the server could not find the requested resource');
+    if (kind.warning !== undefined) call.warn(kind.warning);
     return kind;
   }
   const subresourceOf = (kind: Kind, name: string): Subresource | undefined =>
@@ -96,19 +98,21 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
 
   return {
     async get(target, _options, call) {
-      const kind = kindOf(target);
+      const kind = kindOf(target, call);
       const own = target.subresource === undefined ? undefined : subresourceOf(kind, target.subresource);
       if (own) {
         if (!own.get) throw unsupported();
         return own.get({ kind, namespace: target.namespace, name: target.name }, call);
       }
       if (!partOf(target)) throw unsupported();
-      return reader.get(kind, target.namespace, target.name);
+      const [document] = await asServed(kind, [reader.get(kind, target.namespace, target.name)]);
+      return document!;
     },
-    list: async (target, options) => reader.list(kindOf(target), target, options),
-    watch: async (target, { filter, resourceVersion }) => reader.watch(kindOf(target), target, filter, resourceVersion),
+    list: async (target, options, call) => reader.list(kindOf(target, call), target, options),
+    watch: async (target, { filter, resourceVersion }, call) =>
+      reader.watch(kindOf(target, call), target, filter, resourceVersion),
     async create(target, body, options, call) {
-      const kind = kindOf(target);
+      const kind = kindOf(target, call);
       const { namespace, name, subresource } = target;
       if (subresource !== undefined) {
         const own = subresourceOf(kind, subresource);
@@ -120,7 +124,7 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
       return writer.create({ kind, namespace }, body, options, call);
     },
     async update(target, body, options, call) {
-      const kind = kindOf(target);
+      const kind = kindOf(target, call);
       const { namespace, name, subresource } = target;
       const part = partOf(target);
       const own = subresource === undefined ? undefined : subresourceOf(kind, subresource);
@@ -142,7 +146,7 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
       }
     },
     async patch(target, patch, options, call) {
-      const kind = kindOf(target);
+      const kind = kindOf(target, call);
       const { namespace, name, subresource } = target;
       const own = subresource === undefined ? undefined : subresourceOf(kind, subresource);
       if (own) {
@@ -169,11 +173,11 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
       );
     },
     async remove(target, options, call) {
-      const { done, body } = await remove(kindOf(target), target, options, call);
+      const { done, body } = await remove(kindOf(target, call), target, options, call);
       return { done, body };
     },
     async removeCollection(target, list, options, call) {
-      const kind = kindOf(target);
+      const kind = kindOf(target, call);
       const listing = reader.list(kind, target, list);
       return {
         resourceVersion: listing.resourceVersion,

@@ -25,6 +25,7 @@ import { createWebhookConfigurations } from './admission/webhooks/webhook-config
 import { createApiObjects } from './api-objects.ts';
 import type { Security } from './api-security.ts';
 import { createSubresources } from './api-subresources.ts';
+import { definitionStatus } from './crds/definition-status.ts';
 import { createDefinitions } from './crds/definitions.ts';
 import { customResourceRules } from './crds/rule-admission.ts';
 import { createKindCatalog, type KindCatalog } from './kinds/kind-catalog.ts';
@@ -126,6 +127,8 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     }),
     objectMeta: schemas.ofKind('v1', 'Pod')!.properties!['metadata']!,
     system,
+    conversion: { random, client: webhookClient },
+    definitions: () => collections.all<CustomResourceDefinition>(definitionCollection),
   });
   const special = createSubresources({ clock, random, kinds, collections, reader, writer, remove, security });
   return {
@@ -167,6 +170,10 @@ const createAdmission = (
       limitRanges((namespace) => collections.in('limitranges', namespace)),
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,
+      definitionStatus({
+        clock,
+        definitions: () => collections.all<CustomResourceDefinition>(definitionCollection),
+      }),
       customResourceRules(),
       podSecurity({
         readNamespace: (name) => collections.get('namespaces', '', name),

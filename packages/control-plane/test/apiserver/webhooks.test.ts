@@ -6,14 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { systemUser } from '@kedge/control-plane/apiserver';
-import { silentLog } from '@kedge/core/log';
-import type { HttpClient, Listening } from '@kedge/core/ports';
-import { days, minus, plus } from '@kedge/core/time';
+import type { HttpClient } from '@kedge/core/ports';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
 import type { MutatingWebhook, ValidatingWebhook } from '@kedge/model/k8s-types';
-import { createHttpClient, createHttpServers, systemClock } from '@kedge/platform/node';
-import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { createHttpClient } from '@kedge/platform/node';
+import { type HookServer, startHookServer } from './hook-server.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 interface AdmissionRequest {
@@ -37,7 +35,7 @@ let directory: string;
 let running: TestServer;
 let api: KubeApi;
 let admin: HttpClient;
-let hooks: Listening;
+let hooks: HookServer;
 let caBundle: string;
 let wrongCa: string;
 /** What the hook server answers, by path; every request is kept. */
@@ -58,41 +56,22 @@ before(async () => {
   admin = createHttpClient({
     tls: { ca: authority.certificatePem, certificate: certificate.certificatePem, key: certificate.key.reveal() },
   });
-  const now = systemClock.now();
-  const ca = await createCertificateAuthorities().createAuthority({
-    subject: { commonName: 'hooks', organizations: [] },
-    notBefore: minus(now, days(1)),
-    notAfter: plus(now, days(10)),
-  });
-  const serving = await ca.issueWithKey({
-    subject: { commonName: 'hooks', organizations: [] },
-    usages: ['serverAuth'],
-    dnsNames: ['hook.default.svc'],
-    addresses: ['127.0.0.1'],
-    notBefore: minus(now, days(1)),
-    notAfter: plus(now, days(10)),
-  });
-  caBundle = btoa(ca.certificatePem);
   wrongCa = btoa(authority.certificatePem);
-  hooks = await createHttpServers({ log: silentLog }).listen({
-    address: '127.0.0.1',
-    port: 0,
-    tls: { certificate: serving.certificatePem, key: serving.key.reveal() },
-    async handler(request, response) {
-      const review = JSON.parse(new TextDecoder().decode(await request.body(1 << 20))) as { request: AdmissionRequest };
-      asked.push({ path: request.path, request: review.request });
-      const answer = answers.get(request.path)?.(review.request) ?? { allowed: true };
-      if (answer === 'hang') return new Promise((resolve) => request.signal.addEventListener('abort', () => resolve()));
-      if (answer === 'nonsense') return response.send(200, {}, 'certainly');
-      if (answer === 'http 500') return response.send(500, {}, 'out of order');
-      const body = {
-        apiVersion: 'admission.k8s.io/v1',
-        kind: 'AdmissionReview',
-        response: { uid: review.request.uid, ...answer },
-      };
-      response.send(200, { 'content-type': 'application/json' }, JSON.stringify(body));
-    },
+  hooks = await startHookServer(async (request, response) => {
+    const review = JSON.parse(new TextDecoder().decode(await request.body(1 << 20))) as { request: AdmissionRequest };
+    asked.push({ path: request.path, request: review.request });
+    const answer = answers.get(request.path)?.(review.request) ?? { allowed: true };
+    if (answer === 'hang') return new Promise((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    if (answer === 'nonsense') return response.send(200, {}, 'certainly');
+    if (answer === 'http 500') return response.send(500, {}, 'out of order');
+    const body = {
+      apiVersion: 'admission.k8s.io/v1',
+      kind: 'AdmissionReview',
+      response: { uid: review.request.uid, ...answer },
+    };
+    response.send(200, { 'content-type': 'application/json' }, JSON.stringify(body));
   });
+  caBundle = hooks.caBundle;
 });
 after(async () => {
   await hooks.close();

@@ -18,6 +18,8 @@ export const customResourceDefinitionRules = createRules<CustomResourceDefinitio
     status: {
       conditions: [],
       acceptedNames: { kind: '', plural: '' },
+      // Admission has decided about names by now.
+      ...crd.status,
       storedVersions: crd.spec.versions.filter(({ storage }) => storage).map(({ name }) => name),
     },
   }),

@@ -4,7 +4,7 @@ import { apiVersionOf, type KubeObject } from '@kedge/model/k8s';
 import { isObject } from '@kedge/model/k8s-patch';
 import { hasRules } from '@kedge/model/k8s-cel';
 import { rulesFor } from '@kedge/model/k8s-kinds';
-import { customResourceSchema, type Schema } from '@kedge/model/k8s-schema';
+import { applySchemaDefaults, customResourceSchema, pruneUnknown, type Schema } from '@kedge/model/k8s-schema';
 import type { SubresourceInfo, Verb } from '@kedge/model/k8s-resources';
 import type {
   CustomResourceColumnDefinition,
@@ -34,18 +34,26 @@ const ruleMetadata: Schema = {
 /** The schema of a version as its rules see objects. */
 export const ruleSchemaOf = (declared: Schema): Schema => customResourceSchema(declared, ruleMetadata);
 
-export function customKinds(definition: CustomResourceDefinition, objectMeta: Schema): readonly CustomKind[] {
+export type WebhookFor = (definition: CustomResourceDefinition, version: string) => Kind['webhook'];
+
+export function customKinds(
+  definition: CustomResourceDefinition,
+  objectMeta: Schema,
+  webhookFor: WebhookFor,
+): readonly CustomKind[] {
   return definition.spec.versions
     .filter(({ served }) => served)
     .sort((a, b) => byPriority(a.name, b.name))
-    .map((version) => customKind(definition, version, objectMeta));
+    .map((version) => customKind(definition, version, objectMeta, webhookFor));
 }
 
 function customKind(
-  { spec: { group, names, scope } }: CustomResourceDefinition,
+  definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
   objectMeta: Schema,
+  webhookFor: WebhookFor,
 ): CustomKind {
+  const { group, names, scope } = definition.spec;
   const apiVersion = apiVersionOf(group, version.name);
   const { status, scale } = version.subresources ?? {};
   const served: ServedResource = {
@@ -66,11 +74,19 @@ function customKind(
     },
   };
   const schema = (version.schema?.openAPIV3Schema ?? { 'x-kubernetes-preserve-unknown-fields': true }) as Schema;
+  const whole = customResourceSchema(schema, objectMeta);
+  const complete = (object: KubeObject): KubeObject => applySchemaDefaults(pruneUnknown(object, whole).value, whole);
+  const webhook = webhookFor(definition, version.name);
   return {
     served,
     collection: collectionOf(group, names.plural),
     apiVersion,
-    schema: customResourceSchema(schema, objectMeta),
+    schema: whole,
+    ...(webhook ? { webhook } : renaming(definition, apiVersion, complete)),
+    ...(hasDefaults(schema) ? { complete } : {}),
+    ...(version.deprecated
+      ? { warning: version.deprecationWarning ?? `${apiVersion} ${names.kind} is deprecated` }
+      : {}),
     rules: rulesFor(apiVersion, names.kind),
     strategy: { ...plainStrategy, countsGenerations: true },
     layout: customLayout(version.additionalPrinterColumns),
@@ -84,6 +100,28 @@ function customKind(
     },
   };
 }
+
+/** Without a webhook versions differ by name only, and by the fields that each of them knows. */
+function renaming(
+  { spec: { group, versions } }: CustomResourceDefinition,
+  apiVersion: string,
+  complete: (object: KubeObject) => KubeObject,
+): Pick<Kind, 'conversion'> {
+  if (versions.length < 2) return {};
+  const stored = apiVersionOf(group, versions.find(({ storage }) => storage)!.name);
+  return {
+    conversion: {
+      toStored: (object) => ({ ...object, apiVersion: stored }),
+      toServed: (object) => complete({ ...object, apiVersion }),
+    },
+  };
+}
+
+const hasDefaults = (schema: Schema): boolean =>
+  schema.default !== undefined ||
+  Object.values(schema.properties ?? {}).some(hasDefaults) ||
+  (schema.items !== undefined && hasDefaults(schema.items)) ||
+  (typeof schema.additionalProperties === 'object' && hasDefaults(schema.additionalProperties));
 
 const part = (group: string, version: string, kind: string): SubresourceInfo => ({
   group,

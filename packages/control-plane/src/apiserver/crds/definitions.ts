@@ -2,7 +2,7 @@
 // deleted one goes once the last of its objects has gone.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import { type Clock, milliseconds, seconds } from '@kedge/core/time';
+import { type Clock, milliseconds, seconds, toTime } from '@kedge/core/time';
 import type { ApiUser, Call } from '@kedge/engine/kube-api';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import type { Schema } from '@kedge/model/k8s-schema';
@@ -13,7 +13,9 @@ import type { KindCatalog } from '../kinds/kind-catalog.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import type { RemoveObject } from '../objects/remove-objects.ts';
 import { type ObjectWriter, systemWrite } from '../objects/write-objects.ts';
+import { type ConversionDeps, conversionWebhook } from './conversion-webhook.ts';
 import { customKinds } from './custom-kinds.ts';
+import { planStatus, withCondition } from './definition-status.ts';
 
 export interface DefinitionDeps {
   readonly clock: Clock;
@@ -25,6 +27,9 @@ export interface DefinitionDeps {
   readonly definitionKind: Kind;
   readonly objectMeta: Schema;
   readonly system: ApiUser;
+  readonly conversion: ConversionDeps;
+  /** All of them, as they are stored. */
+  definitions(): readonly CustomResourceDefinition[];
 }
 
 export interface Definitions {
@@ -45,13 +50,71 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
   function settle(before: KubeObject | undefined, after: KubeObject | undefined): void {
     const name = (after ?? before)?.metadata.name ?? '';
     const isServed = after && isEstablished(after);
-    kinds.setCustom(name, isServed ? customKinds(after as unknown as CustomResourceDefinition, deps.objectMeta) : []);
-    if (!after) leaving.delete(name);
-    else if (after.metadata.deletionTimestamp && !leaving.has(name)) {
+    const served = isServed
+      ? customKinds(after as unknown as CustomResourceDefinition, deps.objectMeta, (of, version) =>
+          conversionWebhook(deps.conversion, of, version),
+        )
+      : [];
+    kinds.setCustom(name, served);
+    if (!after) {
+      leaving.delete(name);
+      // Its names are free for whoever wanted them.
+      if (scope)
+        for (const waiting of waitingFor(before))
+          scope.spawn(`accept the names of ${waiting}`, (signal) => reconsider(waiting, signal));
+    } else if (after.metadata.deletionTimestamp && !leaving.has(name)) {
       leaving.set(name, after);
       scope?.spawn(`remove the objects of ${name}`, (signal) => keepFinishing(name, after, signal));
     }
   }
+
+  function waitingFor(gone: KubeObject | undefined): string[] {
+    const { group } = (gone as unknown as CustomResourceDefinition).spec;
+    return deps
+      .definitions()
+      .filter(({ spec, status }) => spec.group === group && !status?.conditions?.some(isTrue('NamesAccepted')))
+      .map(({ metadata }) => metadata.name ?? '');
+  }
+  const changeStatus = (
+    name: string,
+    signal: AbortSignal,
+    make: (definition: CustomResourceDefinition) => CustomResourceDefinition['status'],
+  ) =>
+    writer.change(
+      {
+        kind: deps.definitionKind,
+        namespace: undefined,
+        name,
+        part: 'everything',
+        manages: 'update',
+        make: (before) => ({ ...before, status: make(before as unknown as CustomResourceDefinition) }),
+      },
+      systemWrite,
+      callFor(signal),
+    );
+  const callFor = (signal: AbortSignal): Call => ({ user: deps.system, signal, warn: () => undefined });
+
+  async function reconsider(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await changeStatus(name, signal, (one) => planStatus(one, deps.definitions(), toTime(clock.now())));
+    } catch (error) {
+      if (!isStatus(error, 'NotFound')) log.warn('names of a definition could not be accepted', { name, err: error });
+    }
+  }
+  const tellLeaving = (name: string, signal: AbortSignal): Promise<unknown> =>
+    changeStatus(name, signal, ({ status }) => ({
+      ...status,
+      conditions: withCondition(
+        status?.conditions ?? [],
+        {
+          type: 'Terminating',
+          status: 'True',
+          reason: 'InstanceDeletionInProgress',
+          message: 'CustomResource deletion is in progress',
+        },
+        toTime(clock.now()),
+      ),
+    }));
 
   /** Goes on until it is done: whatever is in the way may go away. */
   async function keepFinishing(name: string, object: KubeObject, signal: AbortSignal): Promise<void> {
@@ -69,11 +132,12 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
   async function finish(name: string, object: KubeObject, signal: AbortSignal): Promise<void> {
     const { group, names } = (object as unknown as CustomResourceDefinition).spec;
     const collection = collectionOf(group, names.plural);
-    const call: Call = { user: deps.system, signal, warn: () => undefined };
+    const call = callFor(signal);
+    await tellLeaving(name, signal);
     while (store.count({ resource: collection }) > 0) {
       const kind = [...kinds.kinds()].find((candidate) => candidate.collection === collection);
       if (!kind) break;
-      await removeAll(kind, call);
+      await removeAll(asIs(kind), call);
       if (store.count({ resource: collection }) > 0) await clock.sleep(`the objects of ${name} to go`, poll, signal);
     }
     await writer.change(
@@ -123,7 +187,16 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
   };
 }
 
+/** The kind without conversion: what is to go is not asked which version it is, and no webhook can hold it back. */
+function asIs({ webhook: _, complete: __, ...kind }: Kind): Kind {
+  const same = (object: KubeObject): KubeObject => object;
+  return { ...kind, conversion: { toStored: same, toServed: same } };
+}
+
 const isEstablished = (object: KubeObject): boolean =>
-  ((object as unknown as CustomResourceDefinition).status?.conditions ?? []).some(
-    ({ type, status }) => type === 'Established' && status === 'True',
-  );
+  ((object as unknown as CustomResourceDefinition).status?.conditions ?? []).some(isTrue('Established'));
+
+const isTrue =
+  (wanted: string) =>
+  ({ type, status }: { readonly type: string; readonly status: string }): boolean =>
+    type === wanted && status === 'True';

@@ -1,5 +1,5 @@
 // Everything the generic path has to know about one served kind.
-import type { ReadField, ServedResource, TableLayout } from '@kedge/engine/kube-api';
+import type { Document, ReadField, ServedResource, TableLayout } from '@kedge/engine/kube-api';
 import type { KubeObject } from '@kedge/model/k8s';
 import type { KindRules } from '@kedge/model/k8s-kinds';
 import type { Schema } from '@kedge/model/k8s-schema';
@@ -21,6 +21,16 @@ export interface Kind {
     toStored(object: KubeObject): KubeObject;
     toServed(object: KubeObject): KubeObject;
   };
+  /** Conversion by somebody else, of custom resources in several versions. Throws InternalError. */
+  readonly webhook?: {
+    toStored(object: KubeObject): Promise<KubeObject>;
+    /** Documents in any stored version, in this kind's. */
+    toServed(documents: readonly Document[]): Promise<readonly Document[]>;
+  };
+  /** Fields and defaults of the schema as it is now; absent where the store holds what is shown. */
+  readonly complete?: (object: KubeObject) => KubeObject;
+  /** Told to whoever uses this version. */
+  readonly warning?: string;
 }
 
 export const collectionOf = (group: string, resource: string): string => (group ? `${resource}.${group}` : resource);

@@ -14,7 +14,8 @@ import { fail, notFound } from '@kedge/model/k8s';
 import type { Kind } from '../kinds/kind.ts';
 import { formatContinue, parseContinue } from './continue-token.ts';
 import type { ObjectStore, StoreChange, StoredObject } from './object-store.ts';
-import { present, presentRemoved } from './present.ts';
+import { servedWatch } from './served-watch.ts';
+import { asServed, present, presentRemoved } from './present.ts';
 
 const pageRows = 100;
 
@@ -37,7 +38,7 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
       checkNotAhead(store, from);
       const namespace = target.namespace ?? filter?.namespace;
       const watcher = expiring(() => store.watch({ resource: kind.collection, namespace }, from));
-      return {
+      const source: WatchSource = {
         next() {
           const { events, revision } = expiring(() => watcher.next());
           const changes = events.flatMap((event) => changeOf(kind, event, filter) ?? []);
@@ -46,6 +47,7 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
         wait: (signal) => watcher.wait(signal),
         close: () => watcher.close(),
       };
+      return kind.webhook ? servedWatch(kind, source, resourceVersion) : source;
     },
   };
 }
@@ -76,8 +78,10 @@ function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options:
       const asked = Math.min(pageRows, filter ? pageRows : left);
       const rows = rowsAfter(after, asked);
       const page: Document[] = [];
-      for (const row of rows) {
-        const document = present(kind, row.body);
+      const documents = rows.map(({ body }) => present(kind, body));
+      const served = kind.webhook ? await asServed(kind, documents) : documents;
+      for (const [at, row] of rows.entries()) {
+        const document = served[at]!;
         after = row;
         if (filter && !filter.matches(document.object)) continue;
         page.push(document);

@@ -12,7 +12,7 @@ import type { Admission } from '../admission/admission.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { outdated } from './object-metadata.ts';
 import type { ObjectStore } from './object-store.ts';
-import { present, storedText } from './present.ts';
+import { asStored, servedObject, storedText } from './present.ts';
 import { isReleased, keyOf } from './write-objects.ts';
 
 export interface RemoveDeps {
@@ -49,7 +49,7 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
     for (;;) {
       const stored = store.get(key);
       if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
-      const before = present(kind, stored.body).object;
+      const before = await servedObject(kind, stored.body);
       checkPreconditions(kind, before, options);
       const { dryRun } = options;
       const request = {
@@ -69,11 +69,8 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
       const marked = mark(kind, before, options, clock);
       const gone = isReleased(kind, marked);
       if (options.dryRun || (!gone && marked === before)) return answer(kind, marked, gone);
-      const outcome = await store.write(
-        key,
-        stored.revision,
-        gone ? undefined : (revision) => storedText(kind, marked, revision),
-      );
+      const toStore = gone ? undefined : await asStored(kind, marked);
+      const outcome = await store.write(key, stored.revision, toStore && ((revision) => storedText(toStore, revision)));
       if (!outcome.ok) continue;
       if (!gone) marked.metadata.resourceVersion = String(outcome.revision);
       onWritten(kind, before, gone ? undefined : marked);

@@ -9,7 +9,7 @@ import type { Kind } from '../kinds/kind.ts';
 import { fieldErrors, readFields, withDefaults } from './field-rules.ts';
 import { countGeneration, generatedName, isSame, keepMetadata, outdated, startMetadata } from './object-metadata.ts';
 import type { ObjectStore, StoreKey } from './object-store.ts';
-import { present, storedText } from './present.ts';
+import { asStored, servedObject, storedText } from './present.ts';
 import { type Manager, trackManager } from './track-managers.ts';
 
 export interface WriteDeps {
@@ -102,9 +102,10 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
         if (store.get(keyOf(kind, namespace, at))) throw exists(kind, at);
         return { document: documentOfObject(object), created: true };
       }
+      const stored = await asStored(kind, object);
       const outcome = await store.write(keyOf(kind, namespace, at), 0, (revision) => {
         deps.checkCreate(kind, namespace);
-        return storedText(kind, object, revision);
+        return storedText(stored, revision);
       });
       if (outcome.ok)
         return { document: documentOfObject(written(kind, undefined, object, outcome.revision)), created: true };
@@ -154,17 +155,14 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     for (let tries = 0; tries < maxTries; tries++) {
       const stored = store.get(key);
       if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
-      const before = present(kind, stored.body).object;
+      const before = await servedObject(kind, stored.body);
       const next = await prepare(asked, before, options, call);
       const gone = isReleased(kind, next);
       if (!gone && isSame(next, before) && sameManagers(next, before))
         return { document: documentOfObject(before), created: false };
       if (options.dryRun) return { document: documentOfObject(next), created: false };
-      const outcome = await store.write(
-        key,
-        stored.revision,
-        gone ? undefined : (revision) => storedText(kind, next, revision),
-      );
+      const toStore = gone ? undefined : await asStored(kind, next);
+      const outcome = await store.write(key, stored.revision, toStore && ((revision) => storedText(toStore, revision)));
       if (!outcome.ok) continue;
       if (gone) deps.onWritten(kind, before, undefined);
       else written(kind, before, next, outcome.revision);
