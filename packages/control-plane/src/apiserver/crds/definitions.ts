@@ -188,8 +188,9 @@ export function createDefinitions(deps: DefinitionDeps): Definitions {
 }
 
 /** The kind without conversion: what is to go is not asked which version it is, and no webhook can hold it back. */
-function asIs({ webhook: _, complete: __, ...kind }: Kind): Kind {
+function asIs(of: Kind): Kind {
   const same = (object: KubeObject): KubeObject => object;
+  const { webhook: _, complete: __, ...kind } = of;
   return { ...kind, conversion: { toStored: same, toServed: same } };
 }
 

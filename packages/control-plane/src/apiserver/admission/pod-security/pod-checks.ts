@@ -210,7 +210,7 @@ const allowedVolumes = [
 function restrictedVolumes({ spec }: CheckedPod): Violation | undefined {
   const bad = (spec.volumes ?? []).filter((volume) => !allowedVolumes.some((type) => volume[type] !== undefined));
   if (bad.length === 0) return undefined;
-  const types = sorted(bad.map(({ name: _, ...source }) => Object.keys(source)[0] ?? 'unknown'));
+  const types = sorted(bad.map((volume) => Object.keys(volume).find((field) => field !== 'name') ?? 'unknown'));
   const what = `${count('restricted volume type', 'restricted volume types', types)} ${quoted(types)}`;
   const who = `${count('volume', 'volumes', bad)} ${quoted(bad.map(({ name }) => name))}`;
   return { reason: 'restricted volume types', detail: `${who} ${count('uses', 'use', bad)} ${what}` };
