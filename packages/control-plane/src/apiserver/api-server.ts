@@ -6,6 +6,7 @@ import type { CertificateAuthorities, Files, HttpHandler, HttpServers, Keys, Ran
 import { type Clock, minutes } from '@kedge/core/time';
 import { type ApiUser, createKubeApiHandler, createOpenApi, type Gatekeeper, type Gzip } from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
+import type { Node, Pod } from '@kedge/model/k8s-types';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
 import { createServiceAddresses } from './admission/service-addresses.ts';
 import { createSecurity } from './api-security.ts';
@@ -20,6 +21,7 @@ import { createCollections } from './objects/collections.ts';
 import type { ObjectStore } from './objects/object-store.ts';
 import { formatKubeconfig, openPki, type Pki } from './pki.ts';
 import { createServedObjects } from './served-objects.ts';
+import { createPodLogs } from './subresources/pod-logs.ts';
 import type { OpenHttpClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerDeps {
@@ -30,7 +32,7 @@ export interface ApiServerDeps {
   readonly keys: Keys;
   readonly authorities: CertificateAuthorities;
   readonly servers: HttpServers;
-  /** Opens connections to webhooks. */
+  /** Opens connections to webhooks and kubelets. */
   readonly openHttpClient: OpenHttpClient;
   readonly store: ObjectStore;
   readonly gzip?: Gzip;
@@ -126,6 +128,20 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     version: versionInfo.gitVersion,
   });
 
+  const kubelets = deps.openHttpClient({
+    // Kubelets sign their own serving certificates; a kube-apiserver does not check them either unless it is told to.
+    tls: {
+      certificate: pki.kubeletClient.certificatePem,
+      key: pki.kubeletClient.key.reveal(),
+      trustAnyServer: true,
+    },
+  });
+  const logs = createPodLogs({
+    kubelets,
+    pod: (namespace, name) => served.read('pods', namespace, name) as Pod,
+    node: (name) => collections.get('nodes', '', name) as Node | undefined,
+  });
+
   const handlerFor = (gatekeeper: Gatekeeper): HttpHandler =>
     createKubeApiHandler({
       clock,
@@ -141,6 +157,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       serverAddress: `${config.advertiseAddress}:${config.port}`,
       layout: (resource) => kinds.of(resource)?.layout ?? mounts.layoutOf(resource),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
+      texts: { 'pods/log': logs },
     });
 
   const localApi = (user: ApiUser): KubeApi => {
@@ -196,6 +213,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       port,
     });
     served.start(scope);
+    scope.defer('connections to kubelets', () => kubelets.close());
     scope.spawn('compaction', keepTidy);
   }
 

@@ -56,6 +56,8 @@ export interface ServedObjects {
   readonly kinds: KindCatalog;
   readonly published: PublishedDefinitions;
   readonly objects: ObjectApi;
+  /** One of the built-in objects of the core group; throws NotFound. */
+  read(resource: string, namespace: string, name: string): KubeObject;
   /** Takes in what an earlier run has stored; before the first request. */
   load(): void;
   start(scope: Scope): void;
@@ -134,6 +136,8 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   return {
     kinds,
     published,
+    read: (resource, namespace, name) =>
+      reader.get(kinds.builtin({ group: '', version: 'v1', resource }), namespace, name).object,
     objects: createApiObjects({ clock, kinds, reader, writer, remove, ...special }),
     load() {
       for (const service of collections.all<KubeObject>('services')) services.settle(undefined, service);

@@ -29,6 +29,8 @@ export interface Answer {
   status(status: Status, accepted?: Pick<Accepted, 'encoding' | 'pretty'>): Promise<void>;
   /** JSON text in pieces: in one go when it is small, else as it comes. */
   pieces(status: number, pieces: AsyncIterable<string>): Promise<void>;
+  /** Bytes as they come, each sent before the next is asked for. */
+  chunks(contentType: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   /** An answer without an end. */
   stream(contentType: string): ResponseStream;
   /** True once a status line is out: it is too late for another answer. */
@@ -121,6 +123,17 @@ export function createAnswer(request: ServerRequest, response: ServerResponse, d
       } catch (error) {
         // Half an answer must not look like a whole one.
         stream?.destroy();
+        throw error;
+      }
+    },
+    async chunks(contentType, chunks) {
+      isSent = true;
+      const stream = response.stream(200, heads(contentType));
+      try {
+        for await (const chunk of chunks) await writePatiently(deps.clock, stream, chunk);
+        stream.end();
+      } catch (error) {
+        stream.destroy();
         throw error;
       }
     },

@@ -24,11 +24,15 @@ export interface ResourceRequestDeps {
   readonly clock: Clock;
   readonly objects: ObjectApi;
   readonly random: () => number;
+  /** Subresources that answer with a text instead of an object, by `resource/subresource`. */
+  readonly texts?: Readonly<Record<string, ServeText>>;
   /** How the kind is printed. */
   layout(resource: ServedResource): TableLayout;
   /** Which fields of the kind can be selected by. */
   fields(resource: ServedResource): ReadField;
 }
+
+export type ServeText = (target: ObjectTarget, request: ServerRequest, answer: Answer, call: Call) => Promise<void>;
 
 export interface Asked {
   readonly info: ResourceRequest;
@@ -205,6 +209,14 @@ export function createResourceRequests(deps: ResourceRequestDeps): (asked: Asked
     if (resource.namespaced && !namespace && (info.name !== '' || verb === 'create')) {
       throw fail('BadRequest', `an empty namespace may not be set when a resource name is provided`);
     }
+    const text = verb === 'get' ? deps.texts?.[`${resource.resource}/${info.subresource}`] : undefined;
+    if (text)
+      return text(
+        { resource, namespace, name: info.name, subresource: info.subresource },
+        asked.request,
+        asked.answer,
+        asked.call,
+      );
     await handlers[verb](asked, { resource, namespace, name: info.name, subresource: info.subresource || undefined });
   };
 }

@@ -7,7 +7,13 @@ import type { WebhookClientConfig } from '@kedge/model/k8s-types';
 import { findWebhook, type ReadObject } from './webhook-target.ts';
 
 export type OpenHttpClient = (options: {
-  readonly tls: { readonly ca?: string; readonly serverName?: string };
+  readonly tls: {
+    readonly ca?: string;
+    readonly serverName?: string;
+    readonly certificate?: string;
+    readonly key?: string;
+    readonly trustAnyServer?: boolean;
+  };
 }) => HttpClient;
 
 export interface WebhookClientDeps {

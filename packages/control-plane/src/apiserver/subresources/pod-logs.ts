@@ -1,0 +1,76 @@
+// `pods/log`: finds the kubelet that runs the pod and hands on what the container prints, for as long as the client
+// reads. Source: v1 PodLogOptions; texts as kubectl users know them.
+import type { HttpClient } from '@kedge/core/ports';
+import type { ObjectTarget, ServeText } from '@kedge/engine/kube-api';
+import { fail } from '@kedge/model/k8s';
+import type { Node, Pod } from '@kedge/model/k8s-types';
+
+export interface PodLogDeps {
+  readonly pod: (namespace: string, name: string) => Pod;
+  readonly node: (name: string) => Node | undefined;
+  /** Shows the API server's client certificate. */
+  readonly kubelets: HttpClient;
+}
+
+const defaultContainer = 'kubectl.kubernetes.io/default-container';
+const passedOn = ['follow', 'previous', 'timestamps', 'tailLines', 'limitBytes', 'sinceSeconds', 'sinceTime', 'stream'];
+const longestRefusal = 16 << 10;
+
+export function createPodLogs({ pod: readPod, node: readNode, kubelets }: PodLogDeps): ServeText {
+  return async ({ namespace = '', name }: ObjectTarget, request, answer, call) => {
+    const pod = readPod(namespace, name);
+    const container = chooseContainer(pod, request.query.get('container') || undefined);
+    const nodeName = pod.spec?.nodeName;
+    // Not on a node yet: there is nothing to show, and that is no error.
+    if (!nodeName) return answer.plain(200, '');
+    const base = kubeletBase(readNode(nodeName));
+    if (base === undefined) {
+      throw fail('ServiceUnavailable', `node "${nodeName}" does not say where its kubelet listens`);
+    }
+    const query = new URLSearchParams(passedOn.flatMap((key) => pairOf(request.query, key)));
+    const path = [namespace, name, container].map(encodeURIComponent).join('/');
+    const url = `${base}/containerLogs/${path}?${query}`;
+    const found = await kubelets.request({ method: 'GET', url, signal: call.signal }).catch((error: unknown) => {
+      call.signal.throwIfAborted();
+      throw fail('ServiceUnavailable', `the kubelet of node "${nodeName}" cannot be reached: ${messageOf(error)}`);
+    });
+    if (found.status !== 200) {
+      const say = (await found.text(longestRefusal)).trim();
+      const reason = found.status === 400 || found.status === 404 ? 'BadRequest' : 'InternalError';
+      throw fail(reason, say || `the kubelet of node "${nodeName}" answered with HTTP ${found.status}`);
+    }
+    await answer.chunks('text/plain; charset=utf-8', found.chunks());
+  };
+}
+
+function chooseContainer({ metadata, spec }: Pod, asked: string | undefined): string {
+  const mains = (spec?.containers ?? []).map(({ name }) => name);
+  const inits = (spec?.initContainers ?? []).map(({ name }) => name);
+  const ephemeral = (spec?.ephemeralContainers ?? []).map(({ name }) => name);
+  const all = [...inits, ...mains, ...ephemeral];
+  if (asked !== undefined) {
+    if (all.includes(asked)) return asked;
+    throw fail('BadRequest', `container ${asked} is not valid for pod ${metadata.name}`);
+  }
+  const annotated = metadata.annotations?.[defaultContainer];
+  if (annotated !== undefined && all.includes(annotated)) return annotated;
+  const [only] = mains;
+  if (only !== undefined && mains.length === 1) return only;
+  const others = inits.length > 0 ? ` or one of the init containers: [${inits.join(' ')}]` : '';
+  throw fail(
+    'BadRequest',
+    `a container name must be specified for pod ${metadata.name}, choose one of: [${mains.join(' ')}]${others}`,
+  );
+}
+
+function kubeletBase(node: Node | undefined): string | undefined {
+  const address = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  const port = node?.status?.daemonEndpoints?.kubeletEndpoint?.Port;
+  return address && port ? `https://${address.includes(':') ? `[${address}]` : address}:${port}` : undefined;
+}
+
+const pairOf = (query: URLSearchParams, key: string): [string, string][] => {
+  const value = query.get(key);
+  return value === null ? [] : [[key, value]];
+};
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
