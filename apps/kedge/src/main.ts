@@ -30,7 +30,15 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (values) => (await import('./commands/cloudcore.ts')).runCloudcore(values),
   },
   apiserver: {
-    options: { config: data, help: flag },
+    options: {
+      config: data,
+      'audit-log-path': data,
+      'audit-policy-file': data,
+      'audit-log-maxsize': data,
+      'audit-log-maxbackup': data,
+      'audit-log-maxage': data,
+      help: flag,
+    },
     run: async (values) => (await import('./commands/apiserver.ts')).runApiServer(values),
   },
   doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },

@@ -4,7 +4,14 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
-import { createApiServer, systemUser } from '@kedge/control-plane/apiserver';
+import {
+  type AuditPolicy,
+  createApiServer,
+  defaultAuditPolicy,
+  readAuditPolicy,
+  systemUser,
+} from '@kedge/control-plane/apiserver';
+import { explain } from '@kedge/core/errors';
 import { createControllers } from '@kedge/control-plane/controllers';
 import { createMetricsApi } from '@kedge/control-plane/metricsapi';
 import { createScheduler } from '@kedge/control-plane/scheduler';
@@ -33,6 +40,14 @@ interface ApiServerFile {
   readonly port: number;
   /** Where to write kubeconfigs, by whom they are for. */
   readonly kubeconfigs: Readonly<Record<string, string>>;
+  /** As kube-apiserver's flags of these names, which win when they are given. */
+  readonly 'audit-log-path'?: string;
+  readonly 'audit-policy-file'?: string;
+  /** Megabytes; 100 when absent. */
+  readonly 'audit-log-maxsize'?: number;
+  readonly 'audit-log-maxbackup'?: number;
+  /** Days. */
+  readonly 'audit-log-maxage'?: number;
 }
 
 /** History for watches that resume: five minutes, as etcd keeps by default in Kubernetes, or this many writes. */
@@ -43,12 +58,35 @@ async function readConfig(path: string): Promise<ApiServerFile> {
   const config = JSON.parse(await readFile(path, 'utf8')) as Partial<ApiServerFile>;
   const { directory, address = '127.0.0.1', port, kubeconfigs = {} } = config;
   if (!directory || port === undefined) throw new CommandLineError(`${path}: "directory" and "port" are needed`);
-  return { directory, address, port, kubeconfigs };
+  return { ...config, directory, address, port, kubeconfigs };
+}
+
+async function readAudit(config: ApiServerFile) {
+  const path = config['audit-log-path'];
+  if (!path) return undefined;
+  const policyFile = config['audit-policy-file'];
+  return {
+    path,
+    policy: policyFile ? await readPolicy(policyFile) : defaultAuditPolicy,
+    maxBytes: Math.max(1, config['audit-log-maxsize'] ?? 100) * 1024 * 1024,
+    maxBackups: config['audit-log-maxbackup'] ?? 0,
+    maxAgeDays: config['audit-log-maxage'] ?? 0,
+  };
+}
+
+async function readPolicy(path: string): Promise<AuditPolicy> {
+  const { parse } = await import('yaml');
+  try {
+    return readAuditPolicy(parse(await readFile(path, 'utf8'), { version: '1.1' }));
+  } catch (error) {
+    throw new CommandLineError(`${path}: ${explain(error)}`);
+  }
 }
 
 async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   // Whoever may define kinds writes expressions that everybody's objects are matched with.
   matchPatternsInLinearTime();
+  const audit = await readAudit(config);
   const clock = systemClock;
   const random = createRandom();
   await mkdir(config.directory, { recursive: true, mode: 0o700 });
@@ -81,6 +119,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       serviceCidr: '10.96.0.0/16',
       nodePorts: { first: 30_000, last: 32_767 },
       issuer: 'https://kubernetes.default.svc.cluster.local',
+      ...(audit ? { audit } : {}),
     },
   );
   const api = server.localApi(systemUser);
@@ -120,9 +159,22 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   };
 }
 
+function auditFlags(values: Readonly<Record<string, string | boolean | undefined>>): Partial<ApiServerFile> {
+  const texts = ['audit-log-path', 'audit-policy-file'].flatMap((name) =>
+    typeof values[name] === 'string' ? [[name, values[name]]] : [],
+  );
+  const numbers = ['audit-log-maxsize', 'audit-log-maxbackup', 'audit-log-maxage'].flatMap((name) => {
+    const text = values[name];
+    if (typeof text !== 'string') return [];
+    if (!/^\d{1,9}$/.test(text)) throw new CommandLineError(`--${name} needs a number, not "${text}"`);
+    return [[name, Number(text)]];
+  });
+  return Object.fromEntries([...texts, ...numbers]) as Partial<ApiServerFile>;
+}
+
 export async function runApiServer(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
   const path = values['config'];
   if (typeof path !== 'string') throw new CommandLineError('kedge apiserver needs --config FILE');
-  const config = await readConfig(path);
+  const config = { ...(await readConfig(path)), ...auditFlags(values) };
   return runDaemon('apiserver', (log) => assemble(log, config));
 }

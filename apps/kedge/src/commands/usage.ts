@@ -20,8 +20,10 @@ const texts: Readonly<Record<string, string>> = {
   edgecore: `kedge edgecore --config FILE | --defaultconfig | --minconfig | --version
   Runs edgecore on this machine.
 `,
-  apiserver: `kedge apiserver --config FILE
-  Runs the embedded Kubernetes API with its controllers and scheduler.
+  apiserver: `kedge apiserver --config FILE [--audit-log-path FILE] [--audit-policy-file FILE]
+                [--audit-log-maxsize MB] [--audit-log-maxbackup N] [--audit-log-maxage DAYS]
+  Runs the embedded Kubernetes API with its controllers and scheduler. The audit flags are kube-apiserver's; without a
+  policy the log holds who did what, with what was sent to change things, and never the contents of secrets.
 `,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.

@@ -10,6 +10,9 @@ import type { Node, Pod } from '@kedge/model/k8s-types';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
 import { createServiceAddresses } from './admission/service-addresses.ts';
 import { createSecurity } from './api-security.ts';
+import { type AuditFileConfig, createAuditFile } from './audit/audit-file.ts';
+import type { AuditPolicy } from './audit/audit-policy.ts';
+import { createAuditing } from './audit/audit-requests.ts';
 import { openTokenSigner } from './authn/tokens.ts';
 import { createGatekeeper } from './authz/gatekeeper.ts';
 import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
@@ -53,6 +56,8 @@ export interface ApiServerConfig {
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Who issues service account tokens, and who they are for unless a request says otherwise. */
   readonly issuer: string;
+  /** What is written to the audit log, and where; nothing when absent. */
+  readonly audit?: AuditFileConfig & { readonly policy: AuditPolicy };
 }
 
 export interface ApiServer {
@@ -174,6 +179,12 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     );
   };
 
+  const gatekeeper = createGatekeeper(security.authenticator, security.authorizer);
+  const auditFile = config.audit && createAuditFile({ files: deps.files, clock, log }, config.audit);
+  const audit =
+    config.audit &&
+    createAuditing({ clock, random, policy: config.audit.policy, write: (line) => auditFile?.write(line) });
+
   let port = config.port;
   async function listen(scope: Scope): Promise<void> {
     const listening = await deps.servers.listen({
@@ -185,7 +196,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         clientCa: pki.authority.certificatePem,
         clientAuth: 'request',
       },
-      handler: handlerFor(createGatekeeper(security.authenticator, security.authorizer)),
+      handler: audit ? audit.handler(handlerFor(audit.gatekeeper(gatekeeper))) : handlerFor(gatekeeper),
     });
     scope.defer('the API listener', () => listening.close());
     port = listening.port;
@@ -206,6 +217,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
 
   async function start(scope: Scope): Promise<void> {
     served.load();
+    if (auditFile) scope.spawn('audit log', (signal) => auditFile.run(signal));
     await listen(scope);
     await createDefaultObjects(createBootstrapApi(localApi(systemUser), collections), {
       serviceAddress: services.apiAddress,

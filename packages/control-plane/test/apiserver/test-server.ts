@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
-import { type ApiServer, createApiServer } from '@kedge/control-plane/apiserver';
+import { type ApiServer, type ApiServerConfig, createApiServer } from '@kedge/control-plane/apiserver';
 import { createLog, formatRecord, type LogLevel } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
 import { minutes } from '@kedge/core/time';
@@ -31,8 +31,9 @@ export async function startTestServer(options: {
   level?: LogLevel;
   /** Keys to share between servers; making them takes a while. */
   pki?: string;
+  audit?: ApiServerConfig['audit'];
 }): Promise<TestServer> {
-  const { directory, port = 0, level = 'error', pki = join(directory, 'pki') } = options;
+  const { directory, port = 0, level = 'error', pki = join(directory, 'pki'), audit } = options;
   await mkdir(directory, { recursive: true });
   const log = createLog({
     now: systemClock.now,
@@ -75,6 +76,7 @@ export async function startTestServer(options: {
       serviceCidr: '10.96.0.0/16',
       nodePorts: { first: 30_000, last: 32_767 },
       issuer: 'https://kubernetes.default.svc.cluster.local',
+      ...(audit ? { audit } : {}),
     },
   );
   const host = createHost({ clock: systemClock, log });

@@ -16,6 +16,8 @@ export interface Gatekeeper {
   authenticate(request: ServerRequest): Promise<ApiUser>;
   /** Throws Forbidden. Returns the user to act as, which differs when the request impersonates somebody. */
   admit(user: ApiUser, info: RequestInfo, request: ServerRequest): Promise<ApiUser>;
+  /** Adds to what an audit log says about the request. */
+  annotate?(request: ServerRequest, key: string, value: string): void;
 }
 
 export interface KubeApiDeps extends AnswerDeps, PathDeps, ResourceRequestDeps {
@@ -41,7 +43,13 @@ export function createKubeApiHandler(deps: KubeApiDeps): HttpHandler {
     }
     const resource = deps.catalog.find(info);
     if (!resource || (info.subresource && !Object.hasOwn(resource.subresources, info.subresource))) throw unknownPath();
-    const call: Call = { user, signal: request.signal, warn: (text) => answer.warn(text) };
+    const { gatekeeper } = deps;
+    const call: Call = {
+      user,
+      signal: request.signal,
+      warn: (text) => answer.warn(text),
+      annotate: (key, value) => gatekeeper.annotate?.(request, key, value),
+    };
     await serveResource({ info, resource, request, answer, call });
   }
 

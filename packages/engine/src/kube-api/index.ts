@@ -33,6 +33,7 @@ export type { OpenApi } from './open-api.ts';
 export type { Definition, Definitions } from './definitions.ts';
 export { readFilter } from './read-options.ts';
 export type { ReadField } from './read-options.ts';
+export { readRequestInfo } from './request-info.ts';
 export type { RequestInfo } from './request-info.ts';
 export { age, humanDuration, plainLayout } from './table.ts';
 export type { Cell, TableColumn, TableLayout } from './table.ts';
