@@ -12,12 +12,14 @@ import type {
   Random,
 } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
+import { createAdmission } from '@kedge/cloud/admission';
 import { createBootstrapApi, createCloudHub, createLedger, createOutboxes, mayRead } from '@kedge/cloud/cloudhub';
 import type { CloudHub, LinkEvents } from '@kedge/cloud/cloudhub';
 import { createCrdInstaller } from '@kedge/cloud/crds';
 import { createCsrApprover } from '@kedge/cloud/csrapprover';
 import {
   createDeviceController,
+  createSampleApi,
   createSampleStore,
   type DeviceController,
   sampleMigrations,
@@ -56,7 +58,7 @@ export interface CloudCorePlatform {
 
 /** What of cloudcore.yaml matters here. */
 export type CloudCoreSettings = Pick<CloudCoreConfig, 'identity' | 'hub' | 'https'> &
-  Partial<Pick<CloudCoreConfig, 'monitor' | 'devices'>>;
+  Partial<Pick<CloudCoreConfig, 'monitor' | 'devices' | 'admission'>>;
 
 /** In the order in which they start. */
 export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSettings): Promise<Module[]> {
@@ -79,6 +81,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
   const outboxes = createOutboxes({ clock, log, random, deliveries: ledger });
   const locations = new Locations();
   let devices: DeviceController | undefined;
+  const samples = config.devices?.samples && openSamples(on, config.devices.samples);
   const belongings = {
     pod: (namespace: string, name: string) => placeOf(pods.get(`${namespace}/${name}`)),
     uses: (node: NodeName, type: string, namespace: string, name: string) =>
@@ -95,7 +98,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       files,
       keys,
       authorities,
-      onRenewed: (tls) => [bootstrap, hub].forEach((at) => at?.renew(tls)),
+      onRenewed: (tls) => [bootstrap, hub, admission].forEach((at) => at?.renew(tls)),
     },
     config.identity,
   );
@@ -136,7 +139,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
           isKnown: (node, uid) => ledger.versionOf(node, uid) !== undefined,
           tell: (node, message) => hub.tell(node, message),
         },
-        samples: openSamples(on, config.devices.samples),
+        samples,
       },
       config.devices,
     );
@@ -178,20 +181,47 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
     config.hub,
   );
   const bootstrap = config.https && createBootstrapApi({ log, kube, servers, identity }, config.https);
+  const admission =
+    config.admission &&
+    createAdmission(
+      {
+        clock,
+        log,
+        kube,
+        servers,
+        tls: () => identity.serving,
+        caPem: () => identity.caPem,
+        clientCa: on.kubeCa,
+        also: samples ? createSampleApi({ log, kube, samples }) : () => undefined,
+      },
+      config.admission,
+    );
   const approver = createCsrApprover({ clock, log, kube, requests, authorities });
   const monitor =
     config.monitor && createMonitor({ clock, log, servers, metrics, isReady: () => hub.isListening }, config.monitor);
   const crds = createCrdInstaller({ clock, log, kube });
   // The ledger is complete before the first object is put into an outbox: what a node has is not sent again.
-  const modules = [monitor, crds, informers, identity, ledger, edge, devices, sync, approver, hub, bootstrap];
+  const modules = [
+    monitor,
+    crds,
+    informers,
+    identity,
+    ledger,
+    edge,
+    devices,
+    sync,
+    approver,
+    hub,
+    bootstrap,
+    admission,
+  ];
   return modules.filter((module) => module !== undefined);
 }
 
 function openSamples(
   { clock, log, database }: CloudCorePlatform,
-  config: NonNullable<CloudCoreConfig['devices']>['samples'],
+  config: NonNullable<NonNullable<CloudCoreConfig['devices']>['samples']>,
 ) {
-  if (!config) return undefined;
   const { path, ...limits } = config;
   const db = database({ path, migrations: sampleMigrations, durability: 'full', cacheKiB: 4_096 });
   return createSampleStore({ clock, log, db, limits });

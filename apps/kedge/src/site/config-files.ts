@@ -16,6 +16,7 @@ export function cloudcoreConfig(layout: SiteLayout, ports: SitePorts): string {
         websocket: { enable: true, address: '127.0.0.1', port: ports.hub },
         https: { enable: true, address: '127.0.0.1', port: ports.hubHttps },
       },
+      admission: { address: '127.0.0.1', port: ports.admission },
       deviceController: { samples: { path: layout.cloudcore.samples } },
     },
   });

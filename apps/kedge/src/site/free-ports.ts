@@ -7,6 +7,7 @@ import type { SitePorts } from './layout.ts';
 const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   hub: 'the links of edges',
   hubHttps: 'the certificates of edges',
+  admission: 'webhooks of cloudcore',
   api: 'the Kubernetes API',
   monitor: 'health and metrics of cloudcore',
   kubelet: 'the endpoints of the kubelet',

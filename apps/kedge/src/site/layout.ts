@@ -8,6 +8,8 @@ export interface SitePorts {
   readonly hubHttps: number;
   /** Embedded Kubernetes API. */
   readonly api: number;
+  /** Webhooks and samples of devices. */
+  readonly admission: number;
   /** Health and metrics of cloudcore. */
   readonly monitor: number;
   /** The kubelet's endpoints of the node. */
@@ -33,6 +35,7 @@ export const sitePorts = (base: number): SitePorts => ({
   hub: base,
   hubHttps: base + 2,
   api: base + 443,
+  admission: base + 5,
   monitor: base + 91,
   kubelet: base + 250,
 });

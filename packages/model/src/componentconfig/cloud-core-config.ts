@@ -50,5 +50,16 @@ export interface CloudCoreConfig {
           | undefined;
       }
     | undefined;
+  /** The webhooks, and what is read of devices beside the Kubernetes API; undefined when switched off. */
+  readonly admission:
+    | {
+        readonly address: string;
+        readonly port: number;
+        /** How the Kubernetes API reaches us. */
+        readonly place:
+          | { readonly by: 'url'; readonly url: string }
+          | { readonly by: 'service'; readonly namespace: string; readonly name: string; readonly port: number };
+      }
+    | undefined;
   readonly modules: { readonly cloudHub: boolean; readonly edgeController: boolean; readonly syncController: boolean };
 }

@@ -181,6 +181,29 @@ const deviceController = object({
   ),
 });
 
+const admission = object(
+  {
+    enable: flag(true),
+    address: text('0.0.0.0', { format: 'ip' }),
+    port: port(10_005),
+    url: text('', {
+      description:
+        'Where the Kubernetes API reaches the webhooks, such as https://192.0.2.2:10005; empty: at advertiseAddress.',
+    }),
+    service: object(
+      {
+        namespace: text('kubeedge'),
+        name: text('', {
+          description: 'A Service in front of this port, instead of url; its name belongs into dnsNames.',
+        }),
+        port: port(443),
+      },
+      { description: 'For a cloudcore that runs in the cluster.' },
+    ),
+  },
+  { description: 'Ours: admission webhooks, registered at start, and samples of devices, over HTTPS.' },
+);
+
 const taskManager = unused(
   object({
     enable: flag(false),
@@ -240,6 +263,7 @@ export const cloudCoreSchema = object({
     edgeController,
     syncController: object({ enable: flag(true) }),
     deviceController,
+    admission,
     taskManager,
     dynamicController: unused(object({ enable: flag(false) })),
     cloudStream,

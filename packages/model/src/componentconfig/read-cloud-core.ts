@@ -25,7 +25,11 @@ export function cloudCoreDefaults({ addresses }: Facts): CloudCoreDocument {
 }
 
 /** What is wrong with values that are right one by one. */
-export function checkCloudCore({ modules: { cloudHub } }: CloudCoreDocument): Problem[] {
+export function checkCloudCore({ modules: { cloudHub, admission } }: CloudCoreDocument): Problem[] {
+  if (!isWebhookUrl(admission.url)) {
+    const say = `is ${admission.url}, needs to be https://, a host and a port: the Kubernetes API calls webhooks so`;
+    return [{ path: 'modules.admission.url', say }];
+  }
   const at = (key: string, say: string): Problem => ({ path: `modules.cloudHub.${key}`, say });
   if (!cloudHub.enable) return [];
   const problems: Problem[] = [];
@@ -44,6 +48,8 @@ export function checkCloudCore({ modules: { cloudHub } }: CloudCoreDocument): Pr
   }
   return problems;
 }
+
+const isWebhookUrl = (url: string): boolean => url === '' || /^https:\/\/[^/?#\s]+\/?$/.test(url);
 
 const overlap = (a: string, b: string): boolean => a === b || [a, b].some((one) => one === '0.0.0.0' || one === '::');
 
@@ -83,6 +89,7 @@ function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): 
       ownAddress: advertiseAddress[0] ?? '',
     },
     devices: modules.deviceController.enable ? toDevices(modules.deviceController) : undefined,
+    admission: modules.admission.enable ? toAdmission(modules) : undefined,
     https: cloudHub.https.enable ? { address: cloudHub.https.address, port: cloudHub.https.port } : undefined,
     modules: {
       cloudHub: cloudHub.enable,
@@ -90,6 +97,14 @@ function toConfig({ commonConfig, kubeAPIConfig, modules }: CloudCoreDocument): 
       syncController: syncController.enable,
     },
   };
+}
+
+function toAdmission({ admission, cloudHub }: CloudCoreDocument['modules']): CloudCoreConfig['admission'] {
+  const { address, port, url, service } = admission;
+  if (service.name !== '') return { address, port, place: { by: 'service', ...service } };
+  const host = cloudHub.advertiseAddress.find(isGiven) ?? cloudHub.dnsNames.find(isGiven) ?? 'localhost';
+  const own = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { address, port, place: { by: 'url', url: (given(url) ?? own).replace(/\/+$/, '') } };
 }
 
 function toDevices({

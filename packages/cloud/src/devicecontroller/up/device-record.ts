@@ -111,6 +111,10 @@ export class DeviceRecord {
     return this.#noted('value');
   }
 
+  get hasTwins(): boolean {
+    return this.#twins.size > 0;
+  }
+
   /** The twins of these properties, in their order. */
   twins(properties: readonly DeviceProperty[]): TwinStatus[] {
     return properties.flatMap(({ name = '' }) => {

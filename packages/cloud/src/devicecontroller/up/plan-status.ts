@@ -129,7 +129,7 @@ export function planStatus(
 ): { readonly [K in StatusPart]?: unknown } {
   const summary = summaryOf(device, record);
   return {
-    twins: record.twins(device.spec?.properties ?? []),
+    ...(record.hasTwins ? { twins: record.twins(device.spec?.properties ?? []) } : {}),
     ...(record.state === undefined ? {} : { state: record.state }),
     ...(record.lastOnlineTime === undefined ? {} : { lastOnlineTime: record.lastOnlineTime }),
     conditions,
