@@ -7,7 +7,13 @@ import type { Clock } from '@kedge/core/time';
 import type { ApiUser, ObjectApi } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
 import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
-import type { CustomResourceDefinition, PriorityClass, ResourceQuota, StorageClass } from '@kedge/model/k8s-types';
+import type {
+  ClusterRole,
+  CustomResourceDefinition,
+  PriorityClass,
+  ResourceQuota,
+  StorageClass,
+} from '@kedge/model/k8s-types';
 import { type Admission, joinAdmission, type MutatingWebhookStep, type AdmissionStep } from './admission/admission.ts';
 import { certificateRequestUser } from './admission/certificate-requests.ts';
 import { defaultStorageClass } from './admission/default-storage-class.ts';
@@ -26,6 +32,7 @@ import { createApiObjects } from './api-objects.ts';
 import type { Security } from './api-security.ts';
 import { createSubresources } from './api-subresources.ts';
 import { definitionStatus } from './crds/definition-status.ts';
+import { createRoleAggregation } from './authz/aggregate-roles.ts';
 import { createDefinitions } from './crds/definitions.ts';
 import { customResourceRules } from './crds/rule-admission.ts';
 import { createKindCatalog, type KindCatalog } from './kinds/kind-catalog.ts';
@@ -90,13 +97,26 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
     else if (kind.collection === definitionCollection) settleDefinition(before, after);
-    else if (kind.served.group === 'rbac.authorization.k8s.io') security.rbac.forget();
-    else if (kind.served.group === 'admissionregistration.k8s.io') configurations.forget();
+    else if (kind.served.group === 'rbac.authorization.k8s.io') {
+      security.rbac.forget();
+      if (kind.served.resource === 'clusterroles') aggregation.wake();
+    } else if (kind.served.group === 'admissionregistration.k8s.io') configurations.forget();
   }
   function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
     definitions.settle(before, after);
     published.setCustom((after ?? before)?.metadata.name ?? '', after as CustomResourceDefinition | undefined);
   }
+  const clusterRoles = kinds.builtin({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' });
+  const aggregation = createRoleAggregation({
+    clock,
+    log,
+    clusterRoles: () => collections.all<ClusterRole>(clusterRoles.collection),
+    async write(name, rules, signal) {
+      const change = { kind: clusterRoles, namespace: undefined, name, part: 'main', manages: 'update' } as const;
+      const make = (before: KubeObject): KubeObject => ({ ...before, rules });
+      await writer.change({ ...change, make }, systemWrite, { user: system, signal, warn: () => undefined });
+    },
+  });
   async function chargeQuota(...[namespace, name, make, call]: Parameters<QuotaDeps['charge']>): Promise<void> {
     const kind = kinds.builtin({ group: '', version: 'v1', resource: 'resourcequotas' });
     const charged = (before: KubeObject): KubeObject => ({
@@ -148,6 +168,7 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
       isRunning = true;
       scope.defer('connections to webhooks', () => webhookClient.close());
       definitions.start(scope);
+      scope.spawn('aggregated roles', (signal) => aggregation.run(signal));
     },
   };
 }

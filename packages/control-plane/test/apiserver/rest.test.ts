@@ -242,7 +242,13 @@ describe('refusals are Status objects', () => {
       'Conflict',
     ],
     ['a stranger', maps, { client: undefined as never }, 403, 'Forbidden'],
-    ['a token of nobody', maps, { headers: { authorization: 'Bearer nonsense' } }, 401, 'Unauthorized'],
+    [
+      'a token of nobody',
+      maps,
+      { client: undefined as never, headers: { authorization: 'Bearer nonsense' } },
+      401,
+      'Unauthorized',
+    ],
     ['a bad continue token', `${maps}?limit=1&continue=nonsense`, {}, 400, 'BadRequest'],
     [
       'a namespace that is not there',
@@ -255,7 +261,7 @@ describe('refusals are Status objects', () => {
   ];
   for (const [what, path, asked, code, reason] of cases) {
     test(what, async () => {
-      const response = await ask(path, 'client' in asked ? { client: anyone } : asked);
+      const response = await ask(path, 'client' in asked ? { ...asked, client: anyone } : asked);
       const status = JSON.parse(await response.text()) as Status;
       assert.deepEqual([response.status, status.kind, status.reason, status.code], [code, 'Status', reason, code]);
     });

@@ -1,8 +1,9 @@
 // Who asks: a client certificate, a service account token, or nobody.
 import type { ServerRequest } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
+import { type Clock, minus, parseTime, seconds } from '@kedge/core/time';
 import type { ApiUser } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
+import { bootstrapUser } from './bootstrap-tokens.ts';
 import type { TokenClaims, TokenSigner } from './tokens.ts';
 
 export const anonymous: ApiUser = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -34,6 +35,8 @@ export function createAuthenticator(deps: AuthenticateDeps): Authenticator {
   const { clock, tokens, audience } = deps;
 
   const review: Authenticator['review'] = async (token, asked) => {
+    const joining = bootstrapUser(token, deps);
+    if (joining) return asked.includes(audience) ? { user: joining, audiences: [audience] } : undefined;
     const claims = await tokens.verify(token, clock.now());
     if (!claims || !stillBound(claims, deps)) return undefined;
     const audiences = claims.audiences.filter((one) => asked.includes(one));
@@ -44,10 +47,11 @@ export function createAuthenticator(deps: AuthenticateDeps): Authenticator {
     review,
     async authenticate({ headers, peer }) {
       const bearer = /^Bearer +(\S+)$/i.exec(headers['authorization'] ?? '')?.[1];
-      if (bearer !== undefined) {
-        const known = await review(bearer, [audience]);
+      // A certificate speaks before a token, as upstream has it.
+      if (!peer && bearer !== undefined) {
+        const known = bootstrapUser(bearer, deps) ?? (await review(bearer, [audience]))?.user;
         if (!known) throw fail('Unauthorized', 'Unauthorized');
-        return known.user;
+        return known;
       }
       if (!peer) return anonymous;
       return { name: peer.commonName, groups: [...peer.organizations, authenticated] };
@@ -66,18 +70,32 @@ function userOf({ subject, kubernetes, id }: TokenClaims): ApiUser {
       ...(pod
         ? { 'authentication.kubernetes.io/pod-name': [pod.name], 'authentication.kubernetes.io/pod-uid': [pod.uid] }
         : {}),
-      ...(node ? { 'authentication.kubernetes.io/node-name': [node.name] } : {}),
+      ...(node
+        ? {
+            'authentication.kubernetes.io/node-name': [node.name],
+            ...(node.uid ? { 'authentication.kubernetes.io/node-uid': [node.uid] } : {}),
+          }
+        : {}),
     },
   };
 }
 
+/** After this long a deleted object's tokens end even where something still holds the object back. */
+const leeway = seconds(60);
+
 /** A token ends with the account it speaks for and with the object it was made for. */
-function stillBound({ kubernetes }: TokenClaims, { read }: AuthenticateDeps): boolean {
-  const { namespace, serviceaccount, pod, secret } = kubernetes;
-  const isThere = (object: KubeObject | undefined, uid: string): boolean => object?.metadata.uid === uid;
+function stillBound({ kubernetes }: TokenClaims, { read, clock }: AuthenticateDeps): boolean {
+  const { namespace, serviceaccount, pod, secret, node } = kubernetes;
+  const isThere = (object: KubeObject | undefined, uid: string): boolean => {
+    if (object?.metadata.uid !== uid) return false;
+    const deleted = object.metadata.deletionTimestamp;
+    return deleted === undefined || (parseTime(deleted) ?? 0) > minus(clock.now(), leeway);
+  };
   return (
     isThere(read('serviceaccounts', namespace, serviceaccount.name), serviceaccount.uid) &&
     (!pod || isThere(read('pods', namespace, pod.name), pod.uid)) &&
-    (!secret || isThere(read('secrets', namespace, secret.name), secret.uid))
+    (!secret || isThere(read('secrets', namespace, secret.name), secret.uid)) &&
+    // With a pod the node is only told of.
+    (!node || !!pod || isThere(read('nodes', '', node.name), node.uid))
   );
 }

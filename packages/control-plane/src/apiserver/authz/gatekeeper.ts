@@ -2,7 +2,7 @@
 import type { ServerRequest } from '@kedge/core/ports';
 import type { ApiUser, Gatekeeper } from '@kedge/engine/kube-api';
 import { fail } from '@kedge/model/k8s';
-import type { Authenticator } from '../authn/authenticate.ts';
+import { anonymous, type Authenticator } from '../authn/authenticate.ts';
 import { type Attributes, attributesOf, type Authorizer, refusal } from './attributes.ts';
 
 const superusers = 'system:masters';
@@ -44,42 +44,81 @@ export function createGatekeeper(authenticator: Authenticator, authorizer: Autho
   };
 }
 
-export const impersonate = (
-  authorizer: Authorizer,
-  user: ApiUser,
-  as: { name: string; groups: readonly string[] },
-): ApiUser => {
-  const verb = 'impersonate';
+export interface Impersonation {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly uid?: string | undefined;
+  readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** The user to act as. Throws Forbidden when `user` may not. */
+export const impersonate = (authorizer: Authorizer, user: ApiUser, as: Impersonation): ApiUser => {
   const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(as.name) ?? [];
-  const target = account
-    ? { group: '', resource: 'serviceaccounts', namespace: namespace!, name: account }
-    : { group: '', resource: 'users', namespace: '', name: as.name };
-  demand(authorizer, user, { isResource: true, verb, subresource: '', ...target });
-  for (const name of as.groups) {
+  const ask = (
+    group: string,
+    resource: string,
+    name: string,
+    more: { subresource?: string; namespace?: string } = {},
+  ) =>
     demand(authorizer, user, {
       isResource: true,
-      verb,
-      subresource: '',
-      group: '',
-      resource: 'groups',
-      namespace: '',
+      verb: 'impersonate',
+      group,
+      resource,
+      subresource: more.subresource ?? '',
+      namespace: more.namespace ?? '',
       name,
     });
-  }
+  const identity = 'authentication.k8s.io';
+  if (account) ask('', 'serviceaccounts', account, { namespace: namespace! });
+  else ask('', 'users', as.name);
+  for (const name of as.groups) ask('', 'groups', name);
+  for (const [key, values] of Object.entries(as.extra ?? {}))
+    for (const value of values) ask(identity, 'userextras', value, { subresource: key });
+  if (as.uid) ask(identity, 'uids', as.uid);
   const implied = account ? ['system:serviceaccounts', `system:serviceaccounts:${namespace}`] : [];
   const groups = as.groups.length > 0 ? as.groups : implied;
-  return { name: as.name, groups: [...new Set([...groups, 'system:authenticated'])] };
+  const isNobody = as.name === anonymous.name || groups.includes(anonymous.groups[0]!);
+  const everybody = isNobody ? anonymous.groups : ['system:authenticated'];
+  return {
+    name: as.name,
+    groups: [...new Set([...groups, ...everybody])],
+    ...(as.uid ? { uid: as.uid } : {}),
+    ...(as.extra && Object.keys(as.extra).length > 0 ? { extra: as.extra } : {}),
+  };
 };
+
+const extraPrefix = 'impersonate-extra-';
+const listed = (text = ''): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter(Boolean);
 
 function impersonated(user: ApiUser, { headers }: ServerRequest, authorizer: Authorizer): ApiUser {
   const name = headers['impersonate-user'];
-  const groups = (headers['impersonate-group'] ?? '')
-    .split(',')
-    .map((group) => group.trim())
-    .filter(Boolean);
-  if (name === undefined) {
-    if (groups.length > 0) throw fail('BadRequest', 'requested groups without impersonating a user');
-    return user;
+  const groups = listed(headers['impersonate-group']);
+  const uid = headers['impersonate-uid'];
+  const extra: Record<string, string[]> = {};
+  for (const [header, value] of Object.entries(headers))
+    if (header.startsWith(extraPrefix)) extra[unescaped(header.slice(extraPrefix.length))] = listed(value);
+  if (name) return impersonate(authorizer, user, { name, groups, uid, extra });
+  if (groups.length > 0 || uid || Object.keys(extra).length > 0) {
+    const what = [
+      groups.length > 0 ? 'groups' : '',
+      uid ? 'uid' : '',
+      Object.keys(extra).length > 0 ? 'user-extra' : '',
+    ];
+    throw fail('BadRequest', `requested ${what.filter(Boolean).join(' and ')} without impersonating a user`);
   }
-  return impersonate(authorizer, user, { name, groups });
+  return user;
+}
+
+/** Keys may hold what a header's name cannot. */
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }

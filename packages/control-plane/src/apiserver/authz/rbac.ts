@@ -83,14 +83,30 @@ function createIndex(objects: RbacObjects): Index {
   };
 }
 
-/** An aggregated role has the rules of every role its selectors match. */
-function effectiveRules(role: ClusterRole, all: readonly ClusterRole[]): readonly PolicyRule[] {
-  const selectors = role.aggregationRule?.clusterRoleSelectors?.map((selector) => labelSelectorOf(selector));
-  if (!selectors) return role.rules ?? [];
-  const matching = all.filter(
-    (other) => other !== role && selectors.some((selector) => matchesLabels(selector, other.metadata?.labels)),
-  );
-  return [...(role.rules ?? []), ...matching.flatMap((other) => other.rules ?? [])];
+/** What a role allows, aggregated ones included before anybody has written it down. */
+const effectiveRules = (role: ClusterRole, all: readonly ClusterRole[]): readonly PolicyRule[] =>
+  role.aggregationRule ? aggregatedRules(role, all) : (role.rules ?? []);
+
+/** The rules of every role that the selectors match, and of those that these aggregate; each once, in order of names. */
+export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): readonly PolicyRule[] {
+  const found = new Map<string, PolicyRule>();
+  const seen = new Set<ClusterRole>();
+  const collect = (from: ClusterRole): void => {
+    if (seen.has(from)) return;
+    seen.add(from);
+    const selectors = from.aggregationRule?.clusterRoleSelectors?.map((selector) => labelSelectorOf(selector));
+    if (!selectors) {
+      for (const rule of from.rules ?? []) found.set(JSON.stringify(rule), rule);
+      return;
+    }
+    const matching = all.filter(
+      (other) => other !== from && selectors.some((selector) => matchesLabels(selector, other.metadata?.labels)),
+    );
+    for (const other of matching.toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1)))
+      collect(other);
+  };
+  collect(role);
+  return [...found.values()];
 }
 
 function isSubject(subject: Subject, user: ApiUser, namespace: string): boolean {

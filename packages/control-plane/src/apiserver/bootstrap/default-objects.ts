@@ -1,7 +1,8 @@
 // What a cluster is born with, put back at every start when it is missing: namespaces, roles, priority classes, and the
 // service by which pods reach the API.
 import { isStatus, type GroupVersionResource, type KubeObject } from '@kedge/model/k8s';
-import { defaultClusterRoleBindings, defaultClusterRoles } from './default-roles.ts';
+import { planReconciled } from '../authz/plan-roles.ts';
+import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts';
 
 export interface OwnAddress {
   /** The `kubernetes` service's cluster address. */
@@ -38,8 +39,19 @@ export async function createDefaultObjects(api: BootstrapApi, own: OwnAddress): 
   for (const name of namespaces)
     ensure(core('namespaces'), { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   await Promise.all(missing.splice(0));
-  for (const role of defaultClusterRoles) ensure(rbac('clusterroles'), role);
-  for (const binding of defaultClusterRoleBindings) ensure(rbac('clusterrolebindings'), binding);
+  const reconcile = (resource: string, wanted: readonly KubeObject[]): void => {
+    for (const object of wanted) {
+      const { namespace, name = '' } = object.metadata;
+      const existing = api.get(rbac(resource), namespace, name);
+      const next = existing && planReconciled(existing, object);
+      if (!existing) missing.push(api.create(rbac(resource), object).catch(unlessExists));
+      else if (next) missing.push(api.replace(rbac(resource), next));
+    }
+  };
+  reconcile('clusterroles', defaultClusterRoles());
+  reconcile('clusterrolebindings', defaultClusterRoleBindings());
+  reconcile('roles', defaultRoles());
+  reconcile('rolebindings', defaultRoleBindings());
   for (const [name, value] of Object.entries(priorities)) {
     const metadata = { name };
     ensure(

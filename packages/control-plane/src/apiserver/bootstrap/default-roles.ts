@@ -1,222 +1,142 @@
-// The roles every cluster has: what administrators, editors and viewers may do, and what the system's own parts need.
+// The roles every cluster has, and who holds them: what administrators, editors and viewers may do, and what the system's
+// own parts need. The rules are data of their own.
 import type { KubeObject } from '@kedge/model/k8s';
 import type { PolicyRule } from '@kedge/model/k8s-types';
+import { clusterRoleRules, roleRules } from '../authz/default-role-table.ts';
 
-const read = ['get', 'list', 'watch'];
-const write = ['create', 'delete', 'deletecollection', 'patch', 'update'];
-const bootstrapping = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+const group = 'rbac.authorization.k8s.io';
+const apiVersion = `${group}/v1`;
+/** Put right at every start, unless somebody sets the annotation to "false". */
+export const autoUpdate = 'rbac.authorization.kubernetes.io/autoupdate';
+const labels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+const annotations = { [autoUpdate]: 'true' };
 
-const rule = (apiGroups: string[], resources: string[], verbs: string[]): PolicyRule => ({
-  apiGroups,
-  resources,
-  verbs,
-});
+const words = (text = ''): string[] => text.trim().split(' ');
 
-const role = (name: string, rules: PolicyRule[], labels: Record<string, string> = {}): KubeObject => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRole',
-  metadata: { name, labels: { ...bootstrapping, ...labels } },
-  rules,
-});
+export function ruleOf(text: string): PolicyRule {
+  const [verbs, what, groups, names] = text.split('|');
+  if (groups === undefined) return { nonResourceURLs: words(what), verbs: words(verbs) };
+  return {
+    apiGroups: words(groups).map((one) => (one === 'core' ? '' : one)),
+    resources: words(what),
+    ...(names === undefined ? {} : { resourceNames: words(names) }),
+    verbs: words(verbs),
+  };
+}
 
-const aggregate = (name: string, ...from: string[]): KubeObject => ({
-  ...role(name, []),
-  aggregationRule: {
-    clusterRoleSelectors: from.map((one) => ({
-      matchLabels: { [`rbac.authorization.k8s.io/aggregate-to-${one}`]: 'true' },
-    })),
-  },
-});
-const part = (of: string, rules: PolicyRule[]): KubeObject =>
-  role(`system:aggregate-to-${of}`, rules, { [`rbac.authorization.k8s.io/aggregate-to-${of}`]: 'true' });
+/** What a role hands on to which of the three roles for people. */
+const partOf: Readonly<Record<string, string>> = {
+  'system:aggregate-to-admin': 'admin',
+  'system:aggregate-to-edit': 'edit',
+  'system:aggregate-to-view': 'view',
+  edit: 'admin',
+  view: 'edit',
+};
+const partLabel = (of: string): string => `${group}/aggregate-to-${of}`;
 
-const binding = (
-  name: string,
-  roleName: string,
-  subjects: { kind: string; name: string; namespace?: string }[],
-): KubeObject => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRoleBinding',
-  metadata: { name, labels: bootstrapping },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: roleName },
-  subjects: subjects.map((subject) =>
-    subject.kind === 'ServiceAccount' ? subject : { apiGroup: 'rbac.authorization.k8s.io', ...subject },
-  ),
-});
-const group = (name: string) => ({ kind: 'Group', name });
-const user = (name: string) => ({ kind: 'User', name });
+function clusterRole(name: string, rules: readonly string[]): KubeObject {
+  const of = partOf[name];
+  return {
+    apiVersion,
+    kind: 'ClusterRole',
+    metadata: { name, labels: { ...labels, ...(of ? { [partLabel(of)]: 'true' } : {}) }, annotations },
+    rules: rules.map(ruleOf),
+  };
+}
 
-const viewed: PolicyRule[] = [
-  rule(
-    [''],
-    [
-      'configmaps',
-      'endpoints',
-      'persistentvolumeclaims',
-      'persistentvolumeclaims/status',
-      'pods',
-      'pods/log',
-      'pods/status',
-      'replicationcontrollers',
-      'replicationcontrollers/scale',
-      'replicationcontrollers/status',
-      'serviceaccounts',
-      'services',
-      'services/status',
-      'bindings',
-      'events',
-      'limitranges',
-      'namespaces',
-      'namespaces/status',
-      'resourcequotas',
-      'resourcequotas/status',
-    ],
-    read,
-  ),
-  rule(
-    ['apps'],
-    [
-      'controllerrevisions',
-      'daemonsets',
-      'daemonsets/status',
-      'deployments',
-      'deployments/scale',
-      'deployments/status',
-      'replicasets',
-      'replicasets/scale',
-      'replicasets/status',
-      'statefulsets',
-      'statefulsets/scale',
-      'statefulsets/status',
-    ],
-    read,
-  ),
-  rule(['autoscaling'], ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'], read),
-  rule(['batch'], ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'], read),
-  rule(['discovery.k8s.io'], ['endpointslices'], read),
-  rule(['policy'], ['poddisruptionbudgets', 'poddisruptionbudgets/status'], read),
-  rule(['networking.k8s.io'], ['ingresses', 'ingresses/status', 'networkpolicies'], read),
+const forPeople = ['admin', 'edit', 'view'].map((name): KubeObject => ({
+  ...clusterRole(name, []),
+  aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [partLabel(name)]: 'true' } }] },
+}));
+
+export const defaultClusterRoles = (): readonly KubeObject[] => [
+  ...Object.entries(clusterRoleRules).map(([name, rules]) => clusterRole(name, rules)),
+  ...forPeople,
 ];
 
-const edited: PolicyRule[] = [
-  rule([''], ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'secrets', 'services/proxy'], read),
-  rule([''], ['serviceaccounts'], ['impersonate']),
-  rule(
-    [''],
-    [
-      'pods',
-      'pods/attach',
-      'pods/exec',
-      'pods/portforward',
-      'pods/proxy',
-      'configmaps',
-      'persistentvolumeclaims',
-      'replicationcontrollers',
-      'replicationcontrollers/scale',
-      'secrets',
-      'serviceaccounts',
-      'services',
-      'services/proxy',
-    ],
-    write,
+const placed = (key: string): { namespace: string; name: string } => {
+  const [namespace = '', name = ''] = key.split('/');
+  return { namespace, name };
+};
+
+export const defaultRoles = (): readonly KubeObject[] =>
+  Object.entries(roleRules).map(([key, rules]) => ({
+    apiVersion,
+    kind: 'Role',
+    metadata: { ...placed(key), labels, annotations },
+    rules: rules.map(ruleOf),
+  }));
+
+type Subject = { readonly kind: string; readonly name: string; readonly namespace?: string };
+const everybody = (name: string): Subject => ({ kind: 'Group', name });
+const user = (name: string): Subject => ({ kind: 'User', name });
+const account = (name: string): Subject => ({ kind: 'ServiceAccount', name, namespace: 'kube-system' });
+const authenticated = everybody('system:authenticated');
+
+/** Bindings are called after the role they bind, unless they say otherwise. */
+const holders: readonly [role: string, subjects: readonly Subject[]][] = [
+  ['cluster-admin', [everybody('system:masters')]],
+  ['system:basic-user', [authenticated]],
+  ['system:discovery', [authenticated]],
+  ['system:public-info-viewer', [authenticated, everybody('system:unauthenticated')]],
+  ['system:monitoring', [everybody('system:monitoring')]],
+  ['system:service-account-issuer-discovery', [everybody('system:serviceaccounts')]],
+  ['system:kube-controller-manager', [user('system:kube-controller-manager')]],
+  ['system:kube-dns', [account('kube-dns')]],
+  ['system:kube-scheduler', [user('system:kube-scheduler')]],
+  ['system:volume-scheduler', [user('system:kube-scheduler')]],
+  ['system:node-proxier', [user('system:kube-proxy')]],
+  // Nodes are told apart by the node authorizer; the binding is there for whoever looks for it.
+  ['system:node', []],
+];
+
+const controllerPrefix = 'system:controller:';
+
+function binding(
+  metadata: KubeObject['metadata'],
+  roleKind: string,
+  role: string,
+  subjects: readonly Subject[],
+): KubeObject {
+  return {
+    apiVersion,
+    kind: metadata.namespace ? 'RoleBinding' : 'ClusterRoleBinding',
+    metadata: { ...metadata, labels, annotations },
+    roleRef: { apiGroup: group, kind: roleKind, name: role },
+    subjects: subjects.map((subject) =>
+      subject.kind === 'ServiceAccount' ? { ...subject } : { apiGroup: group, ...subject },
+    ),
+  };
+}
+
+export const defaultClusterRoleBindings = (): readonly KubeObject[] => [
+  ...holders.map(([role, subjects]) => binding({ name: role }, 'ClusterRole', role, subjects)),
+  ...Object.keys(clusterRoleRules)
+    .filter((name) => name.startsWith(controllerPrefix))
+    .map((name) => binding({ name }, 'ClusterRole', name, [account(name.slice(controllerPrefix.length))])),
+];
+
+const leaders = ['kube-controller-manager', 'kube-scheduler'];
+
+export const defaultRoleBindings = (): readonly KubeObject[] => [
+  binding(
+    { namespace: 'kube-system', name: 'system::extension-apiserver-authentication-reader' },
+    'Role',
+    'extension-apiserver-authentication-reader',
+    leaders.map((name) => user(`system:${name}`)),
   ),
-  rule([''], ['pods/eviction', 'serviceaccounts/token'], ['create']),
-  rule(
-    ['apps'],
-    [
-      'daemonsets',
-      'deployments',
-      'deployments/rollback',
-      'deployments/scale',
-      'replicasets',
-      'replicasets/scale',
-      'statefulsets',
-      'statefulsets/scale',
-    ],
-    write,
+  ...leaders.map((name) =>
+    binding(
+      { namespace: 'kube-system', name: `system::leader-locking-${name}` },
+      'Role',
+      `system::leader-locking-${name}`,
+      [user(`system:${name}`), account(name)],
+    ),
   ),
-  rule(['autoscaling'], ['horizontalpodautoscalers'], write),
-  rule(['batch'], ['cronjobs', 'jobs'], write),
-  rule(['policy'], ['poddisruptionbudgets'], write),
-  rule(['networking.k8s.io'], ['ingresses', 'networkpolicies'], write),
-  rule(['coordination.k8s.io'], ['leases'], [...read, ...write]),
-];
-
-const administered: PolicyRule[] = [
-  rule(['authorization.k8s.io'], ['localsubjectaccessreviews'], ['create']),
-  rule(['rbac.authorization.k8s.io'], ['rolebindings', 'roles'], [...read, ...write]),
-];
-
-export const defaultClusterRoles: readonly KubeObject[] = [
-  role('cluster-admin', [rule(['*'], ['*'], ['*']), { nonResourceURLs: ['*'], verbs: ['*'] }]),
-  aggregate('admin', 'admin', 'edit', 'view'),
-  aggregate('edit', 'edit', 'view'),
-  aggregate('view', 'view'),
-  part('admin', administered),
-  part('edit', edited),
-  part('view', viewed),
-  role('system:discovery', [
-    {
-      nonResourceURLs: [
-        '/api',
-        '/api/*',
-        '/apis',
-        '/apis/*',
-        '/healthz',
-        '/livez',
-        '/livez/*',
-        '/openapi',
-        '/openapi/*',
-        '/readyz',
-        '/readyz/*',
-        '/version',
-        '/version/',
-      ],
-      verbs: ['get'],
-    },
-  ]),
-  role('system:public-info-viewer', [
-    {
-      nonResourceURLs: ['/healthz', '/livez', '/livez/*', '/readyz', '/readyz/*', '/version', '/version/'],
-      verbs: ['get'],
-    },
-  ]),
-  role('system:basic-user', [
-    rule(['authorization.k8s.io'], ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
-    rule(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
-  ]),
-  role('system:node-bootstrapper', [
-    rule(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', 'get', 'list', 'watch']),
-  ]),
-  role('system:certificates.k8s.io:certificatesigningrequests:nodeclient', [
-    rule(['certificates.k8s.io'], ['certificatesigningrequests/nodeclient'], ['create']),
-  ]),
-  role('system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', [
-    rule(['certificates.k8s.io'], ['certificatesigningrequests/selfnodeclient'], ['create']),
-  ]),
-  role('system:auth-delegator', [
-    rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
-    rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
-  ]),
-  role('system:kube-scheduler', [
-    rule(['', 'apps', 'policy', 'storage.k8s.io'], ['*'], read),
-    rule([''], ['pods/binding', 'bindings'], ['create']),
-    rule([''], ['pods'], ['delete']),
-    rule([''], ['pods/status'], ['patch', 'update']),
-    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
-    rule(['coordination.k8s.io'], ['leases'], ['create', 'get', 'list', 'patch', 'update', 'watch']),
-  ]),
-  role('system:kube-controller-manager', [rule(['*'], ['*'], ['*']), { nonResourceURLs: ['*'], verbs: ['*'] }]),
-];
-
-export const defaultClusterRoleBindings: readonly KubeObject[] = [
-  binding('cluster-admin', 'cluster-admin', [group('system:masters')]),
-  binding('system:discovery', 'system:discovery', [group('system:authenticated')]),
-  binding('system:basic-user', 'system:basic-user', [group('system:authenticated')]),
-  binding('system:public-info-viewer', 'system:public-info-viewer', [
-    group('system:authenticated'),
-    group('system:unauthenticated'),
-  ]),
-  binding('system:kube-scheduler', 'system:kube-scheduler', [user('system:kube-scheduler')]),
-  binding('system:kube-controller-manager', 'system:kube-controller-manager', [user('system:kube-controller-manager')]),
+  ...Object.keys(roleRules)
+    .map(placed)
+    .filter(({ name }) => name.startsWith(controllerPrefix))
+    .map(({ namespace, name }) =>
+      binding({ namespace, name }, 'Role', name, [account(name.slice(controllerPrefix.length))]),
+    ),
 ];
