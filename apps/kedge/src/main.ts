@@ -17,7 +17,7 @@ const daemon = { config: data, defaultconfig: flag, minconfig: flag, version: fl
 
 const commands: Readonly<Record<string, Command>> = {
   up: {
-    options: { data, detach: flag, node: data, 'port-base': data, help: flag },
+    options: { data, detach: flag, node: data, 'port-base': data, 'encryption-provider-config': data, help: flag },
     run: async (values) => (await import('./commands/up.ts')).up(values),
   },
   down: { options: { data, help: flag }, run: async (values) => (await import('./commands/down.ts')).down(values) },
@@ -32,6 +32,7 @@ const commands: Readonly<Record<string, Command>> = {
   apiserver: {
     options: {
       config: data,
+      'encryption-provider-config': data,
       'audit-log-path': data,
       'audit-policy-file': data,
       'audit-log-maxsize': data,
@@ -40,6 +41,14 @@ const commands: Readonly<Record<string, Command>> = {
       help: flag,
     },
     run: async (values) => (await import('./commands/apiserver.ts')).runApiServer(values),
+  },
+  backup: {
+    options: { data, out: data, help: flag },
+    run: async (values) => (await import('./commands/backup.ts')).backup(values),
+  },
+  restore: {
+    options: { data, from: data, help: flag },
+    run: async (values) => (await import('./commands/restore.ts')).restore(values),
   },
   doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },
   version: { options: { help: flag }, run: async () => (await import('./commands/version.ts')).version() },

@@ -50,7 +50,13 @@ describe('a site', () => {
 
 describe('options of up', () => {
   it('have defaults', () => {
-    assert.deepEqual(readUpOptions({}), { data: './.kedge', detach: false, node: undefined, portBase: undefined });
+    assert.deepEqual(readUpOptions({}), {
+      data: './.kedge',
+      detach: false,
+      node: undefined,
+      portBase: undefined,
+      encryption: undefined,
+    });
   });
 
   for (const [values, complaint] of [

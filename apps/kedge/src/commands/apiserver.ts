@@ -3,7 +3,12 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
+import {
+  apiStoreMigrations,
+  createApiStore,
+  encryptedBodies,
+  readEncryptionConfig,
+} from '@kedge/control-plane/apistore';
 import {
   type AuditPolicy,
   createApiServer,
@@ -20,6 +25,7 @@ import { minutes, seconds } from '@kedge/core/time';
 import { createEventSink } from '@kedge/engine/event-recorder';
 import { createSharedInformers } from '@kedge/engine/kube-client';
 import {
+  createCiphers,
   createFiles,
   createHttpClient,
   createHttpServers,
@@ -30,6 +36,7 @@ import {
 } from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { backupPaths } from '../backup/serve-backup.ts';
 import { type Assembled, runDaemon } from '../daemon.ts';
 import { CommandLineError } from './command-line-error.ts';
 
@@ -41,6 +48,7 @@ interface ApiServerFile {
   /** Where to write kubeconfigs, by whom they are for. */
   readonly kubeconfigs: Readonly<Record<string, string>>;
   /** As kube-apiserver's flags of these names, which win when they are given. */
+  readonly 'encryption-provider-config'?: string;
   readonly 'audit-log-path'?: string;
   readonly 'audit-policy-file'?: string;
   /** Megabytes; 100 when absent. */
@@ -83,19 +91,29 @@ async function readPolicy(path: string): Promise<AuditPolicy> {
   }
 }
 
+/** A server whose keys cannot be read must not write in the clear. */
+async function readEncryption({ 'encryption-provider-config': path }: ApiServerFile) {
+  if (path === undefined) return undefined;
+  const { parse } = await import('yaml');
+  return readEncryptionConfig(parse(await readFile(path, 'utf8')));
+}
+
 async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   // Whoever may define kinds writes expressions that everybody's objects are matched with.
   matchPatternsInLinearTime();
   const audit = await readAudit(config);
   const clock = systemClock;
   const random = createRandom();
+  const encryption = await readEncryption(config);
   await mkdir(config.directory, { recursive: true, mode: 0o700 });
   const database = openDatabase({
     path: join(config.directory, 'store.db'),
     migrations: apiStoreMigrations,
     durability: 'full',
+    ...(encryption ? { secureDelete: true } : {}),
   });
-  const store = createApiStore({ database, clock, keepFor: minutes(5), keepEvents, recentBytes });
+  const bodies = encryption ? { bodies: encryptedBodies(encryption, createCiphers()) } : {};
+  const store = createApiStore({ ...bodies, database, clock, keepFor: minutes(5), keepEvents, recentBytes });
   const server = await createApiServer(
     {
       clock,
@@ -108,6 +126,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       openHttpClient: createHttpClient,
       store,
       gzip: promisify<string, Uint8Array>(gzip),
+      ownPaths: backupPaths(database, config.directory),
     },
     {
       address: config.address,
@@ -175,6 +194,11 @@ function auditFlags(values: Readonly<Record<string, string | boolean | undefined
 export async function runApiServer(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
   const path = values['config'];
   if (typeof path !== 'string') throw new CommandLineError('kedge apiserver needs --config FILE');
-  const config = { ...(await readConfig(path)), ...auditFlags(values) };
+  const keys = values['encryption-provider-config'];
+  const config = {
+    ...(await readConfig(path)),
+    ...auditFlags(values),
+    ...(typeof keys === 'string' ? { 'encryption-provider-config': keys } : {}),
+  };
   return runDaemon('apiserver', (log) => assemble(log, config));
 }

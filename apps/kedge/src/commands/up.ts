@@ -1,7 +1,7 @@
 // `kedge up`: runs a site in the foreground, or starts it in the background and waits until it is ready.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { explain } from '@kedge/core/errors';
 import { defaultPortBase, type SiteLayout, siteLayout, sitePorts } from '../site/layout.ts';
 import { liveProcesses, removePidFile, writePidFile } from '../site/pid-files.ts';
@@ -17,12 +17,14 @@ export interface UpOptions {
   readonly detach: boolean;
   readonly node: string | undefined;
   readonly portBase: number | undefined;
+  /** Absolute path of an EncryptionConfiguration. */
+  readonly encryption: string | undefined;
 }
 
 const dns1123 = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 export function readUpOptions(values: Readonly<Record<string, string | boolean | undefined>>): UpOptions {
-  const { node, 'port-base': base, data = './.kedge', detach } = values;
+  const { node, 'port-base': base, data = './.kedge', detach, 'encryption-provider-config': keys } = values;
   if (node !== undefined && !dns1123.test(String(node))) {
     throw new CommandLineError(`--node ${node}: a node name is lower case letters, digits, "-" and "."`);
   }
@@ -30,7 +32,12 @@ export function readUpOptions(values: Readonly<Record<string, string | boolean |
   if (portBase !== undefined && !(Number.isInteger(portBase) && portBase >= 1_024 && portBase <= 64_000)) {
     throw new CommandLineError(`--port-base ${base}: give a number from 1024 to 64000`);
   }
-  return { data: String(data), detach: detach === true, node: node === undefined ? undefined : String(node), portBase };
+  const encryption = keys === undefined ? undefined : resolve(String(keys));
+  if (encryption !== undefined && !existsSync(encryption)) {
+    throw new CommandLineError(`--encryption-provider-config ${String(keys)}: there is no such file`);
+  }
+  const name = node === undefined ? undefined : String(node);
+  return { data: String(data), detach: detach === true, node: name, portBase, encryption };
 }
 
 export async function up(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
@@ -76,7 +83,9 @@ async function runInForeground(options: UpOptions, layout: SiteLayout): Promise<
     await tell('starting', 'starting', sampleApplied);
     const program = join(installedRoot(), 'bin', 'kedge');
     const ports = sitePorts(portBase);
-    const site = await runSite({ layout, ports, node, program, applySample: !sampleApplied, report: say }, stop.signal);
+    const { encryption } = options;
+    const wanted = { layout, ports, node, program, applySample: !sampleApplied, encryption, report: say };
+    const site = await runSite(wanted, stop.signal);
     await tell('ready', 'ready', true);
     process.stdout.write(await readScreen(site.api, site.server, layout, node));
     await asked;
@@ -102,6 +111,7 @@ async function runDetached(options: UpOptions, layout: SiteLayout): Promise<numb
   const args = ['up', '--data', layout.data];
   if (options.node !== undefined) args.push('--node', options.node);
   if (options.portBase !== undefined) args.push('--port-base', String(options.portBase));
+  if (options.encryption !== undefined) args.push('--encryption-provider-config', options.encryption);
   const began = Date.now();
   const child = spawn(join(installedRoot(), 'bin', 'kedge'), args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);

@@ -1,12 +1,14 @@
 // The help texts.
 
 const texts: Readonly<Record<string, string>> = {
-  up: `kedge up [--data DIR] [--detach] [--node NAME] [--port-base N]
+  up: `kedge up [--data DIR] [--detach] [--node NAME] [--port-base N] [--encryption-provider-config FILE]
   Runs a whole edge site: the embedded Kubernetes API, cloudcore, edgecore on containerd, and a sample workload.
   --data DIR      where all state, logs and the kubeconfig are kept (default ./.kedge)
   --detach        return once the node is Ready and the sample pod is Running, and leave the site running
   --node NAME     name of the edge node (default: the host's name)
   --port-base N   first of the ports the site listens on (default 10000); gives every site on a machine its own
+  --encryption-provider-config FILE
+                  a Kubernetes EncryptionConfiguration: what the API encrypts on disk, and with which keys
 `,
   down: `kedge down [--data DIR]
   Stops everything a site has started, containers included; its state stays for the next "kedge up".
@@ -24,6 +26,13 @@ const texts: Readonly<Record<string, string>> = {
                 [--audit-log-maxsize MB] [--audit-log-maxbackup N] [--audit-log-maxage DAYS]
   Runs the embedded Kubernetes API with its controllers and scheduler. The audit flags are kube-apiserver's; without a
   policy the log holds who did what, with what was sent to change things, and never the contents of secrets.
+`,
+  backup: `kedge backup [--data DIR] --out FILE
+  Copies everything the embedded Kubernetes API of a site knows, its keys included, into one file, while the site runs
+  or not, and checks the file. Whoever has it has the cluster.
+`,
+  restore: `kedge restore [--data DIR] --from FILE
+  Makes a stopped site, or a new one, what a backup says. What was there before is put aside.
 `,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.

@@ -1,7 +1,7 @@
 // Brings a whole site up, step by step, keeps it up, and takes it down again in the reverse order. Every step first
 // looks at what is there: a second start carries on with the same state.
 import { hostname } from 'node:os';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { explain } from '@kedge/core/errors';
 import type { KubeApi } from '@kedge/engine/kube-client';
@@ -32,6 +32,8 @@ export interface SiteOptions {
   /** The program to run daemons with: `bin/kedge`. */
   readonly program: string;
   readonly applySample: boolean;
+  /** Path of an EncryptionConfiguration for the API; undefined: the one of the last start, if there was one. */
+  readonly encryption?: string | undefined;
   readonly report: (say: string) => void;
 }
 
@@ -93,7 +95,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
     closers.push(keepRuntimeUp(runtime, report));
 
     report('starting the Kubernetes API');
-    await writeFile(layout.api.config, JSON.stringify(apiServerConfig(options), undefined, 2));
+    await writeFile(layout.api.config, JSON.stringify(await apiServerConfig(options), undefined, 2));
     const apiServer = child('apiserver', ['apiserver', '--config', layout.api.config]);
     const access = await waitForApi(layout, apiServer, signal);
     closers.push(() => access.close());
@@ -185,12 +187,18 @@ function cutRuntimeLog(runtime: Runtime, report: (say: string) => void): void {
   }
 }
 
-const apiServerConfig = ({ layout, ports }: SiteOptions): Record<string, unknown> => ({
-  directory: layout.api.directory,
-  address: listenAddress,
-  port: ports.api,
-  kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
-});
+async function apiServerConfig({ layout, ports, encryption }: SiteOptions): Promise<Record<string, unknown>> {
+  // What was written with keys cannot be read without them: a later start keeps to them unless it is told others.
+  const before = JSON.parse(await readFile(layout.api.config, 'utf8').catch(() => '{}')) as Record<string, unknown>;
+  const keys = encryption ?? before['encryption-provider-config'];
+  return {
+    directory: layout.api.directory,
+    address: listenAddress,
+    port: ports.api,
+    kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
+    ...(keys === undefined ? {} : { 'encryption-provider-config': keys }),
+  };
+}
 
 /** A daemon that fails three times while a site starts will not come up by itself. */
 const givenUp = (child: Child): string | undefined =>

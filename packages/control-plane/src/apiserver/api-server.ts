@@ -4,7 +4,14 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpHandler, HttpServers, Keys, Random } from '@kedge/core/ports';
 import { type Clock, minutes } from '@kedge/core/time';
-import { type ApiUser, createKubeApiHandler, createOpenApi, type Gatekeeper, type Gzip } from '@kedge/engine/kube-api';
+import {
+  type ApiUser,
+  createKubeApiHandler,
+  createOpenApi,
+  type Gatekeeper,
+  type Gzip,
+  type KubeApiPaths,
+} from '@kedge/engine/kube-api';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
@@ -39,6 +46,8 @@ export interface ApiServerDeps {
   readonly openHttpClient: OpenHttpClient;
   readonly store: ObjectStore;
   readonly gzip?: Gzip;
+  /** Paths that only this server has; whoever may ask for them is decided as for all others. */
+  readonly ownPaths?: KubeApiPaths;
 }
 
 export interface ApiServerConfig {
@@ -163,6 +172,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       layout: (resource) => kinds.of(resource)?.layout ?? mounts.layoutOf(resource),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
       texts: { 'pods/log': logs },
+      ...(deps.ownPaths ? { own: deps.ownPaths } : {}),
     });
 
   const localApi = (user: ApiUser): KubeApi => {

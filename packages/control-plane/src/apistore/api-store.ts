@@ -4,7 +4,9 @@
 // Reads see committed state only: work of a group commit runs and commits without anything else in between.
 import type { Database } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
+import { type BodyCodec, plainBodies } from './body-codec.ts';
 import { RecentEvents } from './recent-events.ts';
+import { renewVersions } from './renew-versions.ts';
 import { apiStoreErrors } from './store-errors.ts';
 import type { ListPageRequest, ObjectKey, Range, Stored, StoreEvent, WriteOutcome } from './stored.ts';
 import { openStatements } from './store-statements.ts';
@@ -40,10 +42,13 @@ export interface ApiStoreDeps {
   readonly keepEvents: number;
   /** Memory for recent events. */
   readonly recentBytes: number;
+  /** How bodies are written; as they are when absent. */
+  readonly bodies?: BodyCodec;
 }
 
 export function createApiStore(deps: ApiStoreDeps): ApiStore {
-  const { database, clock } = deps;
+  const { database, clock, bodies = plainBodies } = deps;
+  renewVersions(database, bodies);
   const sql = openStatements(database);
   let compacted = sql.compactedRevision.get()!.revision;
   let newest = Math.max(compacted, sql.newestRevision.get()!.revision ?? 0);
@@ -61,6 +66,12 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
     if (revision < compacted) throw apiStoreErrors.COMPACTED({ revision, oldest: compacted });
   };
 
+  /** Most rows are as they are: nothing is copied then. */
+  const fromDisk = (resource: string, row: Stored): Stored => {
+    const body = bodies.fromDisk({ resource, namespace: row.namespace, name: row.name }, row.body);
+    return body === row.body ? row : { ...row, body };
+  };
+
   /** Runs inside a commit. */
   function writeRow(
     key: ObjectKey,
@@ -69,13 +80,14 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
   ): StoreEvent {
     const revision = newest + 1;
     const after = body?.(revision);
+    const written = after === undefined ? undefined : bodies.toDisk(key, after);
     const { resource, namespace, name } = key;
-    if (after === undefined) sql.remove.run(resource, namespace, name);
-    else if (current) sql.update.run(revision, after, resource, namespace, name);
-    else sql.insert.run(resource, namespace, name, revision, after);
+    if (written === undefined) sql.remove.run(resource, namespace, name);
+    else if (current) sql.update.run(revision, written, resource, namespace, name);
+    else sql.insert.run(resource, namespace, name, revision, written);
     sql.remember.run(revision, clock.now(), resource, namespace, name, current?.revision ?? 0, current?.body ?? null);
     newest = revision;
-    return { revision, resource, namespace, name, before: current?.body, after };
+    return { revision, resource, namespace, name, before: current && bodies.fromDisk(key, current.body), after };
   }
 
   /** Events from the history table: what each write replaced is there, what it made is found in its successor. */
@@ -86,14 +98,10 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
       const next = sql.historyNext.get(range.resource, row.namespace, row.name, row.revision);
       const made = next ? next.before : sql.get.get(range.resource, row.namespace, row.name)?.body;
       const { namespace, name, revision } = row;
-      return {
-        revision,
-        resource: range.resource,
-        namespace,
-        name,
-        before: row.before ?? undefined,
-        after: made ?? undefined,
-      };
+      const key = { resource: range.resource, namespace, name };
+      const read = (body: string | null | undefined): string | undefined =>
+        body === null || body === undefined ? undefined : bodies.fromDisk(key, body);
+      return { ...key, revision, before: read(row.before), after: read(made) };
     });
   }
 
@@ -107,17 +115,24 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
     get recentBytes() {
       return recent.bytes;
     },
-    get: ({ resource, namespace, name }) => sql.get.get(resource, namespace, name),
+    get(key) {
+      const stored = sql.get.get(key.resource, key.namespace, key.name);
+      return stored && fromDisk(key.resource, stored);
+    },
     page({ resource, namespace, after = { namespace: '', name: '' }, limit, revision }) {
       checkKept(revision);
-      if (revision >= newest) {
+      return pageRows().map((row) => fromDisk(resource, row));
+
+      function pageRows(): readonly Stored[] {
+        if (revision >= newest) {
+          return namespace === undefined
+            ? sql.pageAll.all(resource, after.namespace, after.name, limit)
+            : sql.pageOne.all(resource, namespace, after.name, limit);
+        }
         return namespace === undefined
-          ? sql.pageAll.all(resource, after.namespace, after.name, limit)
-          : sql.pageOne.all(resource, namespace, after.name, limit);
+          ? sql.pageAllAt.all(resource, after.namespace, after.name, revision, limit)
+          : sql.pageOneAt.all(resource, namespace, after.name, revision, limit);
       }
-      return namespace === undefined
-        ? sql.pageAllAt.all(resource, after.namespace, after.name, revision, limit)
-        : sql.pageOneAt.all(resource, namespace, after.name, revision, limit);
     },
     count: ({ resource, namespace, after = { namespace: '', name: '' } }) =>
       (namespace === undefined
@@ -129,7 +144,7 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
         if ((current?.revision ?? 0) !== expected) return { current };
         return { event: writeRow(key, current, body) };
       });
-      if (!outcome.event) return { ok: false, current: outcome.current };
+      if (!outcome.event) return { ok: false, current: outcome.current && fromDisk(key.resource, outcome.current) };
       publish(outcome.event);
       return { ok: true, revision: outcome.event.revision };
     },

@@ -5,6 +5,11 @@
 //     const watcher = store.watch({ resource: 'pods' }, store.revision);
 export { createApiStore } from './api-store.ts';
 export type { ApiStore, ApiStoreDeps } from './api-store.ts';
+export { readBackup, sealBackup, unsealBackup } from './backup.ts';
+export type { BackupFile, BackupInfo } from './backup.ts';
+export { encryptedBodies } from './body-codec.ts';
+export type { BodyCodec } from './body-codec.ts';
+export { readEncryptionConfig } from './encryption-config.ts';
 export { apiStoreMigrations } from './schema.ts';
 export { apiStoreErrors } from './store-errors.ts';
 export type { ListPageRequest, ObjectKey, Range, Stored, StoreEvent, WriteOutcome } from './stored.ts';

@@ -29,4 +29,9 @@ export const apiStoreMigrations: readonly Migration[] = [
       insert into compaction values (1, 0);
     `,
   },
+  {
+    name: '002-versions-to-renew',
+    // Set by a restore: objects get versions above this one when the server starts.
+    sql: 'alter table compaction add column renew_from integer;',
+  },
 ];

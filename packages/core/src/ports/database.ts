@@ -38,6 +38,8 @@ export interface OpenDatabase {
   readonly migrations: readonly Migration[];
   /** `full`: an answered write survives a power cut. `normal`: it survives a crash of the process. */
   readonly durability: 'full' | 'normal';
+  /** What is removed or replaced is overwritten in the file. */
+  readonly secureDelete?: boolean;
   /** Page cache, KiB. */
   readonly cacheKiB?: number;
 }

@@ -1,4 +1,5 @@
 // Interfaces to the world. The platform package implements them; tests hand in fakes that pass the same contracts.
+export type { Ciphers } from './ciphers.ts';
 export type { Database, Migration, OpenDatabase, SqlValue, Statement } from './database.ts';
 export type { FileInfo, Files, Processes, ProcessResult, Random } from './files.ts';
 export type {

@@ -27,6 +27,7 @@ export type {
   WriteOptions,
   Written,
 } from './object-api.ts';
+export type { KubeApiPaths } from './paths.ts';
 export type { ServeText } from './resource-requests.ts';
 export { createOpenApi } from './open-api.ts';
 export type { OpenApi } from './open-api.ts';

@@ -13,16 +13,21 @@ export interface HealthCheck {
   check(): string | undefined;
 }
 
+export type KubeApiPaths = Readonly<Record<string, (request: ServerRequest, answer: Answer) => Promise<void>>>;
+
 export interface PathDeps {
   readonly catalog: Catalog;
   readonly openApi: OpenApi;
   /** The /version document. */
   readonly version: unknown;
   readonly health: readonly HealthCheck[];
+  /** Paths that only this server has, such as /metrics. */
+  readonly own?: KubeApiPaths;
   /** Where clients reach us, for /api. */
   readonly serverAddress: string;
 }
 
+const ownPaths = ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
 const healthPaths = new Set(['/healthz', '/livez', '/readyz']);
 
 /** Answers the path when it is one of these; false when it is none. */
@@ -71,6 +76,11 @@ export function createPaths(deps: PathDeps): (request: ServerRequest, answer: An
   return async (request, answer) => {
     const path = request.path.length > 1 ? request.path.replace(/\/+$/, '') : request.path;
     const parts = path.split('/');
+    const own = deps.own?.[path];
+    if (own) {
+      await own(request, answer);
+      return true;
+    }
     if (healthPaths.has(`/${parts[1]}`) && parts.length <= 3) return health(request, answer);
     switch (parts[1]) {
       case 'version':
@@ -86,7 +96,7 @@ export function createPaths(deps: PathDeps): (request: ServerRequest, answer: An
         return deps.openApi.serve(path, request, answer);
       case '':
         return value(request, answer, {
-          paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
+          paths: [...ownPaths, ...Object.keys(deps.own ?? {})].sort(),
         });
       default:
         return false;

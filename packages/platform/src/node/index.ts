@@ -1,5 +1,6 @@
 // The ports over node: modules. Each lives in a file of its own, so that a bundle holds only those it names.
 export { createDialer } from './dialer.ts';
+export { createCiphers } from './ciphers.ts';
 export { createFiles } from './files.ts';
 export { createHeapKeeper } from './heap-keeper.ts';
 export { createHttpClient } from './http-client.ts';

@@ -25,7 +25,7 @@ export function openDatabase(options: OpenDatabase): Database {
   }
 }
 
-function openFile({ path, migrations, durability, cacheKiB = 1_024 }: OpenDatabase): DatabaseSync {
+function openFile({ path, migrations, durability, secureDelete, cacheKiB = 1_024 }: OpenDatabase): DatabaseSync {
   makeDirectory(path);
   const db = new DatabaseSync(path, { timeout: lockWaitMs, enableForeignKeyConstraints: true });
   try {
@@ -37,6 +37,7 @@ function openFile({ path, migrations, durability, cacheKiB = 1_024 }: OpenDataba
       PRAGMA cache_size = -${cacheKiB};
       PRAGMA temp_store = MEMORY;
       PRAGMA journal_size_limit = 4194304;
+      PRAGMA secure_delete = ${secureDelete ? 'ON' : 'OFF'};
     `);
     checkIntegrity(db, path);
     migrate(db, path, migrations);
