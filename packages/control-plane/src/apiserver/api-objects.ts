@@ -14,6 +14,7 @@ import {
 } from '@kedge/engine/kube-api';
 import { fail, isStatus, type KubeObject } from '@kedge/model/k8s';
 import { isObject } from '@kedge/model/k8s-patch';
+import type { Admission, AdmissionRequest } from './admission/admission.ts';
 import { collectionOf, type Kind } from './kinds/kind.ts';
 import type { KindCatalog } from './kinds/kind-catalog.ts';
 import { readFields } from './objects/field-rules.ts';
@@ -31,6 +32,7 @@ export interface ApiObjectsDeps {
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
   readonly remove: RemoveObject;
+  readonly admission: Admission;
   /** By `<collection>/<subresource>`, or `*\/<subresource>` for all. */
   readonly subresources: Readonly<Record<string, Subresource>>;
   /** By collection. */
@@ -48,6 +50,19 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
   }
   const subresourceOf = (kind: Kind, name: string): Subresource | undefined =>
     deps.subresources[`${kind.collection}/${name}`] ?? deps.subresources[`*/${name}`];
+  /** What is created at an object, such as an eviction or a token, may be changed and refused like the object itself. */
+  async function admitSubresource(
+    of: Pick<AdmissionRequest, 'kind' | 'namespace' | 'name' | 'subresource'>,
+    object: KubeObject,
+    { dryRun, fieldManager }: WriteOptions,
+    call: Call,
+  ): Promise<void> {
+    const { user } = call;
+    const options = { fieldManager };
+    const request = { ...of, operation: 'create', object, before: undefined, user, dryRun, options } as const;
+    await deps.admission.admit(request, call);
+    await deps.admission.validate(request, call);
+  }
   const unsupported = (): Error =>
     fail('MethodNotAllowed', 'the server does not allow this method on the requested resource');
 
@@ -117,6 +132,7 @@ export function createApiObjects(deps: ApiObjectsDeps): ObjectApi {
       if (subresource !== undefined) {
         const own = subresourceOf(kind, subresource);
         if (!own?.create) throw unsupported();
+        await admitSubresource({ kind, namespace, name, subresource }, body, options, call);
         return own.create({ kind, namespace, name }, body, options, call);
       }
       const question = deps.questions[collectionOf(kind.served.group, kind.served.resource)];

@@ -1,7 +1,15 @@
 // Who is asking and whether they may, over what is stored: accounts and pods behind tokens, roles and bindings, and the
 // pods of a node.
 import type { Clock } from '@kedge/core/time';
-import type { ClusterRole, ClusterRoleBinding, Pod, Role, RoleBinding } from '@kedge/model/k8s-types';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PersistentVolume,
+  Pod,
+  Role,
+  RoleBinding,
+  VolumeAttachment,
+} from '@kedge/model/k8s-types';
 import { type Authenticator, createAuthenticator } from './authn/authenticate.ts';
 import type { TokenSigner } from './authn/tokens.ts';
 import type { Authorizer } from './authz/attributes.ts';
@@ -35,6 +43,14 @@ export function createSecurity(deps: {
   const nodes = createNodeAuthorizer({
     get: (namespace, name) => collections.get('pods', namespace, name) as Pod | undefined,
     on: (node, namespace) => collections.where<Pod>('pods', namespace, `"nodeName":${JSON.stringify(node)}`),
+    claimOf(volume) {
+      const { claimRef } =
+        (collections.get('persistentvolumes', '', volume) as PersistentVolume | undefined)?.spec ?? {};
+      return claimRef?.name ? { namespace: claimRef.namespace ?? '', name: claimRef.name } : undefined;
+    },
+    attachedTo: (attachment) =>
+      (collections.get('volumeattachments.storage.k8s.io', '', attachment) as VolumeAttachment | undefined)?.spec
+        .nodeName,
   });
   const authenticator = createAuthenticator({
     clock,

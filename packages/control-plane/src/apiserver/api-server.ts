@@ -131,6 +131,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     security,
     system: systemUser,
     openHttpClient: deps.openHttpClient,
+    readRequest: (pem) => deps.authorities.readRequest(deps.keys.fromPem(pem)),
   });
   const { kinds, published } = served;
   const mounts = createMounts(kinds, served.objects);

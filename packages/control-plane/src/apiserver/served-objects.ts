@@ -2,7 +2,7 @@
 // with as they change.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import type { Random } from '@kedge/core/ports';
+import type { Random, ReadRequest } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { ApiUser, ObjectApi } from '@kedge/engine/kube-api';
 import { fail, type KubeObject } from '@kedge/model/k8s';
@@ -15,7 +15,7 @@ import type {
   StorageClass,
 } from '@kedge/model/k8s-types';
 import { type Admission, joinAdmission, type MutatingWebhookStep, type AdmissionStep } from './admission/admission.ts';
-import { certificateRequestUser } from './admission/certificate-requests.ts';
+import { certificateRequests } from './admission/certificate-requests.ts';
 import { defaultStorageClass } from './admission/default-storage-class.ts';
 import { noEscalation } from './admission/escalation.ts';
 import { createExpressions } from './admission/expressions.ts';
@@ -57,6 +57,8 @@ export interface ServedObjectsDeps {
   readonly security: Security;
   readonly system: ApiUser;
   readonly openHttpClient: OpenHttpClient;
+  /** Reads a certificate request in PEM. */
+  readonly readRequest: (pem: string) => Promise<ReadRequest>;
 }
 
 export interface ServedObjects {
@@ -158,7 +160,7 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     published,
     read: (resource, namespace, name) =>
       reader.get(kinds.builtin({ group: '', version: 'v1', resource }), namespace, name).object,
-    objects: createApiObjects({ clock, kinds, reader, writer, remove, ...special }),
+    objects: createApiObjects({ clock, kinds, reader, writer, remove, admission, ...special }),
     load() {
       for (const service of collections.all<KubeObject>('services')) services.settle(undefined, service);
       for (const definition of collections.all<KubeObject>(definitionCollection))
@@ -175,14 +177,17 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
 
 /** In the order in which they see a request. */
 const createAdmission = (
-  { clock, random, collections, services, security }: ServedObjectsDeps,
+  { clock, random, collections, services, security, readRequest }: ServedObjectsDeps,
   charge: QuotaDeps['charge'],
   webhooks: { readonly mutating: MutatingWebhookStep; readonly validating: AdmissionStep },
 ): Admission =>
   joinAdmission(
     [
       namespaceLifecycle((name) => collections.get('namespaces', '', name)),
-      nodeRestriction,
+      nodeRestriction({
+        readPod: (namespace, name) => collections.get('pods', namespace, name),
+        readNode: (name) => collections.get('nodes', '', name),
+      }),
       noEscalation({ authorizer: security.authorizer, rulesOf: security.rbac.rulesOf }),
       serviceAccounts({
         clock,
@@ -191,7 +196,7 @@ const createAdmission = (
       }),
       podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
       defaultTolerations,
-      certificateRequestUser,
+      certificateRequests({ authorizer: security.authorizer, readRequest }),
       limitRanges((namespace) => collections.in('limitranges', namespace)),
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,

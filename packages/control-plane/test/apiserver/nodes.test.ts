@@ -67,11 +67,23 @@ describe('a node', () => {
   });
 
   test('gets tokens for the accounts of its pods, and ends pods that are bound to it', async () => {
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {}, spec: {} };
+    const { uid } = (await system.get(pods, inDefault('here'))).metadata;
+    const request = (ref?: object) => ({
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: {},
+      spec: { ...(ref ? { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: 'here', ...ref } } : {}) },
+    });
     const subresource = { name: 'default', subresource: 'token' };
-    const answer = await node('edge-1').create(serviceAccounts, 'default', request, { subresource });
+    const answer = await node('edge-1').create(serviceAccounts, 'default', request({ uid }), { subresource });
     assert.ok((answer['status'] as { token: string }).token);
-    await assert.rejects(node('edge-3').create(serviceAccounts, 'default', request, { subresource }), forbidden);
+    const refused = async (name: string, ref: object | undefined, says: RegExp) =>
+      assert.rejects(node(name).create(serviceAccounts, 'default', request(ref), { subresource }), says);
+    await refused('edge-3', { uid }, /forbidden/);
+    await refused('edge-1', undefined, /token not bound to a pod/);
+    await refused('edge-1', {}, /without a uid/);
+    await refused('edge-1', { uid: 'other' }, /does not match the UID in record/);
+    await refused('edge-2', { uid }, /scheduled on a different node/);
     await assert.rejects(node('edge-1').delete(pods, inDefault('there'), { gracePeriodSeconds: 0 }), forbidden);
     await node('edge-1').delete(pods, inDefault('here'), { gracePeriodSeconds: 0 });
   });

@@ -27,14 +27,15 @@ export function demandNamespace(namespace: string, read: (name: string) => KubeO
 
 export const namespaceLifecycle = (read: (name: string) => KubeObject | undefined): AdmissionStep => ({
   name: 'NamespaceLifecycle',
-  admit({ operation, kind, namespace, name }) {
+  admit({ operation, kind, namespace, name, subresource }) {
     if (operation === 'delete' && kind.collection === 'namespaces' && immortal.has(name)) {
       throw fail('Forbidden', `namespaces "${name}" is forbidden: this namespace may not be deleted`, {
         name,
         kind: 'namespaces',
       });
     }
-    if (operation !== 'create' || namespace === undefined) return;
+    // Pods of a namespace that goes are still bound, evicted and given tokens.
+    if (operation !== 'create' || namespace === undefined || subresource !== undefined) return;
     const { group, resource } = kind.served;
     demandNamespace(namespace, read, `${group ? `${resource}.${group}` : resource} "${name}"`);
   },

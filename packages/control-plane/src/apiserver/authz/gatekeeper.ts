@@ -38,10 +38,17 @@ export function createGatekeeper(authenticator: Authenticator, authorizer: Autho
     authenticate: (request) => authenticator.authenticate(request),
     async admit(user, info, request) {
       const acting = impersonated(user, request, authorizer);
-      demand(authorizer, acting, attributesOf(info));
+      demand(authorizer, acting, withSelectedName(attributesOf(info), request));
       return acting;
     },
   };
+}
+
+/** A list or watch of one object by its name is a question about that object. */
+function withSelectedName(asked: Attributes, { query }: ServerRequest): Attributes {
+  if (!asked.isResource || asked.name || !['list', 'watch', 'deletecollection'].includes(asked.verb)) return asked;
+  const [, name] = /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '') ?? [];
+  return name === undefined ? asked : { ...asked, name };
 }
 
 export interface Impersonation {

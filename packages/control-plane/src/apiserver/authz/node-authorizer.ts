@@ -1,6 +1,7 @@
 // What the agent of one node may do: its own Node, lease and pods, and what its pods refer to.
 import type { ApiUser } from '@kedge/engine/kube-api';
-import type { Pod, Volume } from '@kedge/model/k8s-types';
+import { podReferences, type ReferencedType } from '@kedge/model/k8s-pods';
+import type { Pod } from '@kedge/model/k8s-types';
 import type { Attributes, Authorizer } from './attributes.ts';
 
 const nodesGroup = 'system:nodes';
@@ -15,6 +16,10 @@ export interface NodePods {
   get(namespace: string, name: string): Pod | undefined;
   /** The pods of a namespace that are bound to a node. */
   on(node: string, namespace: string): Iterable<Pod>;
+  /** The claim that a volume is bound to. */
+  claimOf(volume: string): { readonly namespace: string; readonly name: string } | undefined;
+  /** The node of a volume attachment. */
+  attachedTo(attachment: string): string | undefined;
 }
 
 export function createNodeAuthorizer(pods: NodePods): Authorizer {
@@ -47,10 +52,14 @@ function mayNode(node: string, asked: Attributes & { isResource: true }, pods: N
     case 'endpointslices.discovery.k8s.io':
     case 'runtimeclasses.node.k8s.io':
     case 'csidrivers.storage.k8s.io':
-    case 'persistentvolumes':
-    case 'persistentvolumeclaims':
-    case 'volumeattachments.storage.k8s.io':
       return reads.has(verb);
+    case 'persistentvolumeclaims':
+      if (subresource === 'status') return verb === 'get' || verb === 'patch' || verb === 'update';
+      return verb === 'get' && refers((pod) => refersTo(pod, 'persistentvolumeclaim', name));
+    case 'persistentvolumes':
+      return verb === 'get' && claimOf(node, name, pods);
+    case 'volumeattachments.storage.k8s.io':
+      return verb === 'get' && pods.attachedTo(name) === node;
     case 'leases.coordination.k8s.io':
       return namespace === 'kube-node-lease' && (name === node || verb === 'create') && verb !== 'list';
     case 'csinodes.storage.k8s.io':
@@ -61,9 +70,9 @@ function mayNode(node: string, asked: Attributes & { isResource: true }, pods: N
     case 'certificatesigningrequests.certificates.k8s.io':
       return ['create', 'get', 'list', 'watch'].includes(verb);
     case 'secrets':
-      return reads.has(verb) && refers((pod) => secretsOf(pod).has(name));
+      return reads.has(verb) && name !== '' && refers((pod) => refersTo(pod, 'secret', name));
     case 'configmaps':
-      return reads.has(verb) && refers((pod) => configMapsOf(pod).has(name));
+      return reads.has(verb) && name !== '' && refers((pod) => refersTo(pod, 'configmap', name));
     case 'serviceaccounts':
       if (verb !== 'get' && !(verb === 'create' && subresource === 'token')) return false;
       return refers((pod) => (pod.spec?.serviceAccountName ?? 'default') === name);
@@ -74,35 +83,13 @@ function mayNode(node: string, asked: Attributes & { isResource: true }, pods: N
   }
 }
 
-function* environment(pod: Pod) {
-  for (const container of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
-    for (const { valueFrom } of container.env ?? [])
-      if (valueFrom) yield { secret: valueFrom.secretKeyRef, configMap: valueFrom.configMapKeyRef };
-    for (const from of container.envFrom ?? []) yield { secret: from.secretRef, configMap: from.configMapRef };
-  }
-}
+const refersTo = (pod: Pod, type: ReferencedType, name: string): boolean =>
+  podReferences(pod).some((one) => one.type === type && one.name === name);
 
-const projections = (volume: Volume) => volume.projected?.sources ?? [];
-
-function secretsOf(pod: Pod): ReadonlySet<string | undefined> {
-  const volumes = pod.spec?.volumes ?? [];
-  return new Set([
-    ...(pod.spec?.imagePullSecrets ?? []).map(({ name }) => name),
-    ...volumes.flatMap((volume) => [
-      volume.secret?.secretName,
-      ...projections(volume).map(({ secret }) => secret?.name),
-    ]),
-    ...[...environment(pod)].map(({ secret }) => secret?.name),
-  ]);
-}
-
-function configMapsOf(pod: Pod): ReadonlySet<string | undefined> {
-  const volumes = pod.spec?.volumes ?? [];
-  return new Set([
-    ...volumes.flatMap((volume) => [
-      volume.configMap?.name,
-      ...projections(volume).map(({ configMap }) => configMap?.name),
-    ]),
-    ...[...environment(pod)].map(({ configMap }) => configMap?.name),
-  ]);
+/** Whether the volume belongs to a claim that a pod of the node uses. */
+function claimOf(node: string, volume: string, pods: NodePods): boolean {
+  const claim = pods.claimOf(volume);
+  if (!claim) return false;
+  for (const pod of pods.on(node, claim.namespace)) if (refersTo(pod, 'persistentvolumeclaim', claim.name)) return true;
+  return false;
 }
