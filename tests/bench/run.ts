@@ -1,4 +1,4 @@
-// `npm run bench [-- api|start|edge|link ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
+// `npm run bench [-- api|start|edge|link|devices ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
 // stands beside a baseline taken in the same run where there is one.
 import { cpus, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
@@ -8,6 +8,9 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
   start: async () => (await import('./start.ts')).benchStart(),
   edge: async () => (await import('./edge.ts')).benchEdge(),
   link: async () => (await import('./link.ts')).benchLink(),
+  devices: async () => {
+    await (await import('./devices-cloud.ts')).benchDevicesCloud();
+  },
 };
 
 const asked = process.argv.slice(2);

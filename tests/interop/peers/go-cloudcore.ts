@@ -37,20 +37,21 @@ async function freePort(): Promise<number> {
   }
 }
 
-/** `instead`: listens where another one did. */
+/** `instead`: listens where another one did. `devices`: with DeviceController, for more nodes. */
 export async function startGoCloudCore(
   program: string,
   kubeconfig: string,
   instead?: Pick<GoCloudCore, 'httpsPort' | 'hubPort'>,
+  { devices = false }: { devices?: boolean } = {},
 ): Promise<GoCloudCore> {
   const folder = mkdtempSync(join(tmpdir(), 'go-cloudcore-'));
   const metricsPort = await freePort();
   const { httpsPort, hubPort } = instead ?? { httpsPort: await freePort(), hubPort: await freePort() };
   writeFileSync(
     join(folder, 'cloudcore.yaml'),
-    stringify(configOf(folder, kubeconfig, { httpsPort, hubPort, metricsPort })),
+    stringify(configOf(folder, kubeconfig, { httpsPort, hubPort, metricsPort }, devices)),
   );
-  const child = spawn(program, [`--config=${join(folder, 'cloudcore.yaml')}`, '--v=4'], {
+  const child = spawn(program, [`--config=${join(folder, 'cloudcore.yaml')}`, devices ? '--v=0' : '--v=4'], {
     cwd: folder,
     env: { ...process.env, HOME: folder },
   });
@@ -82,6 +83,7 @@ function configOf(
   folder: string,
   kubeconfig: string,
   ports: { httpsPort: number; hubPort: number; metricsPort: number },
+  devices: boolean,
 ): unknown {
   const off = { enable: false };
   return {
@@ -92,7 +94,7 @@ function configOf(
     modules: {
       cloudHub: {
         advertiseAddress: ['127.0.0.1'],
-        nodeLimit: 10,
+        nodeLimit: devices ? 1_000 : 10,
         tlsCAFile: join(folder, 'ca.crt'),
         tlsCAKeyFile: join(folder, 'ca.key'),
         tlsCertFile: join(folder, 'server.crt'),
@@ -104,7 +106,7 @@ function configOf(
       },
       cloudStream: off,
       dynamicController: off,
-      deviceController: off,
+      deviceController: { enable: devices },
       iptablesManager: off,
       router: off,
       taskManager: off,

@@ -1,0 +1,332 @@
+// The cloud's half of devices: reports per second through one cloudcore, back to back and steadily, through 500 edges and
+// through one; what is lost or stale at the end; and the API writes that a few devices at 1 Hz cause.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { isStatus, type KubeObject } from '@kedge/model/k8s';
+import { type Device, type DeviceStatus, deviceModels, devices, deviceStatuses } from '@kedge/model/kubeedge';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { cloudcoreConfig } from '../../apps/kedge/src/site/config-files.ts';
+import { siteLayout, sitePorts } from '../../apps/kedge/src/site/layout.ts';
+import { freePortBase } from '../e2e/harness/ports.ts';
+import { eventually, kedgeProgram } from '../e2e/harness/run.ts';
+import { findPeer, startGoCloudCore } from '../interop/peers/go-cloudcore.ts';
+import { type HollowEdge, openHollowEdges } from './hollow-edges.ts';
+import { quantile, round } from './process-figures.ts';
+import { printTable } from './table.ts';
+
+const edgeCount = 500;
+const updates = 5;
+const steadySeconds = 20;
+const patience = 60_000;
+const nodes = { group: '', version: 'v1', resource: 'nodes' };
+
+interface Rig {
+  readonly name: string;
+  readonly isOurs: boolean;
+  readonly kube: KubeApi;
+  readonly hub: number;
+  remove(): Promise<void>;
+}
+
+async function openRig(goCloud: string | undefined): Promise<Rig> {
+  const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-devices-'));
+  const layout = siteLayout(join(parent, 'site'));
+  const ports = sitePorts(await freePortBase());
+  for (const directory of [layout.logs, layout.api.directory]) await mkdir(directory, { recursive: true });
+  const kubeconfigs = { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig };
+  const api = { directory: layout.api.directory, address: '127.0.0.1', port: ports.api, kubeconfigs };
+  await writeFile(layout.api.config, JSON.stringify(api));
+  await writeFile(layout.cloudcore.config, cloudcoreConfig(layout, ports));
+  const children: ChildProcess[] = [];
+  const launch = (part: string, config: string): void => {
+    const log = openSync(join(layout.logs, `${part}.log`), 'a');
+    children.push(spawn(kedgeProgram, [part, '--config', config], { stdio: ['ignore', log, log] }));
+    closeSync(log);
+  };
+  const end = async (child: ChildProcess): Promise<void> => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  launch('apiserver', layout.api.config);
+  const access = await eventually('a kubeconfig', () => openKubeApi(layout.kubeconfig, 'bench', { qps: 5_000 }));
+  await eventually('the API', async () => (await access.api.raw('/readyz')).status === 200);
+  // Ours installs the definitions that the Go one expects to find.
+  launch('cloudcore', layout.cloudcore.config);
+  const isInstalled = () => access.api.list(deviceModels).then(() => true);
+  await eventually('the definitions', isInstalled);
+  await eventually('the hub', async () =>
+    access.api.get({ group: '', version: 'v1', resource: 'secrets' }, { namespace: 'kubeedge', name: 'tokensecret' }),
+  );
+  let go: Awaited<ReturnType<typeof startGoCloudCore>> | undefined;
+  if (goCloud !== undefined) {
+    await end(children.pop()!);
+    for (const name of ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations']) {
+      const collection = { group: 'admissionregistration.k8s.io', version: 'v1', resource: name };
+      for (const { metadata } of (await access.api.list(collection)).items) {
+        await access.api.delete(collection, { name: metadata.name ?? '' });
+      }
+    }
+    go = await startGoCloudCore(goCloud, layout.kubeconfig, undefined, { devices: true });
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+  }
+  return {
+    name: go ? 'KubeEdge v1.22.2' : 'kedge',
+    isOurs: go === undefined,
+    kube: access.api,
+    hub: go?.hubPort ?? ports.hub,
+    async remove() {
+      await go?.stop();
+      await access.close();
+      for (const child of children) await end(child);
+      await rm(parent, { recursive: true, force: true });
+    },
+  };
+}
+
+const properties = ['temperature', 'pressure', 'humidity'];
+
+async function createDevices(
+  kube: KubeApi,
+  named: readonly (readonly [device: string, node: string])[],
+): Promise<void> {
+  await ignoreExisting(
+    kube.create(deviceModels, 'default', {
+      apiVersion: 'devices.kubeedge.io/v1beta1',
+      kind: 'DeviceModel',
+      metadata: { name: 'bench', namespace: 'default' },
+      spec: {
+        protocol: 'virtual',
+        properties: properties.map((name) => ({ name, type: 'INT', accessMode: 'ReadOnly' })),
+      },
+    }),
+  );
+  for (const [name, nodeName] of named) {
+    await kube.create(devices, 'default', {
+      apiVersion: 'devices.kubeedge.io/v1beta1',
+      kind: 'Device',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        deviceModelRef: { name: 'bench' },
+        nodeName,
+        protocol: { protocolName: 'virtual' },
+        properties: properties.map((property) => ({ name: property })),
+      },
+    });
+  }
+}
+
+const createNode = (kube: KubeApi, name: string): Promise<unknown> =>
+  kube.create(nodes, undefined, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'node-role.kubernetes.io/edge': '' } },
+  });
+
+async function ignoreExisting(made: Promise<KubeObject>): Promise<void> {
+  await made.catch((error: unknown) => {
+    if (!isStatus(error, 'AlreadyExists')) throw error;
+  });
+}
+
+const versions = new Map<string, number>();
+function twin(device: string, property: string, value: number): object {
+  const key = `${device}/${property}`;
+  const edge = (versions.get(key) ?? 0) + 1;
+  versions.set(key, edge);
+  return {
+    [property]: {
+      actual: { value: String(value), metadata: { timestamp: Date.now() } },
+      optional: true,
+      metadata: { type: 'int' },
+      actual_version: { cloud: 0, edge },
+    },
+  };
+}
+
+/** By device, the value that the API shows. */
+async function stored(kube: KubeApi, property: string): Promise<Map<string, string | undefined>> {
+  const found = new Map<string, string | undefined>();
+  for (const collection of [devices, deviceStatuses]) {
+    for (const { metadata, status } of (await kube.list(collection)).items as (Device | DeviceStatus)[]) {
+      const reported = status?.twins?.find((one) => one.propertyName === property)?.reported;
+      if (reported) found.set(metadata.name ?? '', reported.value);
+    }
+  }
+  return found;
+}
+
+interface Confirmed {
+  readonly took: number;
+  /** Since the beginning, milliseconds. */
+  readonly at: number;
+}
+
+interface Outcome {
+  readonly perSecond: number;
+  readonly took: readonly number[];
+  readonly unconfirmed: number;
+}
+
+/** What is not confirmed by then counts as lost. */
+async function outcomeOf(reports: readonly Promise<Confirmed>[]): Promise<Outcome> {
+  const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), patience).unref());
+  const settled = await Promise.all(reports.map((one) => Promise.race([one.catch(() => undefined), late])));
+  const confirmed = settled.filter((one) => one !== undefined);
+  const seconds = Math.max(...confirmed.map(({ at }) => at)) / 1_000;
+  return {
+    perSecond: Math.round(confirmed.length / seconds),
+    took: confirmed.map(({ took }) => took),
+    unconfirmed: settled.length - confirmed.length,
+  };
+}
+
+const timed = async (began: number, report: Promise<number>): Promise<Confirmed> => {
+  const took = await report;
+  return { took, at: performance.now() - began };
+};
+
+async function backToBack(edges: readonly HollowEdge[], deviceOf: (edge: HollowEdge) => string): Promise<Outcome> {
+  const began = performance.now();
+  const reports: Promise<Confirmed>[] = [];
+  for (let value = 1; value <= updates; value++) {
+    for (const edge of edges) {
+      const device = deviceOf(edge);
+      reports.push(timed(began, edge.report(device, twin(device, 'temperature', value))));
+    }
+  }
+  return outcomeOf(reports);
+}
+
+/** So many reports a second, spread over the devices, each with a value that the device had not before. */
+async function steady(
+  perSecond: number,
+  seconds: number,
+  named: readonly { readonly edge: HollowEdge; readonly device: string; readonly property: string }[],
+): Promise<Outcome & { readonly last: ReadonlyMap<string, number> }> {
+  const began = performance.now();
+  const reports: Promise<Confirmed>[] = [];
+  const last = new Map<string, number>();
+  const total = perSecond * seconds;
+  for (let n = 0; n < total; n++) {
+    const { edge, device, property } = named[n % named.length]!;
+    const value = 100 + n;
+    if (property === 'temperature') last.set(device, value);
+    reports.push(timed(began, edge.report(device, twin(device, property, value))));
+    const due = began + ((n + 1) / perSecond) * 1_000;
+    if (due - performance.now() > 2) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+  }
+  return { ...(await outcomeOf(reports)), last };
+}
+
+const row = (
+  name: string,
+  what: string,
+  { perSecond, took, unconfirmed }: Outcome,
+  stale: number,
+): (string | number)[] => [
+  name,
+  what,
+  perSecond,
+  round(quantile(took, 0.5), 0),
+  round(quantile(took, 0.99), 0),
+  unconfirmed,
+  stale,
+];
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How many devices do not show what they reported last. */
+async function staleOf(kube: KubeApi, last: ReadonlyMap<string, number>): Promise<number> {
+  await pause(3_000);
+  const shown = await stored(kube, 'temperature');
+  return [...last].filter(([device, value]) => shown.get(device) !== String(value)).length;
+}
+
+async function measureFew({ kube, name, hub }: Rig): Promise<(string | number)[]> {
+  await createNode(kube, 'few');
+  const few = Array.from({ length: 30 }, (_, i) => `few-${i}`);
+  await createDevices(
+    kube,
+    few.map((device) => [device, 'few'] as const),
+  );
+  const [edge] = await openHollowEdges(kube, hub, ['few']);
+  await pause(10_000);
+  const trio = few.flatMap((device) => properties.map((property) => ({ edge: edge!, device, property })));
+  const before = await revision(kube);
+  const began = performance.now();
+  const { took, unconfirmed } = await steady(90, 30, trio);
+  const perSecond = ((await revision(kube)) - before) / ((performance.now() - began) / 1_000);
+  edge!.close();
+  return [name, round(perSecond, 1), round(quantile(took, 0.5), 0), round(quantile(took, 0.99), 0), unconfirmed];
+}
+
+async function measureMany({ kube, name, hub, isOurs }: Rig): Promise<(string | number)[][]> {
+  const names = Array.from({ length: edgeCount }, (_, i) => `hollow-${i}`);
+  const deviceOf = ({ node }: HollowEdge): string => `of-${node}`;
+  for (const node of names) await createNode(kube, node);
+  await createDevices(
+    kube,
+    names.map((node) => [`of-${node}`, node] as const),
+  );
+  const edges = await openHollowEdges(kube, hub, names);
+  await pause(15_000);
+  const burst = await backToBack(edges, deviceOf);
+  const newest = new Map(names.map((node) => [`of-${node}`, updates] as const));
+  const rows = [row(name, `${edgeCount} edges × ${updates} back to back`, burst, await staleOf(kube, newest))];
+  // The Go one works off 1,000 a second long after they were sent.
+  if (!isOurs) return rows;
+  const constant = await steady(
+    1_000,
+    steadySeconds,
+    edges.map((edge) => ({ edge, device: deviceOf(edge), property: 'temperature' })),
+  );
+  const steadily = `1,000/s for ${steadySeconds} s`;
+  rows.push(row(name, `${edgeCount} edges, ${steadily}`, constant, await staleOf(kube, constant.last)));
+  for (const edge of edges) edge.close();
+
+  await createNode(kube, 'single');
+  const many = Array.from({ length: 500 }, (_, i) => `many-${i}`);
+  await createDevices(
+    kube,
+    many.map((device) => [device, 'single'] as const),
+  );
+  const [single] = await openHollowEdges(kube, hub, ['single']);
+  await pause(15_000);
+  const alone = await steady(
+    1_000,
+    steadySeconds,
+    many.map((device) => ({ edge: single!, device, property: 'temperature' })),
+  );
+  rows.push(row(name, `one edge with 500 devices, ${steadily}`, alone, await staleOf(kube, alone.last)));
+  single!.close();
+  return rows;
+}
+
+/** The embedded API counts every write of any object. */
+const revision = async (kube: KubeApi): Promise<number> => Number((await kube.list(nodes)).resourceVersion);
+
+export async function benchDevicesCloud(): Promise<void> {
+  const peer = findPeer('cloudcore-v1.22.2');
+  const rigs = [() => openRig(undefined), ...('path' in peer ? [() => openRig(peer.path)] : [])];
+  if ('missing' in peer) console.log(`No baseline: ${peer.missing}.\n`);
+  const reports: (string | number)[][] = [];
+  const writes: (string | number)[][] = [];
+  for (const open of rigs) {
+    const rig = await open();
+    try {
+      writes.push(await measureFew(rig));
+      reports.push(...(await measureMany(rig)));
+    } finally {
+      await rig.remove();
+    }
+  }
+  const head = ['cloudcore', 'reports', 'confirmed/s', 'p50 ms', 'p99 ms', 'unconfirmed', 'devices with an old value'];
+  printTable('Reports of devices through one cloudcore, on the embedded API', head, reports);
+  const columns = ['cloudcore', 'API writes/s, all told', 'p50 ms', 'p99 ms', 'unconfirmed'];
+  printTable('30 devices × 3 properties × 1 Hz', columns, writes);
+}
