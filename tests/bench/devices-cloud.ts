@@ -217,8 +217,8 @@ async function steady(
     const value = 100 + n;
     if (property === 'temperature') last.set(device, value);
     reports.push(timed(began, edge.report(device, twin(device, property, value))));
-    const due = began + ((n + 1) / perSecond) * 1_000;
-    if (due - performance.now() > 2) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    const early = began + ((n + 1) / perSecond) * 1_000 - performance.now();
+    if (early > 2) await pause(early);
   }
   return { ...(await outcomeOf(reports)), last };
 }
@@ -257,6 +257,7 @@ async function measureFew({ kube, name, hub }: Rig): Promise<(string | number)[]
   const [edge] = await openHollowEdges(kube, hub, ['few']);
   await pause(10_000);
   const trio = few.flatMap((device) => properties.map((property) => ({ edge: edge!, device, property })));
+  await steady(90, 5, trio);
   const before = await revision(kube);
   const began = performance.now();
   const { took, unconfirmed } = await steady(90, 30, trio);

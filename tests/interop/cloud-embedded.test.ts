@@ -5,8 +5,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { hours, seconds } from '@kedge/core/time';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
-import { clusterObjectSyncs, objectSyncs } from '@kedge/model/kubeedge';
+import { clusterObjectSyncs, type Device, deviceModels, devices, objectSyncs } from '@kedge/model/kubeedge';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 import { eventually, scratch, startLiveCloud } from './cloud-go-rig.ts';
@@ -70,3 +71,80 @@ test('cloudcore serves from our API server, and starts again on what it left the
   await eventually('approval', 10_000, async () => (await conditions('metaserver-csr-1')).includes('Approved'));
   assert.deepEqual(await conditions('somebody-else'), []);
 });
+
+test(
+  'cloudcore registers its webhooks with our API server, and what they refuse is refused',
+  { timeout: 60_000 },
+  async (t) => {
+    const { directory, later } = await scratch(t);
+    const server = await startTestServer({ directory: join(directory, 'api') });
+    later(() => server.stop());
+    const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
+    later(() => access.close());
+    const kube = access.api;
+    const cloud = await startLiveCloud(
+      kube,
+      join(directory, 'cloud.log'),
+      undefined,
+      {},
+      {
+        devices: {
+          limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
+          samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
+        },
+        admission: { address: '127.0.0.1', port: 0, place: { by: 'url', url: 'https://127.0.0.1' } },
+      },
+    );
+    later(() => cloud.stop());
+    const metadata = (name: string) => ({ name, namespace: 'default' });
+    const made = (kind: string, name: string, spec: object): KubeObject => ({
+      apiVersion: 'devices.kubeedge.io/v1beta1',
+      kind,
+      metadata: metadata(name),
+      spec,
+    });
+    const properties = [{ name: 'temperature', type: 'INT', accessMode: 'ReadWrite', maximum: '100' }];
+    await kube.create(deviceModels, 'default', made('DeviceModel', 'm', { properties }));
+    const wanting = (value: string) => ({
+      deviceModelRef: { name: 'm' },
+      properties: [{ name: 'temperature', desired: { value } }],
+    });
+    await assert.rejects(
+      kube.create(devices, 'default', made('Device', 'hot', wanting('101'))),
+      /spec\.properties\[0\]\.desired\.value: "101" is above the maximum of 100/,
+    );
+    await kube.create(devices, 'default', made('Device', 'warm', wanting('99')));
+    await eventually('the condition of the device', 10_000, async () => {
+      const { status } = (await kube.get(devices, metadata('warm'))) as Device;
+      return status?.conditions?.some(({ type, status: is }) => type === 'Valid' && is === 'True') || status;
+    });
+    // An old file is taken, and says the same in today's version.
+    const oldDevice: KubeObject = {
+      ...made('Device', 'old', {
+        deviceModelRef: { name: 'm' },
+        nodeSelector: { nodeSelectorTerms: [{ matchExpressions: [{ key: '', operator: 'In', values: ['edge-1'] }] }] },
+        protocol: { modbus: { slaveID: 3 }, common: { tcp: { ip: '10.0.0.5', port: 502 } } },
+        propertyVisitors: [{ propertyName: 'temperature', modbus: { register: 'HoldingRegister', offset: 2 } }],
+      }),
+      apiVersion: 'devices.kubeedge.io/v1alpha2',
+    };
+    const oldVersion = { ...devices, version: 'v1alpha2' };
+    await kube.create(oldVersion, 'default', oldDevice);
+    const { spec } = (await kube.get(devices, metadata('old'))) as Device;
+    assert.equal(spec?.nodeName, 'edge-1');
+    assert.deepEqual(spec?.protocol, {
+      protocolName: 'modbus',
+      configData: { communicateMode: 'TCP', ip: '10.0.0.5', port: 502, slaveID: 3 },
+    });
+    assert.deepEqual((await kube.get(oldVersion, metadata('old')))['spec'], oldDevice['spec']);
+    // Its registration is put right again with every start.
+    const hooks = api('validatingwebhookconfigurations', 'admissionregistration.k8s.io');
+    const { webhooks } = (await kube.get(hooks, {
+      name: 'kubeedge-crds-validate-webhook-configuration',
+    })) as unknown as {
+      webhooks: { name: string; clientConfig: { url: string } }[];
+    };
+    assert.equal(webhooks.length, 5);
+    assert.match(webhooks[0]!.clientConfig.url, /^https:\/\/127\.0\.0\.1:\d+\/devices$/);
+  },
+);

@@ -32,7 +32,7 @@ import {
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { parse, stringify } from 'yaml';
-import { createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
+import { type CloudCoreSettings, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
 
 export const peers = process.env['PEERS'];
 export const versions = ['v1.22.2', 'v1.23.1'] as const;
@@ -40,7 +40,7 @@ export const edgecoreOf = (version: string): string => join(peers ?? '', `edgeco
 export const canRun = (version: string): boolean =>
   peers !== undefined && process.getuid?.() === 0 && existsSync(edgecoreOf(version));
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const address = server.address();
@@ -61,6 +61,7 @@ export async function startLiveCloud(
   logFile: string,
   at?: LiveCloud['ports'],
   limits: Partial<HttpServerLimits> = {},
+  more: Pick<CloudCoreSettings, 'devices' | 'admission'> = {},
 ): Promise<LiveCloud> {
   const out = createWriteStream(logFile, { flags: 'a' });
   const write = (record: Parameters<typeof formatRecord>[0]): void => void out.write(`${formatRecord(record)}\n`);
@@ -100,6 +101,7 @@ export async function startLiveCloud(
         ownAddress: '127.0.0.1',
       },
       https: { address: '127.0.0.1', port: ports.https },
+      ...more,
     },
   );
   const host = createHost({ clock: systemClock, log });
@@ -130,7 +132,13 @@ export interface GoEdge {
 
 export async function createGoEdge(
   later: Later,
-  { version, node, cloud, directory }: { version: string; node: string; cloud: LiveCloud; directory: string },
+  {
+    version,
+    node,
+    cloud,
+    directory,
+    mqtt,
+  }: { version: string; node: string; cloud: LiveCloud; directory: string; mqtt?: string },
 ): Promise<GoEdge> {
   const site = containerdSite(join(directory, 'c'));
   await writeContainerdConfig(site);
@@ -148,7 +156,8 @@ export async function createGoEdge(
   config.database.dataSource = join(directory, 'edgecore.db');
   Object.assign(modules.edgeHub, files, { token: cloud.token(), httpServer: `https://127.0.0.1:${cloud.ports.https}` });
   modules.edgeHub.websocket.server = `127.0.0.1:${cloud.ports.hub}`;
-  modules.eventBus.enable = false;
+  if (mqtt === undefined) modules.eventBus.enable = false;
+  else Object.assign(modules.eventBus, { enable: true, mqttMode: 2, mqttServerExternal: mqtt });
   modules.deviceTwin.dmiSockPath = version.startsWith('v1.22') ? join(directory, 'dmi.sock') : directory;
   modules.edged.hostnameOverride = node;
   modules.edged.rootDirectory = join(directory, 'kubelet');

@@ -7,6 +7,7 @@ import type { KubeApi } from '@kedge/engine/kube-client';
 import { type GroupVersionResource, isStatus } from '@kedge/model/k8s';
 import { deviceModels, readDeviceModel } from '@kedge/model/kubeedge';
 import { readReview, writeReview } from './admission-review.ts';
+import { convertReview } from './convert-devices.ts';
 import { createRegistration } from './register-webhooks.ts';
 import { reviewDevice, reviewDeviceModel } from './review-devices.ts';
 import { defaultUpgradeJob, reviewUpgradeJob } from './review-jobs.ts';
@@ -43,6 +44,8 @@ export interface Admission extends Module {
 
 /** An object of the greatest size, before and after. */
 const maxReviewBytes = 8 << 20;
+/** A page of a list. */
+const maxConversionBytes = 64 << 20;
 const plain = { 'content-type': 'text/plain; charset=utf-8' };
 const json = { 'content-type': 'application/json' };
 
@@ -79,13 +82,20 @@ export function createAdmission(deps: AdmissionDeps, config: AdmissionConfig): A
     const other = also(request);
     if (other) return other(request, response);
     const reviewer = Object.hasOwn(reviewers, request.path) ? reviewers[request.path] : undefined;
-    if (!reviewer) return response.send(404, plain, 'there is no webhook at this path');
+    const isConversion = request.path === webhookPaths.conversion;
+    if (!reviewer && !isConversion) return response.send(404, plain, 'there is no webhook at this path');
     if (request.method !== 'POST') return response.send(405, { ...plain, allow: 'POST' }, 'reviews are posted');
     const [type = ''] = (request.headers['content-type'] ?? '').split(';');
     if (type.trim().toLowerCase() !== 'application/json') {
       return response.send(415, plain, 'a review comes as application/json');
     }
-    const review = readReview(new TextDecoder().decode(await request.body(maxReviewBytes)));
+    const text = new TextDecoder().decode(await request.body(isConversion ? maxConversionBytes : maxReviewBytes));
+    if (!reviewer) {
+      const converted = convertReview(text);
+      if (converted === undefined) return response.send(400, plain, 'this is no ConversionReview');
+      return response.send(200, json, converted);
+    }
+    const review = readReview(text);
     if (!review) return response.send(400, plain, 'this is no AdmissionReview of admission.k8s.io/v1');
     const verdict = await reviewer(review, request.signal);
     if (!verdict.allowed) {

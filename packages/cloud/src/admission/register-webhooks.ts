@@ -3,13 +3,21 @@ import type { Log } from '@kedge/core/log';
 import { type Clock, minutes, seconds } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
-import { type WebhookConfiguration, webhookConfigurations, type WebhookPlace } from './webhook-configurations.ts';
+import {
+  conversionBy,
+  convertedDefinitions,
+  type WebhookConfiguration,
+  webhookConfigurations,
+  type WebhookPlace,
+} from './webhook-configurations.ts';
 
 const group = 'admissionregistration.k8s.io';
 const collections = {
   ValidatingWebhookConfiguration: { group, version: 'v1', resource: 'validatingwebhookconfigurations' },
   MutatingWebhookConfiguration: { group, version: 'v1', resource: 'mutatingwebhookconfigurations' },
 } as const;
+
+const definitions = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
 
 const lookAgain = minutes(5);
 const tryAgain = seconds(10);
@@ -47,8 +55,21 @@ export function createRegistration({ clock, log, kube, place, caPem }: Registrat
     log.info('webhooks are registered', { name });
   }
 
+  async function putConversion(name: string, isFirst: boolean, signal: AbortSignal): Promise<void> {
+    const conversion = conversionBy(place(), caPem());
+    const { spec } = (await kube.get(definitions, { name }, { signal })) as unknown as {
+      spec: { conversion?: { webhook?: { clientConfig?: { caBundle?: string } } } };
+    };
+    const isOurs = spec.conversion?.webhook?.clientConfig?.caBundle === conversion.webhook.clientConfig.caBundle;
+    if (!isFirst && isOurs) return;
+    // A URL does not go together with a Service that was there before.
+    const replaced = JSON.stringify([{ op: 'add', path: '/spec/conversion', value: conversion }]);
+    await kube.patch(definitions, { name }, 'json', replaced, { signal });
+  }
+
   async function registerAll(isFirst: boolean, signal: AbortSignal): Promise<void> {
     for (const wanted of webhookConfigurations(place(), caPem())) await put(wanted, isFirst, signal);
+    for (const name of convertedDefinitions) await putConversion(name, isFirst, signal);
   }
 
   return {

@@ -21,6 +21,8 @@ export const webhookPaths = {
   upgradeJobs: '/nodeupgradejobs',
   upgradeJobDefaults: '/mutating/nodeupgradejobs',
   offlineMigration: '/offlinemigration',
+  /** Ours: of devices and models between their versions. */
+  conversion: '/convert',
 } as const;
 
 const written = ['CREATE', 'UPDATE'];
@@ -36,12 +38,22 @@ const isSpecTouched = {
 
 export type WebhookConfiguration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
 
-export function webhookConfigurations(place: WebhookPlace, caPem: string): WebhookConfiguration[] {
+/** What a CustomResourceDefinition is to know of it. */
+export const conversionBy = (place: WebhookPlace, caPem: string) => ({
+  strategy: 'Webhook',
+  webhook: { clientConfig: clientAt(place, caPem, webhookPaths.conversion), conversionReviewVersions: ['v1'] },
+});
+
+export const convertedDefinitions = ['devices.devices.kubeedge.io', 'devicemodels.devices.kubeedge.io'] as const;
+
+function clientAt(place: WebhookPlace, caPem: string, path: string): WebhookClientConfig {
   const caBundle = encodeBase64(new TextEncoder().encode(caPem));
-  const clientConfig = (path: string): WebhookClientConfig =>
-    place.by === 'url'
-      ? { url: `${place.url}${path}`, caBundle }
-      : { service: { namespace: place.namespace, name: place.name, port: place.port, path }, caBundle };
+  if (place.by === 'url') return { url: `${place.url}${path}`, caBundle };
+  return { service: { namespace: place.namespace, name: place.name, port: place.port, path }, caBundle };
+}
+
+export function webhookConfigurations(place: WebhookPlace, caPem: string): WebhookConfiguration[] {
+  const clientConfig = (path: string): WebhookClientConfig => clientAt(place, caPem, path);
   const common = { sideEffects: 'None', admissionReviewVersions: ['v1'], timeoutSeconds: 10 };
   const rule = (group: string, version: string, resource: string, operations: string[], scope: string) => [
     { apiGroups: [group], apiVersions: [version], resources: [resource], operations, scope },

@@ -170,9 +170,11 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return lookAgain(key, entry);
       throw error;
     } finally {
+      const now = clock.monotonic();
       entry.isWriting = false;
-      entry.writableAt = clock.monotonic() + limits.perDevice;
-      entry.refreshAt = clock.monotonic() + limits.refresh;
+      // A device that was quiet for long may follow at once with what came while it was written.
+      entry.writableAt = now >= entry.refreshAt ? now : now + limits.perDevice;
+      entry.refreshAt = now + limits.refresh;
     }
     writes.add();
     record.written = revision;
@@ -180,7 +182,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     entry.waiters = entry.waiters.filter((waiter) => waiter.revision > revision);
     for (const { settle } of settled) settle(ok);
     const isMore = record.revision > revision || record.isDirty;
-    return isMore ? again(limits.perDevice, 'more was reported meanwhile') : done;
+    return isMore ? again(gatherFor, 'more was reported meanwhile') : done;
   }
 
   async function lookAgain(key: string, entry: Entry): Promise<Next> {
