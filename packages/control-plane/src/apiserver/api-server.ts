@@ -206,6 +206,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         key: pki.serving.key.reveal(),
         clientCa: pki.authority.certificatePem,
         clientAuth: 'request',
+        http2: true,
       },
       handler: audit ? audit.handler(handlerFor(audit.gatekeeper(gatekeeper))) : handlerFor(gatekeeper),
     });

@@ -90,6 +90,8 @@ export interface ListenOptions {
   readonly tls?: TlsFiles & {
     /** PEM of the CA that client certificates must chain to. */
     readonly clientCa?: string;
+    /** Also speaks HTTP/2 with clients that ask for it; a listener that takes WebSockets does not. */
+    readonly http2?: boolean;
     /** `require`: no certificate, no connection. `request`: `peer` is undefined without one. */
     readonly clientAuth?: 'none' | 'request' | 'require';
   };

@@ -1,5 +1,7 @@
 // One request and its answer, as handlers see them, and all that are in work on one server.
 import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { Writable } from 'node:stream';
 import { codeOf } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import {
@@ -28,13 +30,14 @@ export function createExchanges(deps: { handler: HttpHandler | undefined; log: L
   async function serve(incoming: IncomingMessage, outgoing: NodeResponse): Promise<void> {
     const stop = new AbortController();
     inWork.set(outgoing, stop);
-    outgoing.once('close', () => {
+    const sink = sinkOf(outgoing);
+    sink.once('close', () => {
       inWork.delete(outgoing);
-      if (!outgoing.writableFinished) stop.abort(httpErrors.CLOSED({ what: 'the connection of the client' }));
+      if (wasCutShort(sink)) stop.abort(httpErrors.CLOSED({ what: 'the connection of the client' }));
     });
     // Reading too slowly is fine, not reading at all is not.
     outgoing.setTimeout(stall, () => {
-      if (outgoing.writableLength > 0) outgoing.destroy();
+      if (sink.writableLength > 0) cut(outgoing);
     });
     if (stopped) outgoing.shouldKeepAlive = false;
     try {
@@ -62,7 +65,7 @@ export function createExchanges(deps: { handler: HttpHandler | undefined; log: L
 
 /** What the handler could not answer. The peer learns the code, not the details. */
 function answerFailure(incoming: IncomingMessage, outgoing: NodeResponse, error: unknown): void {
-  if (outgoing.headersSent) return void outgoing.destroy();
+  if (outgoing.headersSent) return cut(outgoing);
   const tooLarge = httpErrors.BODY_TOO_LARGE.is(error);
   const say = tooLarge ? error.message : `internal error${codeOf(error) ? ` [${codeOf(error)}]` : ''}`;
   // The rest of the request is not read: the connection cannot carry another one.
@@ -80,7 +83,7 @@ export function toServerRequest(incoming: IncomingMessage, signal: AbortSignal):
     query: new URLSearchParams(url.slice(path.length)),
     headers: plainHeaders(incoming.headers),
     remoteAddress: incoming.socket.remoteAddress ?? '',
-    peer: peerOf(incoming.socket),
+    peer: peerOf(incoming.socket, sessionOf(incoming)),
     signal,
     body: (limit) =>
       readWhole(incoming, limit, incoming.headers['content-length'], (error) =>
@@ -123,25 +126,47 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 function toStream(outgoing: NodeResponse): ResponseStream {
+  const sink = sinkOf(outgoing);
   return {
     // After the peer has gone writes are dropped; the request's signal says so.
-    write: (chunk) => outgoing.destroyed || outgoing.write(chunk),
+    write: (chunk) => sink.destroyed || sink.write(chunk),
     get bufferedBytes() {
-      return outgoing.writableLength;
+      return sink.writableLength;
     },
     drained() {
-      if (outgoing.destroyed || !outgoing.writableNeedDrain) return Promise.resolve();
+      if (sink.destroyed || !sink.writableNeedDrain) return Promise.resolve();
       return new Promise((resolve) => {
         const settle = (): void => {
-          outgoing.off('drain', settle);
-          outgoing.off('close', settle);
+          sink.off('drain', settle);
+          sink.off('close', settle);
           resolve();
         };
-        outgoing.on('drain', settle);
-        outgoing.on('close', settle);
+        sink.on('drain', settle);
+        sink.on('close', settle);
       });
     },
-    end: () => void outgoing.end(),
-    destroy: () => void outgoing.destroy(),
+    end: () => void sink.end(),
+    destroy: () => cut(outgoing),
   };
 }
+
+/** What bytes are written to: over HTTP/2 a response is only a face of its stream. */
+const sinkOf = (outgoing: NodeResponse): Writable =>
+  'stream' in outgoing ? (outgoing as unknown as Http2ServerResponse).stream : outgoing;
+
+/** Over HTTP/2 a stream that was reset counts as finished: its code tells. */
+const wasCutShort = (sink: Writable): boolean =>
+  'rstCode' in sink ? (sink as ServerHttp2Stream).rstCode !== 0 : !sink.writableFinished;
+
+/** Half an answer must not look like a whole one: over HTTP/2 that takes an error code. */
+function cut(outgoing: NodeResponse): void {
+  if ('stream' in outgoing) (outgoing as unknown as Http2ServerResponse).stream.close(internalError);
+  else outgoing.destroy();
+}
+
+/** INTERNAL_ERROR of RFC 9113, section 7. */
+const internalError = 2;
+
+/** What all requests of one HTTP/2 connection share; undefined for HTTP/1.1, whose socket is one thing. */
+const sessionOf = (incoming: IncomingMessage): object | undefined =>
+  'stream' in incoming ? (incoming.stream as ServerHttp2Stream).session : undefined;

@@ -1,6 +1,7 @@
-// HTTP servers over node:http and node:https: requests to a handler, upgrades to WebSockets, and an end to both.
+// HTTP servers over node:http, node:https and node:http2: requests to a handler, upgrades to WebSockets, and an end to both.
 // Clients that are slow to send or to read are cut off, so that they hold nothing for long.
 import * as http from 'node:http';
+import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import * as https from 'node:https';
 import type { Socket as TcpSocket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -55,7 +56,8 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
     else log.warn('client certificate refused', fields);
   });
   const exchanges = createExchanges({ handler: options.handler, log, stall: limits.stall });
-  server.on('request', exchanges.serve);
+  server.on('request', exchanges.serve as (...args: unknown[]) => void);
+  const sessions = 'updateSettings' in server ? followSessions(server, limits.idle) : undefined;
   const upgrades = options.upgrade ? createUpgrades({ decide: options.upgrade, log }) : undefined;
   if (upgrades) server.on('upgrade', upgrades.serve);
 
@@ -65,7 +67,8 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
     upgrades?.stop();
     exchanges.stop();
-    server.closeIdleConnections();
+    if ('closeIdleConnections' in server) server.closeIdleConnections();
+    sessions?.close();
     const last = setTimeout(() => connections.forEach((connection) => connection.destroy()), limits.stop);
     await ended;
     clearTimeout(last);
@@ -84,8 +87,13 @@ function certificateFault({ code }: NodeJS.ErrnoException, { authorizationError 
   return authorizationError ? String(authorizationError) : undefined;
 }
 
-/** The one place that knows which protocols are spoken; HTTP/2 by ALPN would be chosen here. */
-function createServer({ tls }: ListenOptions, limits: HttpServerLimits): http.Server | https.Server {
+type Server = http.Server | https.Server | Http2SecureServer;
+
+/** Requests that one client may have open on one connection; a Go client then opens another. */
+const streamsPerConnection = 250;
+
+/** The one place that knows which protocols are spoken. */
+function createServer({ tls }: ListenOptions, limits: HttpServerLimits): Server {
   const settings: http.ServerOptions = {
     headersTimeout: limits.head,
     requestTimeout: limits.request,
@@ -95,15 +103,43 @@ function createServer({ tls }: ListenOptions, limits: HttpServerLimits): http.Se
   };
   if (!tls) return http.createServer(settings);
   const clientAuth = tls.clientAuth ?? 'none';
-  return usingTls(() =>
-    https.createServer({
-      ...settings,
-      handshakeTimeout: limits.head,
-      ...secureContext(tls, tls.clientCa),
-      requestCert: clientAuth !== 'none',
-      rejectUnauthorized: clientAuth === 'require',
-    }),
-  );
+  const secure = {
+    ...settings,
+    handshakeTimeout: limits.head,
+    ...secureContext(tls, tls.clientCa),
+    requestCert: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth === 'require',
+  };
+  if (!tls.http2) return usingTls(() => https.createServer(secure));
+  // Loaded where it is spoken: it is memory that most listeners do not need.
+  const { createSecureServer } = process.getBuiltinModule('node:http2');
+  return usingTls(() => {
+    const server = createSecureServer({
+      ...secure,
+      allowHTTP1: true,
+      settings: { maxConcurrentStreams: streamsPerConnection, maxHeaderListSize: settings.maxHeaderSize! },
+    });
+    // For clients that stay with HTTP/1.1; the option of the same name does not reach them.
+    return Object.assign(server, { headersTimeout: limits.head, requestTimeout: limits.request });
+  });
+}
+
+/** Connections of HTTP/2: those without requests go after a while, all are told when the server ends. */
+function followSessions(server: Http2SecureServer, idle: Duration): { close(): void } {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    let open = 0;
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('stream', (stream) => {
+      open += 1;
+      stream.once('close', () => (open -= 1));
+    });
+    session.setTimeout(idle, () => {
+      if (open === 0) session.close();
+    });
+  });
+  return { close: () => sessions.forEach((session) => session.close()) };
 }
 
 const secureContext = ({ certificate, key }: TlsFiles, clientCa: string | undefined) => ({
@@ -113,7 +149,7 @@ const secureContext = ({ certificate, key }: TlsFiles, clientCa: string | undefi
   ...(clientCa === undefined ? {} : { ca: clientCa }),
 });
 
-function renew(server: http.Server | https.Server, { tls }: ListenOptions, renewed: TlsFiles): void {
+function renew(server: Server, { tls }: ListenOptions, renewed: TlsFiles): void {
   if (!tls || !('setSecureContext' in server)) return;
   usingTls(() => server.setSecureContext(secureContext(renewed, tls.clientCa)));
 }
@@ -126,7 +162,7 @@ function usingTls<T>(work: () => T): T {
   }
 }
 
-function bind(server: http.Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
+function bind(server: Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(

@@ -5,13 +5,16 @@ import type { PeerCertificate } from '@kedge/core/ports';
 import { subjectOf } from './subject-names.ts';
 
 /** A connection carries many requests, and reading a certificate costs more than most of them. */
-const known = new WeakMap<Socket, PeerCertificate | undefined>();
+const known = new WeakMap<object, PeerCertificate | undefined>();
 
-/** Undefined on plain connections, without a certificate, and for one that did not verify. */
-export function peerOf(socket: Socket | TLSSocket): PeerCertificate | undefined {
+/**
+ * Undefined on plain connections, without a certificate, and for one that did not verify. `connection`: what stands for
+ * the connection where each request has a socket object of its own.
+ */
+export function peerOf(socket: Socket | TLSSocket, connection: object = socket): PeerCertificate | undefined {
   if (!('authorized' in socket) || !socket.authorized) return undefined;
-  if (!known.has(socket)) known.set(socket, readPeer(socket));
-  return known.get(socket);
+  if (!known.has(connection)) known.set(connection, readPeer(socket));
+  return known.get(connection);
 }
 
 function readPeer(socket: TLSSocket): PeerCertificate | undefined {
