@@ -13,6 +13,7 @@ import { createDisruptionController } from './disruption/disruption-controller.t
 import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
 import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
+import { createHorizontalPodAutoscalerController } from './horizontalpodautoscaler/horizontal-pod-autoscaler-controller.ts';
 import { createJobController } from './job/job-controller.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-controller.ts';
@@ -63,6 +64,7 @@ export function createControllers(options: ControllersOptions): Module {
     createTtlAfterFinished(deps),
     createCronJobController(deps),
     createDisruptionController(deps),
+    createHorizontalPodAutoscalerController(deps),
     createResourceQuotaController(deps),
     ...(signing ? [createCertificateController({ ...deps, signing })] : []),
     createEndpointsController(deps),

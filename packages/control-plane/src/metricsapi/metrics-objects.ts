@@ -1,5 +1,5 @@
 // NodeMetrics and PodMetrics (metrics.k8s.io/v1beta1), made from usage when somebody asks. Pure.
-import { between, type Duration, type Instant, toTime } from '@kedge/core/time';
+import { between, formatDuration, type Instant, toTime } from '@kedge/core/time';
 import type { KubeObject } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import type { Usage } from './usage-history.ts';
@@ -49,17 +49,10 @@ const metadataOf = ({ name, namespace, labels }: KubeObject['metadata'], now: In
 
 const times = ({ at, window }: Usage): { timestamp: string; window: string } => ({
   timestamp: toTime(at),
-  window: goDuration(window),
+  window: formatDuration(window),
 });
 
 const amounts = ({ cpuNanos, memoryBytes }: Usage): ResourceUsage => ({
   cpu: cpuNanos === 0 ? '0' : `${cpuNanos}n`,
   memory: `${Math.round(memoryBytes / 1024)}Ki`,
 });
-
-/** As durations are written in this API: `15.004s`, `1m2s`. */
-function goDuration(duration: Duration): string {
-  const minutes = Math.floor(duration / 60_000);
-  const seconds = `${Number(((duration % 60_000) / 1_000).toFixed(3))}s`;
-  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
-}
