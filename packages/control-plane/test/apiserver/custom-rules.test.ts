@@ -73,7 +73,7 @@ test('rules hold from the moment their definition is stored', async () => {
   assert.equal(bad.code, 422);
   assert.equal(
     bad.details?.causes?.[0]?.field,
-    'spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule',
+    'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule',
   );
   await api.create(
     definitions,

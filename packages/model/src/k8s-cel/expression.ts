@@ -133,12 +133,22 @@ interface CelError {
   readonly node?: { readonly op?: string; readonly args?: unknown };
 }
 
+/** Where CEL's own compiler would point: at the dot of a field, at the operator between its operands. */
+function placeOf(text: string, start: number, code: string | undefined, node: CelError['node']): number {
+  if (code === 'no_such_key' && text[start - 1] === '.') return start - 1;
+  const [left] = Array.isArray(node?.args) ? (node.args as { readonly end?: number }[]) : [];
+  if (code !== 'no_such_overload' || left?.end === undefined || !node?.op || !/^(?:[-+*/%<>=!]+|in)$/.test(node.op))
+    return start;
+  const at = text.indexOf(node.op, left.end);
+  return at < 0 ? start : at;
+}
+
 /** The compiler's complaint with its place, in the shape that CEL's own compiler uses. */
 function describe(text: string, error: unknown, prefix: string): string {
-  const { code, summary, range } = error as CelError;
+  const { code, summary, range, node } = error as CelError;
   const said = summary ?? (error instanceof Error ? error.message : String(error));
   const what = inCelWords(code, said);
-  const at = range?.start ?? 0;
+  const at = placeOf(text, range?.start ?? 0, code, node);
   const lineStart = text.lastIndexOf('\n', at - 1) + 1;
   const line = text.slice(0, lineStart).split('\n').length;
   const column = at - lineStart;
@@ -151,6 +161,8 @@ function inCelWords(code: string | undefined, said: string): string {
   if (code === 'no_such_key' && field !== undefined) return `undefined field '${field}'`;
   const name = /^Unknown variable: (.*)$/.exec(said)?.[1];
   if (name !== undefined) return `undeclared reference to '${name}' (in container '')`;
+  const [, left, op, right] = /^no such overload: (\S+) ([-+*/%<>=!]+|in) (\S+)$/.exec(said) ?? [];
+  if (op) return `found no matching overload for '${op === 'in' ? '@in' : `_${op}_`}' applied to '(${left}, ${right})'`;
   return said;
 }
 

@@ -28,6 +28,13 @@ export type SchemaRules = ReadonlyMap<Schema, NodeRules>;
 /** Kubernetes' limits for what a rule, and all of one version, may cost at most. */
 const ruleCostLimit = 10_000_000;
 const totalCostLimit = 100_000_000;
+/** The most expensive rules are told, as upstream, up to this many. */
+const mostTold = 4;
+
+interface RuleCost {
+  readonly at: string;
+  readonly cost: number;
+}
 
 export interface CompiledSchema {
   readonly rules: SchemaRules;
@@ -41,25 +48,36 @@ export const hasRules = (schema: Schema): boolean =>
 export function compileSchemaRules(cel: Cel, schema: Schema, path: string): CompiledSchema {
   const rules = new Map<Schema, NodeRules>();
   const errors: FieldError[] = [];
-  let total = 0;
+  const costs: RuleCost[] = [];
 
-  function visit(node: Schema, at: string, containers: readonly Container[]): void {
+  /** `alone` is where the past is lost: no part below it can be matched with what it was. */
+  function visit(node: Schema, at: string, containers: readonly Container[], alone: string | undefined): void {
     const sources = node['x-kubernetes-validations'] ?? [];
     if (sources.length > 0) {
-      const compiled = compileNode(cel, node, sources, `${at}.x-kubernetes-validations`, containers, errors);
-      total += compiled.cost;
+      const compiled = compileNode(
+        cel,
+        node,
+        sources,
+        { path: `${at}.x-kubernetes-validations`, containers, alone },
+        errors,
+      );
+      costs.push(...compiled.costs);
       rules.set(node, compiled.node);
     }
-    for (const { node: child, at: below, container } of childNodes(node))
-      visit(child, `${at}.${below}`, container ? [...containers, container] : containers);
+    for (const { node: child, at: below, container, isMatched } of childNodes(node)) {
+      const within = container ? [...containers, container] : containers;
+      visit(child, `${at}.${below}`, within, alone ?? (isMatched ? undefined : at));
+    }
   }
-  visit(schema, path, []);
+  visit(schema, path, [], undefined);
+  const total = costs.reduce((sum, { cost }) => sum + cost, 0);
   if (total > totalCostLimit) {
+    const contributed = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema';
+    const most = costs.toSorted((a, b) => b.cost - a.cost).slice(0, mostTold);
+    const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
     errors.push(
-      forbiddenField(
-        path,
-        `x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of ${factor(total, totalCostLimit)}x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
-      ),
+      ...most.map(({ at }) => forbiddenField(at, contributed)),
+      forbiddenField(path, tooExpensive(what, total, totalCostLimit)),
     );
   }
   return { rules, errors };
@@ -69,32 +87,42 @@ interface Child {
   readonly node: Schema;
   readonly at: string;
   readonly container?: Container;
+  /** Whether it can be told what the child was before. */
+  readonly isMatched: boolean;
 }
 
-export function childNodes({
-  properties,
-  items,
-  additionalProperties: extra,
-  maxItems,
-  maxProperties,
-}: Schema): Child[] {
+function childNodes(schema: Schema): Child[] {
+  const { properties, items, additionalProperties: extra, maxItems, maxProperties } = schema;
+  const isGranular = schema['x-kubernetes-map-type'] !== 'atomic';
+  const isMap = schema['x-kubernetes-list-type'] === 'map';
   return [
-    ...Object.entries(properties ?? {}).map(([name, node]) => ({ node, at: `properties[${name}]` })),
-    ...(items && !Array.isArray(items) ? [{ node: items, at: 'items', container: { max: maxItems } }] : []),
+    ...Object.entries(properties ?? {}).map(([name, node]) => ({
+      node,
+      at: `properties[${name}]`,
+      isMatched: isGranular,
+    })),
+    ...(items && !Array.isArray(items)
+      ? [{ node: items, at: 'items', container: { max: maxItems }, isMatched: isMap }]
+      : []),
     ...(typeof extra === 'object'
-      ? [{ node: extra, at: 'additionalProperties', container: { max: maxProperties } }]
+      ? [{ node: extra, at: 'additionalProperties', container: { max: maxProperties }, isMatched: isGranular }]
       : []),
   ];
+}
+
+interface Place {
+  readonly path: string;
+  readonly containers: readonly Container[];
+  readonly alone: string | undefined;
 }
 
 function compileNode(
   cel: Cel,
   node: Schema,
   sources: readonly ValidationRule[],
-  path: string,
-  containers: readonly Container[],
+  { path, containers, alone }: Place,
   errors: FieldError[],
-): { node: NodeRules; cost: number } {
+): { node: NodeRules; costs: RuleCost[] } {
   const env = cel.open();
   const types = createCelTypes(env, cel);
   const self = types.of(node);
@@ -104,12 +132,12 @@ function compileNode(
   const withOptional = plain.clone().registerVariable('oldSelf', `optional<${self}>`);
   const cardinality = cardinalityOf(node, containers);
   const rules: CompiledRule[] = [];
-  let cost = 0;
+  const costs: RuleCost[] = [];
 
   const measure = (expression: Expression, at: string): void => {
     const one = estimateCost(expression.ast, { self: node, oldSelf: node }) * cardinality;
-    cost += one;
-    if (one > ruleCostLimit) errors.push(forbiddenField(at, tooExpensive(one)));
+    costs.push({ at, cost: one });
+    if (one > ruleCostLimit) errors.push(forbiddenField(at, tooExpensive('estimated rule cost', one, ruleCostLimit)));
   };
   const use = (compiled: Compiled, value: string, at: string): Expression | undefined => {
     if (!compiled.ok) {
@@ -125,24 +153,31 @@ function compileNode(
     errors.push(...checkSource(source, node, at));
     if (!source.rule?.trim()) return;
     const scope: Environment = source.optionalOldSelf ? withOptional : withOld;
-    const rule = use(compile(scope, source.rule, ['bool'], 'must evaluate to a bool'), source.rule, `${at}.rule`);
+    const rule = use(
+      compile(scope, source.rule, ['bool'], 'cel expression must evaluate to a bool'),
+      source.rule,
+      `${at}.rule`,
+    );
     if (!rule) return;
     const isTransition = rule.names.has('oldSelf');
-    if (source.optionalOldSelf && !isTransition) {
-      errors.push(
-        invalidField(`${at}.optionalOldSelf`, true, 'option optionalOldSelf may only be set when rule uses oldSelf'),
-      );
+    if (isTransition && alone !== undefined) {
+      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${alone}`;
+      errors.push(invalidField(`${at}.rule`, source.rule, why));
+    }
+    if (source.optionalOldSelf !== undefined && !isTransition) {
+      const why = 'may not be set if oldSelf is not used in rule';
+      errors.push(invalidField(`${at}.optionalOldSelf`, source.optionalOldSelf, why));
     }
     const message = source.messageExpression
       ? use(
-          compile(scope, source.messageExpression, ['string'], 'must evaluate to a string'),
+          compile(scope, source.messageExpression, ['string'], 'messageExpression must evaluate to a string'),
           source.messageExpression,
           `${at}.messageExpression`,
         )
       : undefined;
     rules.push({ source, rule, message, isTransition: isTransition && !source.optionalOldSelf });
   });
-  return { node: { rules, types }, cost };
+  return { node: { rules, types }, costs };
 }
 
 const reasons = ['FieldValueRequired', 'FieldValueInvalid', 'FieldValueForbidden', 'FieldValueDuplicate'];
@@ -181,15 +216,13 @@ function checkSource(source: ValidationRule, node: Schema, path: string): FieldE
   }
   if (fieldPath !== undefined) {
     const known = fieldPathOf(fieldPath, node);
-    if (typeof known === 'string') errors.push(invalidField(`${path}.fieldPath`, fieldPath, known));
+    if (!known) errors.push(invalidField(`${path}.fieldPath`, fieldPath, 'fieldPath must be a valid path'));
   }
   return errors;
 }
 
-/** The steps of a fieldPath such as `.spec.foo['a.b']`; a sentence when it leads nowhere. */
-export function fieldPathOf(text: string, schema: Schema): readonly string[] | string {
-  if (!text.trim()) return 'fieldPath must be non-empty if specified';
-  if (text.includes('\n')) return 'fieldPath must not contain line breaks';
+/** The steps of a fieldPath such as `.spec.foo['a.b']`; undefined when it leads nowhere. */
+export function fieldPathOf(text: string, schema: Schema): readonly string[] | undefined {
   const steps: string[] = [];
   const step = /\.([A-Za-z_][\w-]*)|\['((?:[^'\\]|\\.)+)'\]/gy;
   let read = 0;
@@ -198,15 +231,15 @@ export function fieldPathOf(text: string, schema: Schema): readonly string[] | s
     read = match.index + match[0].length;
     const name = match[1] ?? match[2]!.replaceAll(/\\(.)/g, '$1');
     steps.push(name);
-    node =
-      node?.properties && Object.hasOwn(node.properties, name)
-        ? node.properties[name]
-        : typeof node?.additionalProperties === 'object'
-          ? node.additionalProperties
-          : undefined;
-    if (!node) return `fieldPath must be a valid path: does not refer to a valid field`;
+    node = partOf(node, name);
+    if (!node) return undefined;
   }
-  return read === text.length ? steps : "fieldPath must be a valid path: expected .field or ['field']";
+  return read === text.length && steps.length > 0 ? steps : undefined;
+}
+
+function partOf({ properties, additionalProperties: extra }: Schema, name: string): Schema | undefined {
+  if (properties && Object.hasOwn(properties, name)) return properties[name];
+  return typeof extra === 'object' ? extra : undefined;
 }
 
 const factor = (cost: number, limit: number): string => {
@@ -214,5 +247,5 @@ const factor = (cost: number, limit: number): string => {
   return by > 100 ? 'more than 100' : by < 1.5 ? by.toFixed(6) : by.toFixed(1);
 };
 
-const tooExpensive = (cost: number): string =>
-  `estimated rule cost exceeds budget by factor of ${factor(cost, ruleCostLimit)}x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;
+const tooExpensive = (what: string, cost: number, limit: number): string =>
+  `${what} exceeds budget by factor of ${factor(cost, limit)}x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;

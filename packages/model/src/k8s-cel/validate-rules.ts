@@ -138,7 +138,7 @@ function refusal(reason: string | undefined, field: string, type: string, messag
 function fieldAt(path: string, fieldPath: string | undefined, schema: Schema): string {
   if (!fieldPath) return path;
   const steps = fieldPathOf(fieldPath, schema);
-  if (typeof steps === 'string') return path;
+  if (!steps) return path;
   return steps.reduce((at, step) => {
     if (!/^[\w-]+$/.test(step)) return `${at}[${step}]`;
     return at ? `${at}.${step}` : step;

@@ -10,3 +10,4 @@ export { checkMetadata, checkMetadataUpdate } from './object-meta.ts';
 export type { MetadataRules } from './object-meta.ts';
 export { defaultPod, defaultPodSpec, defaultPodTemplate } from './pod-defaults.ts';
 export { rulesFor } from './rules-for.ts';
+export { versionPath } from './custom-resource-definition.ts';

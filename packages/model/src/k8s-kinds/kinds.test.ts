@@ -304,7 +304,7 @@ describe('what may not change', () => {
       'the address of a Service',
       service({ clusterIP: '10.0.0.1' }),
       service({ clusterIP: '10.0.0.2' }),
-      ['spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set'],
+      ['spec.clusterIPs[0]: Invalid value: []string{"10.0.0.2"}: may not change once set'],
     ],
     ['an address that is left out stays', service({ clusterIP: '10.0.0.1' }), service({}), []],
     [

@@ -167,7 +167,11 @@ const widget: Schema = {
           'x-kubernetes-preserve-unknown-fields': true,
           properties: { known: { type: 'object' } },
         },
-        template: { type: 'object', 'x-kubernetes-embedded-resource': true },
+        template: {
+          type: 'object',
+          'x-kubernetes-embedded-resource': true,
+          properties: { status: { type: 'object' } },
+        },
         ports: {
           type: 'array',
           items: { type: 'object', properties: { protocol: { type: 'string', default: 'TCP' } } },
@@ -242,7 +246,7 @@ describe('the schema of a CustomResourceDefinition', () => {
     ],
     [
       'fields only inside oneOf',
-      field({ type: 'object', oneOf: [{ properties: { y: {} } }] }),
+      field({ type: 'object', oneOf: [{ properties: { y: { minLength: 1 } } }] }),
       's.properties[x].oneOf[0].properties[y]: Required value: because it is defined in s.properties[x].oneOf[0]',
     ],
     [
@@ -258,7 +262,7 @@ describe('the schema of a CustomResourceDefinition', () => {
     [
       'a default of the wrong type',
       field({ type: 'integer', default: 'a' }),
-      's.properties[x].default: Invalid value: "string": s.properties[x].default in body must be of type integer: "string"',
+      's.properties[x].default: Invalid value: "string":  in body must be of type integer: "string"',
     ],
     [
       'map keys that do not exist',
@@ -268,7 +272,7 @@ describe('the schema of a CustomResourceDefinition', () => {
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['k'],
       }),
-      's.properties[x].x-kubernetes-list-map-keys[0]: Invalid value: "k": entries must all be names of item properties',
+      's.properties[x].x-kubernetes-list-map-keys: Invalid value: []string{"k"}: entries must all be names of item properties',
     ],
     [
       'quadratic uniqueness',
@@ -281,7 +285,76 @@ describe('the schema of a CustomResourceDefinition', () => {
       's.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified',
     ],
   ];
-  for (const [what, schema, error] of cases) {
+  const map = (items: Schema, keys = ['k']): Schema =>
+    field({ type: 'array', items, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys });
+  const more: typeof cases = [
+    [
+      'a set of objects that merge',
+      field({ type: 'array', items: { type: 'object' }, 'x-kubernetes-list-type': 'set' }),
+      's.properties[x].items.x-kubernetes-map-type: Invalid value: "null": must be atomic as item of a list with x-kubernetes-list-type=set',
+    ],
+    [
+      'a list type on a text',
+      field({ type: 'string', 'x-kubernetes-list-type': 'atomic' }),
+      's.properties[x].type: Invalid value: "string": must be array if x-kubernetes-list-type is specified',
+    ],
+    [
+      'keys without a map',
+      field({ type: 'array', items: { type: 'object' }, 'x-kubernetes-list-map-keys': ['k'] }),
+      's.properties[x].x-kubernetes-list-type: Required value: must be map if x-kubernetes-list-map-keys is non-empty',
+    ],
+    [
+      'optional keys',
+      map({ type: 'object', properties: { k: { type: 'string' } } }),
+      's.properties[x].items.properties[k].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+    ],
+    [
+      'keys that may be null',
+      map({ type: 'object', required: ['k'], properties: { k: { type: 'string', nullable: true } } }),
+      's.properties[x].items.properties[k].nullable: Forbidden: this property is in x-kubernetes-list-map-keys, so it cannot be nullable',
+    ],
+    [
+      'a map type on a list',
+      field({ type: 'array', items: { type: 'string' }, 'x-kubernetes-map-type': 'atomic' }),
+      's.properties[x].type: Invalid value: "array": must be object if x-kubernetes-map-type is specified',
+    ],
+    [
+      'an embedded resource without fields',
+      field({ type: 'object', 'x-kubernetes-embedded-resource': true }),
+      's.properties[x].properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields',
+    ],
+    [
+      'an embedded resource without type',
+      field({ 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true }),
+      's.properties[x].type: Required value: must be object if x-kubernetes-embedded-resource is true',
+    ],
+    [
+      'numbers or texts that keep unknown fields',
+      field({ 'x-kubernetes-int-or-string': true, 'x-kubernetes-preserve-unknown-fields': true }),
+      's.properties[x].x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if x-kubernetes-int-or-string is true',
+    ],
+    [
+      'any field at the root',
+      { type: 'object', additionalProperties: { type: 'string' } },
+      's.additionalProperties: Forbidden: must not be used at the root',
+    ],
+    [
+      'another kind of kind',
+      { type: 'object', properties: { kind: { type: 'integer' } } },
+      's.properties[kind].type: Invalid value: "integer": must be string',
+    ],
+    [
+      'rules in parts of a combination',
+      field({ type: 'object', anyOf: [{ 'x-kubernetes-validations': [{ rule: 'true' }] }] }),
+      's.properties[x].anyOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural',
+    ],
+    [
+      'null at the root',
+      { type: 'object', nullable: true },
+      's.nullable: Forbidden: nullable cannot be true at the root',
+    ],
+  ];
+  for (const [what, schema, error] of [...cases, ...more]) {
     it(`may not have ${what}`, () => {
       assert.deepEqual(
         checkStructuralSchema(schema, 's').map((e) => `${e.field}: ${e.message}`),

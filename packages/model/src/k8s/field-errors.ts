@@ -24,7 +24,11 @@ export interface FieldError {
 }
 
 /** A value as error messages show it. */
-const show = (value: unknown): string => (value === undefined ? 'null' : JSON.stringify(value));
+function show(value: unknown): string {
+  if (value === undefined) return 'null';
+  const isTexts = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
+  return isTexts ? `[]string{${value.map((one) => JSON.stringify(one)).join(', ')}}` : JSON.stringify(value);
+}
 
 const described = (
   reason: FieldError['reason'],

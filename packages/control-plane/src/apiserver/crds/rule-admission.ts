@@ -2,6 +2,7 @@
 // that is written. The language is loaded with the first rule.
 import { invalidObject, type FieldError, type KubeObject } from '@kedge/model/k8s';
 import { checkRules, compileSchemaRules, hasRules, loadCel, Meter, type SchemaRules } from '@kedge/model/k8s-cel';
+import { versionPath } from '@kedge/model/k8s-kinds';
 import type { Schema } from '@kedge/model/k8s-schema';
 import type { CustomResourceDefinition } from '@kedge/model/k8s-types';
 import type { AdmissionStep } from '../admission/admission.ts';
@@ -47,14 +48,15 @@ async function definitionErrors(
   before: CustomResourceDefinition | undefined,
 ): Promise<FieldError[]> {
   const errors: FieldError[] = [];
-  for (const [at, { name, schema: declared }] of spec.versions.entries()) {
-    const schema = declared?.openAPIV3Schema as Schema | undefined;
-    if (!schema || !hasRules(schema)) continue;
+  for (const version of spec.versions) {
+    const { name } = version;
+    const schema = version.schema?.openAPIV3Schema as Schema | undefined;
+    const at = versionPath(spec.versions, version, 'schema');
+    if (!schema || !hasRules(schema) || at === undefined) continue;
     // A definition that is in force is not thrown out by a change elsewhere in it.
     const old = before?.spec.versions.find((version) => version.name === name)?.schema?.openAPIV3Schema;
     if (old !== undefined && JSON.stringify(old) === JSON.stringify(schema)) continue;
-    const path = `spec.versions[${at}].schema.openAPIV3Schema`;
-    errors.push(...compileSchemaRules(await loadCel(), ruleSchemaOf(schema), path).errors);
+    errors.push(...compileSchemaRules(await loadCel(), ruleSchemaOf(schema), `${at}.openAPIV3Schema`).errors);
   }
   return errors;
 }
