@@ -32,6 +32,7 @@ import type { ObjectStore } from './objects/object-store.ts';
 import { formatKubeconfig, openPki, type Pki } from './pki.ts';
 import { createServedObjects } from './served-objects.ts';
 import { createPodLogs } from './subresources/pod-logs.ts';
+import { scaleLayout } from './tables/layouts.ts';
 import type { OpenHttpClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerDeps {
@@ -170,7 +171,8 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       version: versionInfo,
       health: [{ name: 'storage', check: () => storageProblem(store) }],
       serverAddress: `${config.advertiseAddress}:${config.port}`,
-      layout: (resource) => kinds.of(resource)?.layout ?? mounts.layoutOf(resource),
+      layout: (resource, subresource) =>
+        subresource === 'scale' ? scaleLayout : (kinds.of(resource)?.layout ?? mounts.layoutOf(resource)),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
       texts: { 'pods/log': logs },
       ...(deps.ownPaths ? { own: deps.ownPaths } : {}),

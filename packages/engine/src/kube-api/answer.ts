@@ -24,6 +24,7 @@ export interface Answer {
   /** JSON text, sent as it is. */
   json(status: number, text: string, headers?: Headers): Promise<void>;
   plain(status: number, text: string): void;
+  bytes(status: number, contentType: string, body: Uint8Array, headers?: Headers): void;
   /** 304: the client's copy is right. It carries no content type, or a cache would take that over. */
   notModified(headers: Headers): void;
   status(status: Status, accepted?: Pick<Accepted, 'encoding' | 'pretty'>): Promise<void>;
@@ -88,6 +89,10 @@ export function createAnswer(request: ServerRequest, response: ServerResponse, d
     warn: (text) => warnings.add(text.slice(0, 1_024)),
     value,
     json: (status, text, headers) => send(status, 'application/json', text, headers),
+    bytes(status, contentType, body, headers) {
+      isSent = true;
+      response.send(status, heads(contentType, headers), body);
+    },
     plain(status, text) {
       isSent = true;
       response.send(status, { ...heads('text/plain; charset=utf-8'), 'x-content-type-options': 'nosniff' }, text);

@@ -2,6 +2,7 @@
 // to compute patches and to learn that the server validates fields.
 import type { ServerRequest } from '@kedge/core/ports';
 import { apiVersionOf, fail } from '@kedge/model/k8s';
+import { encodeOpenApiV2, openApiV2MediaTypes } from '@kedge/wire/open-api-v2';
 import type { Answer } from './answer.ts';
 import { type Catalog, groupsOf, type ServedVersion } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
@@ -49,17 +50,27 @@ export function createOpenApi(deps: OpenApiDeps): OpenApi {
     return index.text;
   }
 
-  function documentV2(): string {
+  function documentV2(): Record<string, unknown> {
     const all = served();
     const paths = Object.assign({}, ...all.map((of) => openApiPaths(of, definitions, 'v2'))) as object;
     const schemas = Object.assign({}, ...all.map((of) => collect(of, definitions, '#/definitions/'))) as object;
-    return JSON.stringify({ swagger: '2.0', info, paths, definitions: schemas });
+    return { swagger: '2.0', info, paths, definitions: schemas };
+  }
+
+  async function sendV2(request: ServerRequest, answer: Answer): Promise<boolean> {
+    const isWanted = readAccept(request.headers['accept']).some(({ type }) => openApiV2MediaTypes.includes(type));
+    if (!isWanted) return sendJson(request, answer, JSON.stringify(documentV2()));
+    // Clients keep it by this tag; it changes with what is served.
+    const etag = `"${contentHash(`${deps.version} ${catalog.generation}/${definitions.generation}`)}"`;
+    if (request.headers['if-none-match'] === etag) answer.notModified({ etag, vary: 'Accept' });
+    else answer.bytes(200, openApiV2MediaTypes.at(-1)!, encodeOpenApiV2(documentV2()), { etag, vary: 'Accept' });
+    return true;
   }
 
   return {
     async serve(path, request, answer) {
       if (path === '/openapi/v3') return sendJson(request, answer, indexV3());
-      if (path === '/openapi/v2') return sendJson(request, answer, documentV2());
+      if (path === '/openapi/v2') return sendV2(request, answer);
       const of = served().find((candidate) => path === `/openapi/v3/${pathOf(candidate)}`);
       return of !== undefined && sendJson(request, answer, documentV3(of));
     },

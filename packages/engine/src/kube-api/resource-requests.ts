@@ -26,8 +26,8 @@ export interface ResourceRequestDeps {
   readonly random: () => number;
   /** Subresources that answer with a text instead of an object, by `resource/subresource`. */
   readonly texts?: Readonly<Record<string, ServeText>>;
-  /** How the kind is printed. */
-  layout(resource: ServedResource): TableLayout;
+  /** How the kind, or a subresource of it, is printed. */
+  layout(resource: ServedResource, subresource?: string): TableLayout;
   /** Which fields of the kind can be selected by. */
   fields(resource: ServedResource): ReadField;
 }
@@ -50,7 +50,7 @@ export function createResourceRequests(deps: ResourceRequestDeps): (asked: Asked
   const sendDocument = async (asked: Asked, accepted: Accepted, status: number, document: Document): Promise<void> => {
     const { answer, resource } = asked;
     if (accepted.form === 'table') {
-      const layout = deps.layout(resource);
+      const layout = deps.layout(resource, asked.info.subresource);
       const row = tableRow(layout, document.object, readInclude(asked.request.query), clock.now());
       const { resourceVersion } = document.object.metadata;
       const head = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion } };

@@ -150,7 +150,9 @@ describe('a pod', () => {
       'an unknown resource',
       withContainer({ resources: { limits: { ram: '1' } } }),
       [
+        'spec.containers[0].resources.limits[ram]: Invalid value: "ram": must be a standard resource type or fully qualified',
         'spec.containers[0].resources.limits[ram]: Invalid value: "ram": must be a standard resource for containers',
+        'spec.containers[0].resources.requests[ram]: Invalid value: "ram": must be a standard resource type or fully qualified',
         'spec.containers[0].resources.requests[ram]: Invalid value: "ram": must be a standard resource for containers',
       ],
     ],

@@ -9,30 +9,64 @@ type Amounts = Readonly<Record<string, string>>;
 const standardResources = ['cpu', 'memory', 'ephemeral-storage'];
 
 /** Extended resources, huge pages: there is no more of them than there is, so a request has to equal its limit. */
-const isOvercommittable = (name: string): boolean =>
+export const isOvercommittable = (name: string): boolean =>
   (standardResources.includes(name) || name.includes('kubernetes.io/')) && !name.startsWith('hugepages-');
 
 export function checkAmounts(amounts: Amounts | undefined, path: string): FieldError[] {
   return Object.entries(amounts ?? {}).flatMap(([name, text]) => [
-    ...checkResourceName(name, `${path}[${name}]`),
+    ...checkContainerResourceName(name, `${path}[${name}]`),
     ...checkAmount(name, text, `${path}[${name}]`),
   ]);
 }
 
-function checkResourceName(name: string, path: string): FieldError[] {
+const otherResources = [
+  'pods',
+  'resourcequotas',
+  'services',
+  'replicationcontrollers',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'storage',
+  'services.nodeports',
+  'services.loadbalancers',
+  'requests.storage',
+  ...standardResources.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
+];
+const isKnown = (name: string): boolean =>
+  standardResources.includes(name) || otherResources.includes(name) || /^(requests\.)?hugepages-/.test(name);
+
+/** What may be named anywhere: a resource Kubernetes knows, or one with a domain. */
+export function checkResourceName(name: string, path: string): FieldError[] {
   const errors = checkQualifiedName(name).map((sentence) => invalidField(path, name, sentence));
-  if (errors.length > 0 || name.includes('/')) return errors;
-  return standardResources.includes(name) || name.startsWith('hugepages-')
-    ? []
-    : [invalidField(path, name, 'must be a standard resource for containers')];
+  return errors.length > 0 || name.includes('/') || isKnown(name)
+    ? errors
+    : [invalidField(path, name, 'must be a standard resource type or fully qualified')];
+}
+
+/** A resource that comes from outside Kubernetes, such as a device. */
+const isExtended = (name: string): boolean =>
+  name.includes('/') &&
+  !name.includes('kubernetes.io/') &&
+  !name.startsWith('requests.') &&
+  checkQualifiedName(`requests.${name}`).length === 0;
+
+export function checkContainerResourceName(name: string, path: string): FieldError[] {
+  const errors = checkResourceName(name, path);
+  if (!name.includes('/')) {
+    const isStandard = standardResources.includes(name) || name.startsWith('hugepages-');
+    return isStandard ? errors : [...errors, invalidField(path, name, 'must be a standard resource for containers')];
+  }
+  return name.includes('kubernetes.io/') || isExtended(name) || errors.length > 0
+    ? errors
+    : [invalidField(path, name, "doesn't follow extended resource name standard")];
 }
 
 /** The amount of a resource; those that are counted come in whole numbers. */
-export function checkAmount(name: string, text: string, path: string): FieldError[] {
+export function checkAmount(name: string, text: string, path: string, isCounted = isExtended(name)): FieldError[] {
   const amount = parseQuantity(text);
   if (!amount) return [];
   if (amount.nano < 0n) return [invalidField(path, text, 'must be greater than or equal to 0')];
-  const isCounted = name.includes('/') && !name.includes('kubernetes.io/');
   return isCounted && amount.nano % 1_000_000_000n !== 0n ? [invalidField(path, text, 'must be an integer')] : [];
 }
 

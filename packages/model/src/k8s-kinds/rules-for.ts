@@ -1,6 +1,7 @@
 // The table of kinds that have rules.
 import type { KubeObject } from '../k8s/index.ts';
 import { configMapRules } from './config-map.ts';
+import { csiDriverRules, csiNodeRules, csiStorageCapacityRules, volumeAttachmentRules } from './csi.ts';
 import { customResourceDefinitionRules } from './custom-resource-definition.ts';
 import { daemonSetRules } from './daemon-set.ts';
 import { deploymentRules } from './deployment.ts';
@@ -10,12 +11,13 @@ import { cronJobRules, jobRules } from './job.ts';
 import { createRules } from './kind-rules.ts';
 import type { KindRules } from './kind-rules.ts';
 import { leaseRules } from './lease.ts';
-import { limitRangeRules, priorityClassRules, resourceQuotaRules } from './limits.ts';
 import { namespaceRules } from './namespace.ts';
 import { ingressRules, networkPolicyRules } from './networking.ts';
 import { nodeRules } from './node.ts';
 import { persistentVolumeClaimRules, persistentVolumeRules, storageClassRules } from './persistent-volume.ts';
 import { podRules } from './pod.ts';
+import { priorityClassRules } from './priority-class.ts';
+import { limitRangeRules, resourceQuotaRules } from './quotas.ts';
 import { clusterRoleBindingRules, clusterRoleRules, roleBindingRules, roleRules } from './rbac.ts';
 import { replicaSetRules } from './replica-set.ts';
 import {
@@ -65,7 +67,11 @@ const rules: Readonly<Record<string, KindRules>> = {
   'rbac.authorization.k8s.io/v1 Role': roleRules,
   'rbac.authorization.k8s.io/v1 RoleBinding': roleBindingRules,
   'scheduling.k8s.io/v1 PriorityClass': priorityClassRules,
+  'storage.k8s.io/v1 CSIDriver': csiDriverRules,
+  'storage.k8s.io/v1 CSINode': csiNodeRules,
+  'storage.k8s.io/v1 CSIStorageCapacity': csiStorageCapacityRules,
   'storage.k8s.io/v1 StorageClass': storageClassRules,
+  'storage.k8s.io/v1 VolumeAttachment': volumeAttachmentRules,
 };
 
 const neutral = createRules<KubeObject>({});

@@ -39,6 +39,16 @@ export const ageColumn: Column<KubeObject> = {
   cell: ({ metadata }, now) => age(metadata.creationTimestamp, now),
 };
 
+export const flag = <T>(name: string, cell: (object: T) => boolean | undefined): Column<T> => ({
+  name,
+  type: 'boolean',
+  cell: (object) => cell(object) ?? false,
+});
+
+/** Most kinds begin with their name, and end with their age. */
+export const named = <T>(columns: Column<T>[]): Column<T>[] => [nameColumn as unknown as Column<T>, ...columns];
+export const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
+
 export const none = '<none>';
 export const joined = (parts: readonly (string | undefined)[] | undefined, separator = ','): string =>
   (parts ?? []).filter(Boolean).join(separator) || none;

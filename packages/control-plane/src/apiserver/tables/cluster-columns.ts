@@ -1,6 +1,6 @@
 // How configuration, storage, access rules and the cluster's own objects are printed.
-import { parseTime } from '@kedge/core/time';
-import { age } from '@kedge/engine/kube-api';
+import { parseTime, seconds } from '@kedge/core/time';
+import { age, humanDuration } from '@kedge/engine/kube-api';
 import type {
   CertificateSigningRequest,
   ClusterRole,
@@ -10,21 +10,20 @@ import type {
   Event,
   EventsV1Event,
   Lease,
+  LimitRange,
   Namespace,
   PersistentVolume,
   PersistentVolumeClaim,
   PriorityClass,
+  ResourceQuota,
   Role,
   RoleBinding,
   RuntimeClass,
   Secret,
   ServiceAccount,
-  StorageClass,
 } from '@kedge/model/k8s-types';
-import { ageColumn, type Column, count, joined, nameColumn, text } from './cells.ts';
+import { aged, type Column, count, flag, joined, named, nameColumn, none, text } from './cells.ts';
 
-const named = <T>(columns: Column<T>[]): Column<T>[] => [nameColumn as unknown as Column<T>, ...columns];
-const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
 const sizeOf = (map: object | undefined): number => Object.keys(map ?? {}).length;
 
 export const namespaceColumns: Column<Namespace>[] = named([
@@ -148,24 +147,9 @@ export const volumeClaimColumns: Column<PersistentVolumeClaim>[] = named([
   text('VolumeMode', ({ spec }) => spec?.volumeMode ?? '<unset>', 1),
 ]);
 
-export const storageClassColumns: Column<StorageClass>[] = [
-  {
-    ...(nameColumn as unknown as Column<StorageClass>),
-    cell: ({ metadata }) =>
-      metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true'
-        ? `${metadata.name} (default)`
-        : metadata?.name,
-  },
-  text('Provisioner', ({ provisioner }) => provisioner),
-  text('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
-  text('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate'),
-  { name: 'AllowVolumeExpansion', type: 'boolean', cell: ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false },
-  aged(),
-];
-
 export const priorityClassColumns: Column<PriorityClass>[] = named([
   count('Value', ({ value }) => value),
-  { name: 'Global-Default', type: 'boolean', cell: ({ globalDefault }) => globalDefault ?? false },
+  flag('Global-Default', ({ globalDefault }) => globalDefault),
   aged(),
   text('PreemptionPolicy', ({ preemptionPolicy }) => preemptionPolicy ?? 'PreemptLowerPriority'),
 ]);
@@ -177,14 +161,35 @@ export const certificateRequestColumns: Column<CertificateSigningRequest>[] = na
   text('SignerName', ({ spec }) => spec.signerName),
   text('Requestor', ({ spec }) => spec.username ?? ''),
   text('RequestedDuration', ({ spec }) =>
-    spec.expirationSeconds === undefined ? '<none>' : `${spec.expirationSeconds}s`,
+    spec.expirationSeconds === undefined ? none : humanDuration(seconds(spec.expirationSeconds)),
   ),
   text('Condition', ({ status }) => {
-    const types = (status?.conditions ?? []).map(({ type }) => type);
-    const word = ['Denied', 'Failed', 'Approved'].filter((type) => types.includes(type)).join(',') || 'Pending';
-    return status?.certificate ? `${word},Issued` : word;
+    const types = new Set((status?.conditions ?? []).map(({ type }) => type));
+    const words = [types.has('Denied') ? 'Denied' : types.has('Approved') ? 'Approved' : 'Pending'];
+    if (types.has('Failed')) words.push('Failed');
+    if (status?.certificate) words.push('Issued');
+    return words.join(',');
   }),
 ]);
+
+/** Kinds that upstream prints without columns of their own. */
+const createdAt = { name: 'Created At', type: 'date' } as const;
+export const limitRangeColumns: Column<LimitRange>[] = named([
+  { ...createdAt, cell: ({ metadata }) => metadata?.creationTimestamp ?? null },
+]);
+
+export const resourceQuotaColumns: Column<ResourceQuota>[] = named([
+  text('Request', (quota) => quotaText(quota, (name) => !name.startsWith('limits.'))),
+  text('Limit', (quota) => quotaText(quota, (name) => name.startsWith('limits.'))),
+  aged(),
+]);
+
+const quotaText = ({ status }: ResourceQuota, isWanted: (name: string) => boolean): string =>
+  Object.entries(status?.hard ?? {})
+    .filter(([name]) => isWanted(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, hard]) => `${name}: ${status?.used?.[name] ?? '0'}/${hard}`)
+    .join(', ');
 
 export const definitionColumns: Column<CustomResourceDefinition>[] = named([
   { name: 'Created At', type: 'date', cell: ({ metadata }) => metadata?.creationTimestamp ?? null },

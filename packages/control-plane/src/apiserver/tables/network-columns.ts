@@ -1,9 +1,6 @@
 // How services, endpoints and the rest of networking are printed.
 import type { Endpoints, EndpointSlice, Ingress, IngressClass, NetworkPolicy, Service } from '@kedge/model/k8s-types';
-import { ageColumn, type Column, joined, labelsText, nameColumn, none, selectorText, text } from './cells.ts';
-
-const named = <T>(columns: Column<T>[]): Column<T>[] => [nameColumn as unknown as Column<T>, ...columns];
-const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
+import { aged, type Column, joined, labelsText, named, none, selectorText, text } from './cells.ts';
 
 /** Lists longer than this end in `+ n more...`. */
 const shown = 3;
@@ -60,7 +57,7 @@ const unset = '<unset>';
 export const endpointSliceColumns: Column<EndpointSlice>[] = named([
   text('AddressType', ({ addressType }) => addressType),
   text('Ports', ({ ports }) => {
-    const numbers = (ports ?? []).map(({ port, name }) => String(port ?? name ?? unset));
+    const numbers = (ports ?? []).map(({ port, name }) => String(port ?? name ?? '*'));
     return numbers.length === 0 ? unset : abridged(numbers);
   }),
   text('Endpoints', ({ endpoints }) => {

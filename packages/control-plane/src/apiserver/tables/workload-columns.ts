@@ -1,31 +1,33 @@
 // How the workload kinds are printed: deployments, sets, jobs and autoscalers.
 import type {
+  ControllerRevision,
   CronJob,
   DaemonSet,
   Deployment,
   HorizontalPodAutoscaler,
   Job,
+  MetricSpec,
+  MetricStatus,
   PodDisruptionBudget,
+  PodTemplate,
   ReplicaSet,
   ReplicationController,
+  Scale,
   StatefulSet,
 } from '@kedge/model/k8s-types';
 import {
-  ageColumn,
+  aged,
   between,
   type Column,
   containerColumns,
   count,
   labelsText,
-  nameColumn,
+  named,
   none,
   selectorText,
   since,
   text,
 } from './cells.ts';
-
-const named = <T>(columns: Column<T>[]): Column<T>[] => [nameColumn as unknown as Column<T>, ...columns];
-const aged = <T>(): Column<T> => ageColumn as unknown as Column<T>;
 
 export const deploymentColumns: Column<Deployment>[] = named([
   text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`),
@@ -110,25 +112,68 @@ export const cronJobColumns: Column<CronJob>[] = named([
 
 export const autoscalerColumns: Column<HorizontalPodAutoscaler>[] = named([
   text('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind ?? ''}/${spec?.scaleTargetRef?.name ?? ''}`),
-  text('Targets', ({ spec, status }) => {
-    const targets = (spec?.metrics ?? []).flatMap((metric, at) => {
-      if (!metric.resource) return [];
-      const now = status?.currentMetrics?.[at]?.resource?.current.averageUtilization;
-      return [
-        `${metric.resource.name}: ${now ?? '<unknown>'}%/${metric.resource.target.averageUtilization ?? '<auto>'}%`,
-      ];
-    });
-    return targets.join(', ') || none;
-  }),
+  text('Targets', ({ spec, status }) => metricsText(spec?.metrics ?? [], status?.currentMetrics ?? [])),
   text('MinPods', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
   count('MaxPods', ({ spec }) => spec?.maxReplicas),
   count('Replicas', ({ status }) => status?.currentReplicas),
   aged(),
 ]);
 
+const shownMetrics = 2;
+
+function metricsText(metrics: readonly MetricSpec[], current: readonly MetricStatus[]): string {
+  if (metrics.length === 0) return none;
+  const shown = metrics.slice(0, shownMetrics).map((metric, at) => metricText(metric, current[at]));
+  const more = metrics.length - shownMetrics;
+  return shown.join(', ') + (more > 0 ? ` + ${more} more...` : '');
+}
+
+const unknown = '<unknown>';
+
+/** What is measured now, and what is wanted: `cpu: 12%/50%`. */
+function metricText(metric: MetricSpec, now: MetricStatus | undefined): string {
+  const resource = metric.resource ?? metric.containerResource;
+  if (resource) {
+    const { averageValue, averageUtilization } = resource.target;
+    const is = (now?.resource ?? now?.containerResource)?.current;
+    if (averageValue !== undefined) return `${resource.name}: ${is?.averageValue ?? unknown}/${averageValue}`;
+    const percent = (value: number | undefined, otherwise: string) => (value === undefined ? otherwise : `${value}%`);
+    return `${resource.name}: ${percent(is?.averageUtilization, unknown)}/${percent(averageUtilization, '<auto>')}`;
+  }
+  if (metric.pods) return `${now?.pods?.current.averageValue ?? unknown}/${metric.pods.target.averageValue}`;
+  const other = metric.external ?? metric.object;
+  if (!other) return '<unknown type>';
+  const is = (now?.external ?? now?.object)?.current;
+  return other.target.averageValue === undefined
+    ? `${is?.value ?? unknown}/${other.target.value}`
+    : `${is?.averageValue ?? unknown}/${other.target.averageValue} (avg)`;
+}
+
+export const revisionColumns: Column<ControllerRevision>[] = named([
+  text('Controller', ({ metadata }) => {
+    const owner = metadata?.ownerReferences?.find(({ controller }) => controller);
+    if (!owner) return none;
+    const [group, version] = owner.apiVersion.split('/');
+    return `${owner.kind.toLowerCase()}${version ? `.${group}` : ''}/${owner.name}`;
+  }),
+  count('Revision', ({ revision }) => revision),
+  aged(),
+]);
+
+export const podTemplateColumns: Column<PodTemplate>[] = named([
+  ...containerColumns<PodTemplate>(({ template }) => template).map((column) => ({ ...column, priority: 0 })),
+  text('Pod Labels', ({ template }) => labelsText(template?.metadata?.labels)),
+]);
+
 export const disruptionBudgetColumns: Column<PodDisruptionBudget>[] = named([
   text('Min Available', ({ spec }) => String(spec?.minAvailable ?? 'N/A')),
   text('Max Unavailable', ({ spec }) => String(spec?.maxUnavailable ?? 'N/A')),
   count('Allowed Disruptions', ({ status }) => status?.disruptionsAllowed),
+  aged(),
+]);
+
+export const scaleColumns: Column<Scale>[] = named([
+  count('Desired', ({ spec }) => spec?.replicas),
+  count('Available', ({ status }) => status?.replicas),
   aged(),
 ]);

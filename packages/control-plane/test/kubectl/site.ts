@@ -1,0 +1,168 @@
+// A whole small cluster for kubectl: API server, controllers, scheduler, and nodes that run every pod at once.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemUser } from '@kedge/control-plane/apiserver';
+import { createControllers } from '@kedge/control-plane/controllers';
+import { createScheduler } from '@kedge/control-plane/scheduler';
+import { silentLog } from '@kedge/core/log';
+import { createHost } from '@kedge/core/module';
+import { milliseconds, toTime } from '@kedge/core/time';
+import { createEventSink } from '@kedge/engine/event-recorder';
+import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
+import type { KubeObject } from '@kedge/model/k8s';
+import { findResourceOfKind } from '@kedge/model/k8s-resources';
+import type { Pod } from '@kedge/model/k8s-types';
+import { createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { startTestServer } from '../apiserver/test-server.ts';
+import type { Place, Ran } from './row.ts';
+
+export interface Site {
+  readonly api: KubeApi;
+  place(): Promise<Place>;
+  stop(): Promise<void>;
+}
+
+const clock = systemClock;
+/** How long a row waits for controllers. */
+const patience = 20_000;
+
+export async function startSite(): Promise<Site> {
+  const directory = await mkdtemp(join(tmpdir(), 'kedge-kubectl-rows-'));
+  const server = await startTestServer({ directory });
+  const api = server.server.localApi(systemUser);
+  const random = createRandom();
+  const informers = createSharedInformers({ api, clock, log: silentLog, random });
+  const events = createEventSink({ api, clock, log: silentLog });
+  const parts = { api, informers, events, clock, log: silentLog, random };
+  const authorities = createCertificateAuthorities();
+  const controllers = createControllers({
+    ...parts,
+    rootCa: 'CA',
+    signing: { authority: server.server.pki.authority, authorities, keys: createKeys() },
+  });
+  const host = createHost({ clock, log: silentLog });
+  await host.start([informers, events, controllers, createScheduler(parts)], new AbortController().signal);
+  const kubelet = runPods(api, informers);
+  let places = 0;
+
+  return {
+    api,
+    async place() {
+      const unique = `at-${++places}`;
+      const folder = join(directory, unique);
+      await mkdir(folder);
+      await api.create(collections.namespaces, undefined, { metadata: { name: unique } });
+      // What the controller would do in a moment; pods need it now.
+      await api.create(collections.serviceAccounts, unique, { metadata: { name: 'default' } }).catch(() => undefined);
+      return createPlace({ api, unique, folder, home: directory, kubeconfig: server.kubeconfigPath });
+    },
+    async stop() {
+      kubelet.stop();
+      await host.stop();
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Words as a shell would split them; single quotes keep spaces. */
+const words = (args: string): string[] => args.match(/(?:[^\s']+|'[^']*')+/g)!.map((word) => word.replaceAll("'", ''));
+
+function createPlace(of: { api: KubeApi; unique: string; folder: string; home: string; kubeconfig: string }): Place {
+  const { api, unique, folder, home } = of;
+  const kubectl: Place['kubectl'] = (args, { input = '', env = {} } = {}) =>
+    new Promise<Ran>((resolve, reject) => {
+      const given = words(args);
+      const isSomewhere = given.some((word) => /^(-n|--namespace|-A|--all-namespaces|--raw)/.test(word));
+      const child = spawn('kubectl', isSomewhere ? given : [`--namespace=${unique}`, ...given], {
+        cwd: folder,
+        env: { ...process.env, KUBECONFIG: of.kubeconfig, HOME: home, ...env },
+      });
+      let out = '';
+      let err = '';
+      child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ code: code ?? -1, out, err }));
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(input);
+    });
+  return {
+    namespace: unique,
+    unique,
+    api,
+    kubectl,
+    async ok(args, input = '') {
+      const { code, out, err } = await kubectl(args, { input });
+      assert.equal(code, 0, `kubectl ${args}: ${err}${out}`);
+      return out;
+    },
+    async create(...objects) {
+      for (const object of objects) {
+        const { gvr, namespaced } = resourceOf(object);
+        await api.create(gvr, namespaced ? (object.metadata.namespace ?? unique) : undefined, object);
+      }
+    },
+    write: (name, content) => writeFile(join(folder, name), content),
+    async eventually(check) {
+      const end = clock.monotonic() + patience;
+      for (;;) {
+        try {
+          return await check();
+        } catch (error) {
+          if (clock.monotonic() > end) throw error;
+          await clock.sleep('what a row waits for', milliseconds(50));
+        }
+      }
+    },
+  };
+}
+
+function resourceOf({ apiVersion = '', kind = '' }: KubeObject) {
+  const gvr = findResourceOfKind(apiVersion, kind);
+  assert.ok(gvr, `${apiVersion} ${kind} is a built-in kind`);
+  return { gvr, namespaced: gvr.namespaced };
+}
+
+/** The kubelets: what is placed runs at once, Jobs finish at once, what is deleted goes at once. */
+function runPods(api: KubeApi, informers: ReturnType<typeof createSharedInformers>): { stop(): void } {
+  const ending = new AbortController();
+  const { signal } = ending;
+  async function run(pod: Pod): Promise<void> {
+    const { namespace, name = '', deletionTimestamp, ownerReferences = [] } = pod.metadata;
+    if (signal.aborted || !pod.spec?.nodeName) return;
+    if (deletionTimestamp) return api.delete(collections.pods, { namespace, name }, { gracePeriodSeconds: 0 });
+    if (pod.status?.phase !== 'Pending') return;
+    const isJob = ownerReferences.some(({ kind }) => kind === 'Job');
+    const now = toTime(clock.now());
+    const status = isJob
+      ? { phase: 'Succeeded', startTime: now }
+      : {
+          phase: 'Running',
+          startTime: now,
+          podIP: '10.0.0.9',
+          podIPs: [{ ip: '10.0.0.9' }],
+          conditions: ['Initialized', 'PodScheduled', 'ContainersReady', 'Ready'].map((type) => ({
+            type,
+            status: 'True',
+            lastTransitionTime: now,
+          })),
+          containerStatuses: pod.spec.containers.map(({ name: container, image = '' }) => ({
+            name: container,
+            image,
+            imageID: image,
+            ready: true,
+            started: true,
+            restartCount: 0,
+            state: { running: { startedAt: now } },
+          })),
+        };
+    await api.patch(collections.pods, { namespace, name, subresource: 'status' }, 'merge', JSON.stringify({ status }));
+  }
+  informers.of(collections.pods).listen({ onPut: (pod) => void run(pod).catch(() => undefined) });
+  return { stop: () => ending.abort() };
+}
