@@ -64,7 +64,8 @@ export function createCrdInstaller({ clock, log, kube }: CrdInstallerDeps): Modu
   };
 }
 
+/** A Go API server writes conditions that are not there yet as null. */
 function isEstablished(definition: KubeObject): boolean {
-  const { conditions = [] } = (definition['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
-  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+  const { conditions } = (definition['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null };
+  return (conditions ?? []).some(({ type, status }) => type === 'Established' && status === 'True');
 }
