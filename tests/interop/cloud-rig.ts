@@ -70,6 +70,8 @@ export interface FakeEdge {
   readonly socket: Socket;
   /** What the cloud sent, in order. */
   readonly received: RawMessage[];
+  /** Told of every frame, as it came. */
+  onFrame: ((text: string) => void) | undefined;
   /** Acknowledges every push and answer that an upstream edge acknowledges, at once. */
   acknowledge: boolean;
   readonly isClosed: () => boolean;
@@ -88,6 +90,8 @@ export interface CloudRig {
   readonly host: Host;
   readonly logged: LogRecord[];
   readonly bootstrap: HttpHandler;
+  /** Webhooks and samples; there only with `admission`. */
+  readonly admission: HttpHandler | undefined;
   /** The listener for links, for whoever brings a whole edge. */
   readonly hub: ListenOptions;
   /** Dials as an edge does; throws what the cloud refuses with. */
@@ -102,6 +106,7 @@ export interface RigOptions {
   readonly random?: Random;
   readonly config?: Partial<CloudCoreSettings['hub']>;
   readonly devices?: CloudCoreSettings['devices'];
+  readonly admission?: CloudCoreSettings['admission'];
   readonly database?: (options: OpenDatabase) => Database;
 }
 
@@ -170,6 +175,7 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
       },
       https: { address: '0.0.0.0', port: 10002 },
       ...(options.devices && { devices: options.devices }),
+      ...(options.admission && { admission: options.admission }),
     },
   );
   const host = createHost({ clock, log, grace: milliseconds(100) });
@@ -190,7 +196,8 @@ export async function startCloud(t: TestContext, options: RigOptions = {}): Prom
     logged,
     stop,
     hub,
-    bootstrap: listeners.find((listener) => listener.handler)!.handler!,
+    bootstrap: listeners.find((listener) => listener.port === 10002)!.handler!,
+    admission: listeners.find((listener) => listener.port === options.admission?.port)?.handler,
     dial: (node, dialOptions) => dialHub(hub, random, node, dialOptions),
     async keepAlive(edge) {
       await edge.send(envelope(random, 'keepalive', 'node', 'ping', { source: 'websocket', group: 'resource' }));
@@ -232,6 +239,7 @@ function dialHub(
     node,
     socket: link.edge,
     received,
+    onFrame: undefined,
     acknowledge: true,
     isClosed: () => isClosed,
     mute: () => link.mute(),
@@ -249,7 +257,9 @@ function dialHub(
   };
   void (async () => {
     for await (const frame of link.edge.frames()) {
-      const message = JSON.parse(new TextDecoder().decode(frame.data)) as RawMessage;
+      const text = new TextDecoder().decode(frame.data);
+      edge.onFrame?.(text);
+      const message = JSON.parse(text) as RawMessage;
       // An edge that negotiated the dense link reads for itself.
       if (!message.header) continue;
       received.push(message);

@@ -143,6 +143,21 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     entry.waiters = [];
   }
 
+  async function waitUntilWritten(entry: Entry, revision: number, signal: AbortSignal): Promise<Outcome<unknown>> {
+    let forget: (() => void) | undefined;
+    const written = new Promise<Outcome<unknown>>((settle) => {
+      const waiter: Waiter = { revision, settle };
+      entry.waiters.push(waiter);
+      forget = () => (entry.waiters = entry.waiters.filter((one) => one !== waiter));
+    });
+    try {
+      return await orAbort(written, signal);
+    } finally {
+      // A link that is gone waits for nothing; its edge will say it again.
+      if (signal.aborted) forget?.();
+    }
+  }
+
   async function write(key: string, signal: AbortSignal): Promise<Next> {
     const entry = entries.get(key);
     if (!entry) return done;
@@ -268,10 +283,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       else writer.enqueueAfter(key, gatherFor);
       // The value is there already, be it from this report or a newer one.
       if (record.written >= record.revision) return ok;
-      const written = new Promise<Outcome<unknown>>((settle) =>
-        entry.waiters.push({ revision: record.revision, settle }),
-      );
-      return orAbort(written, signal);
+      return waitUntilWritten(entry, record.revision, signal);
     },
     start(scope) {
       writer.start(scope);
