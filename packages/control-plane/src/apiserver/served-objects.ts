@@ -23,6 +23,7 @@ import { limitRanges } from './admission/limit-ranges.ts';
 import { demandNamespace, namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerations, podPriority, serviceAccounts } from './admission/pod-admission.ts';
+import { createPolicyAdmission } from './admission/policies/policy-admission.ts';
 import { podSecurity } from './admission/pod-security/pod-security.ts';
 import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
@@ -82,6 +83,8 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   const configurations = createWebhookConfigurations(collections.all);
   const readNamespace = (name: string) => collections.get('namespaces', '', name);
   const expressions = createExpressions({ authorizer: security.authorizer, readNamespace });
+  const formsOf = (kind: Kind) =>
+    [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection);
   let isRunning = false;
   const webhooks = createWebhookAdmission({
     log,
@@ -89,12 +92,22 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     client: webhookClient,
     configurations,
     readNamespace,
-    formsOf: (kind) => [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection),
+    formsOf,
     asks: ({ user }) => isRunning || user.name !== system.name,
     meets: expressions.meets,
     reread: (kind, object, call) => withDefaults(kind, readFields(kind, object, systemWrite, call)),
   });
-  const admission = createAdmission(deps, chargeQuota, webhooks);
+  const policies = createPolicyAdmission({
+    expressions,
+    readNamespace,
+    formsOf,
+    all: collections.all,
+    kindOf: (apiVersion, name) =>
+      [...kinds.kinds()].find((one) => one.apiVersion === apiVersion && one.served.kind === name),
+    paramsIn: (kind, namespace) =>
+      namespace === undefined ? collections.all(kind.collection) : collections.in(kind.collection, namespace),
+  });
+  const admission = createAdmission(deps, chargeQuota, { ...webhooks, policies });
 
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
@@ -102,7 +115,10 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     else if (kind.served.group === 'rbac.authorization.k8s.io') {
       security.rbac.forget();
       if (kind.served.resource === 'clusterroles') aggregation.wake();
-    } else if (kind.served.group === 'admissionregistration.k8s.io') configurations.forget();
+    } else if (kind.served.group === 'admissionregistration.k8s.io') {
+      configurations.forget();
+      policies.forget();
+    }
   }
   function settleDefinition(before: KubeObject | undefined, after: KubeObject | undefined): void {
     definitions.settle(before, after);
@@ -179,7 +195,11 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
 const createAdmission = (
   { clock, random, collections, services, security, readRequest }: ServedObjectsDeps,
   charge: QuotaDeps['charge'],
-  webhooks: { readonly mutating: MutatingWebhookStep; readonly validating: AdmissionStep },
+  webhooks: {
+    readonly mutating: MutatingWebhookStep;
+    readonly validating: AdmissionStep;
+    readonly policies: AdmissionStep;
+  },
 ): Admission =>
   joinAdmission(
     [
@@ -209,6 +229,7 @@ const createAdmission = (
         readNamespace: (name) => collections.get('namespaces', '', name),
         podsIn: (namespace) => collections.where<KubeObject>('pods', namespace, ''),
       }),
+      webhooks.policies,
       webhooks.validating,
       // Last: nobody is charged for what somebody else refuses.
       resourceQuotas({ quotasIn: (namespace) => collections.in('resourcequotas', namespace), charge }),

@@ -1,5 +1,6 @@
 // The table of kinds that have rules.
 import type { KubeObject } from '../k8s/index.ts';
+import { validatingAdmissionPolicyBindingRules, validatingAdmissionPolicyRules } from './admission-policy.ts';
 import { configMapRules } from './config-map.ts';
 import { csiDriverRules, csiNodeRules, csiStorageCapacityRules, volumeAttachmentRules } from './csi.ts';
 import { customResourceDefinitionRules } from './custom-resource-definition.ts';
@@ -46,6 +47,8 @@ const rules: Readonly<Record<string, KindRules>> = {
   'v1 Secret': secretRules,
   'v1 Service': serviceRules,
   'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration': mutatingWebhookRules,
+  'admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy': validatingAdmissionPolicyRules,
+  'admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding': validatingAdmissionPolicyBindingRules,
   'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration': validatingWebhookRules,
   'apiextensions.k8s.io/v1 CustomResourceDefinition': customResourceDefinitionRules,
   'apps/v1 DaemonSet': daemonSetRules,

@@ -156,7 +156,7 @@ function checkReviewVersions(versions: readonly string[] | undefined, path: stri
     : [invalidField(path, versions, 'must include at least one of v1, v1beta1')];
 }
 
-function checkConditions(conditions: readonly MatchCondition[], path: string): FieldError[] {
+export function checkConditions(conditions: readonly MatchCondition[], path: string): FieldError[] {
   if (conditions.length > 64)
     return [
       {

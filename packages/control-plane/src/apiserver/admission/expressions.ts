@@ -15,7 +15,12 @@ export interface Expressions {
   compile(text: string, wanted: readonly string[]): Promise<Compiled>;
   variables(request: AdmissionRequest, as: Kind, more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** Whether all conditions hold: a false one decides over one that fails. */
-  meets(conditions: readonly MatchCondition[], request: AdmissionRequest, as: Kind): Promise<ConditionVerdict>;
+  meets(
+    conditions: readonly MatchCondition[],
+    request: AdmissionRequest,
+    as: Kind,
+    variables?: Readonly<Record<string, unknown>>,
+  ): Promise<ConditionVerdict>;
 }
 
 const names = ['object', 'oldObject', 'request', 'namespaceObject', 'params', 'variables'];
@@ -60,8 +65,7 @@ export function createExpressions(deps: {
         ...more,
       };
     },
-    async meets(conditions, request, as) {
-      const variables = expressions.variables(request, as);
+    async meets(conditions, request, as, variables = expressions.variables(request, as)) {
       const meter = new Meter();
       let failed: string | undefined;
       for (const { name, expression } of conditions) {

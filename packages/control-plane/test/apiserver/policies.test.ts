@@ -1,0 +1,163 @@
+// ValidatingAdmissionPolicies through the whole server.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { systemUser } from '@kedge/control-plane/apiserver';
+import type { HttpClient } from '@kedge/core/ports';
+import { collections, type KubeApi } from '@kedge/engine/kube-client';
+import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
+import { createHttpClient } from '@kedge/platform/node';
+import { startTestServer, type TestServer } from './test-server.ts';
+
+let directory: string;
+let running: TestServer;
+let api: KubeApi;
+let admin: HttpClient;
+const group = 'admissionregistration.k8s.io';
+const policies = { group, version: 'v1', resource: 'validatingadmissionpolicies' };
+const bindings = { group, version: 'v1', resource: 'validatingadmissionpolicybindings' };
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kedge-policies-'));
+  running = await startTestServer({ directory });
+  api = running.server.localApi(systemUser);
+  const { authority, admin: certificate } = running.server.pki;
+  admin = createHttpClient({
+    tls: { ca: authority.certificatePem, certificate: certificate.certificatePem, key: certificate.key.reveal() },
+  });
+});
+after(async () => {
+  await admin.close();
+  await running.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+afterEach(async () => {
+  for (const kind of [policies, bindings])
+    for (const { metadata } of (await api.list(kind)).items) await api.delete(kind, { name: metadata.name! });
+});
+
+const onConfigMaps = {
+  resourceRules: [
+    { operations: ['CREATE', 'UPDATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] },
+  ],
+};
+async function policy(spec: object, binding: object = {}): Promise<void> {
+  await api.create(policies, undefined, { metadata: { name: 'p' }, spec: { matchConstraints: onConfigMaps, ...spec } });
+  await api.create(bindings, undefined, {
+    metadata: { name: 'b' },
+    spec: { policyName: 'p', validationActions: ['Deny'], ...binding },
+  });
+}
+let count = 0;
+const map = (data: Record<string, string>, labels = {}): KubeObject => ({
+  metadata: { name: `m${count++}`, labels },
+  data,
+});
+const create = (object: KubeObject) => api.create(collections.configMaps, 'default', object);
+async function refusal(run: Promise<unknown>): Promise<Status> {
+  try {
+    await run;
+  } catch (error) {
+    if (isStatus(error)) return error.status;
+    throw error;
+  }
+  return assert.fail('the request was let through');
+}
+
+test('a policy refuses what its expressions do not hold for, in the words it chooses', async () => {
+  await policy({
+    variables: [{ name: 'size', expression: 'size(object.data)' }],
+    validations: [
+      { expression: "has(object.data) && 'owner' in object.data", message: 'an owner is needed' },
+      {
+        expression: 'variables.size <= 2',
+        messageExpression: "'%d are too many'.format([variables.size])",
+        reason: 'Forbidden',
+      },
+    ],
+  });
+  await create(map({ owner: 'me' }));
+  const object = map({ a: 'b' });
+  const missing = await refusal(create(object));
+  const why = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: an owner is needed";
+  assert.equal(missing.message, `configmaps "${object.metadata.name}" is forbidden: ${why}`);
+  assert.deepEqual([missing.code, missing.reason, missing.details?.causes], [422, 'Invalid', [{ message: why }]]);
+  const many = await refusal(create(map({ owner: 'me', b: '', c: '' })));
+  assert.match(many.message!, /denied request: 3 are too many$/);
+  assert.equal(many.code, 403);
+});
+
+test('a binding chooses whom it is for, and takes its limits from an object', async () => {
+  await api.create(collections.configMaps, 'default', { metadata: { name: 'limits' }, data: { max: '1' } });
+  await policy(
+    {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      validations: [{ expression: 'size(object.data) <= int(params.data.max)' }],
+    },
+    {
+      paramRef: { name: 'limits', namespace: 'default', parameterNotFoundAction: 'Deny' },
+      matchResources: { objectSelector: { matchLabels: { limited: 'yes' } } },
+    },
+  );
+  await create(map({ a: '', b: '' }));
+  assert.match(
+    (await refusal(create(map({ a: '', b: '' }, { limited: 'yes' })))).message!,
+    /failed expression: size\(object.data\) <= int\(params.data.max\)$/,
+  );
+  await api.delete(collections.configMaps, { namespace: 'default', name: 'limits' });
+  assert.match(
+    (await refusal(create(map({}, { limited: 'yes' })))).message!,
+    /failed to configure binding: no params found/,
+  );
+});
+
+test('what cannot be told is refused or passed over, and warnings only warn', async () => {
+  const validations = [{ expression: "object.data.nothing == ''" }];
+  await policy({ validations });
+  assert.match(
+    (await refusal(create(map({ a: 'b' })))).message!,
+    /expression 'object.data.nothing == ''' resulted in error: no such key: nothing$/,
+  );
+  await api.patch(policies, { name: 'p' }, 'merge', '{"spec":{"failurePolicy":"Ignore"}}');
+  await create(map({ a: 'b' }));
+  await api.patch(
+    policies,
+    { name: 'p' },
+    'merge',
+    JSON.stringify({ spec: { validations: [{ expression: 'false' }] } }),
+  );
+  await api.patch(bindings, { name: 'b' }, 'merge', '{"spec":{"validationActions":["Warn"]}}');
+  const response = await admin.request({
+    method: 'POST',
+    url: `https://127.0.0.1:${running.server.port()}/api/v1/namespaces/default/configmaps`,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(map({})),
+  });
+  await response.text();
+  assert.deepEqual(
+    [response.status, response.headers['warning']],
+    [201, `299 - "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': failed expression: false"`],
+  );
+});
+
+test('policies that cannot be are refused', async () => {
+  const { details } = await refusal(
+    api.create(policies, undefined, { metadata: { name: 'bad' }, spec: { validations: [{ expression: '' }] } }),
+  );
+  assert.deepEqual(
+    details?.causes?.map(({ field }) => field),
+    ['spec.matchConstraints', 'spec.validations[0].expression'],
+  );
+  const broken = await refusal(
+    api.create(policies, undefined, {
+      metadata: { name: 'bad' },
+      spec: { matchConstraints: onConfigMaps, validations: [{ expression: 'other == 1' }] },
+    }),
+  );
+  assert.match(
+    broken.message!,
+    /spec.validations\[0\].expression: Invalid value: "other == 1": compilation failed: .*undeclared reference/s,
+  );
+});
