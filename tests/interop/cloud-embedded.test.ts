@@ -2,12 +2,14 @@
 // harm, and a MetaServer's certificate request is approved there.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { hours, seconds } from '@kedge/core/time';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import { clusterObjectSyncs, type Device, deviceModels, devices, objectSyncs } from '@kedge/model/kubeedge';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 import { eventually, scratch, startLiveCloud } from './cloud-go-rig.ts';
@@ -148,3 +150,82 @@ test(
     assert.match(webhooks[0]!.clientConfig.url, /^https:\/\/127\.0\.0\.1:\d+\/devices$/);
   },
 );
+
+const collections: Readonly<Record<string, ReturnType<typeof api>>> = {
+  Namespace: api('namespaces'),
+  ServiceAccount: api('serviceaccounts'),
+  ClusterRole: api('clusterroles', 'rbac.authorization.k8s.io'),
+  ClusterRoleBinding: api('clusterrolebindings', 'rbac.authorization.k8s.io'),
+  Role: api('roles', 'rbac.authorization.k8s.io'),
+  RoleBinding: api('rolebindings', 'rbac.authorization.k8s.io'),
+};
+
+test('the documented role is enough for cloudcore', { timeout: 60_000 }, async (t) => {
+  const { directory, later } = await scratch(t);
+  const server = await startTestServer({ directory: join(directory, 'api') });
+  later(() => server.stop());
+  const admin = await openKubeApi(server.kubeconfigPath, 'kedge-test');
+  later(() => admin.close());
+  const document = await readFile(join(import.meta.dirname, '../../docs/cloudcore-rbac.yaml'), 'utf8');
+  for (const parsed of parseAllDocuments(document)) {
+    const object = parsed.toJS() as KubeObject;
+    await admin.api.create(collections[object.kind!]!, object.metadata.namespace, object);
+  }
+  const { status } = (await admin.api.create(
+    api('serviceaccounts'),
+    'kubeedge',
+    {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: {},
+      spec: { audiences: [] },
+    } as KubeObject,
+    { subresource: { name: 'cloudcore', subresource: 'token' } },
+  )) as KubeObject & { status: { token: string } };
+  const kubeconfig = parse(await readFile(server.kubeconfigPath, 'utf8')) as { users: { user: object }[] };
+  for (const one of kubeconfig.users) one.user = { token: status.token };
+  await writeFile(join(directory, 'cloudcore.kubeconfig'), stringify(kubeconfig));
+  const access = await openKubeApi(join(directory, 'cloudcore.kubeconfig'), 'kedge-cloudcore');
+  later(() => access.close());
+  await assert.rejects(access.api.list(api('daemonsets', 'apps')), (error) => isStatus(error, 'Forbidden'));
+
+  const refused: string[] = [];
+  const watched = new Proxy(access.api, {
+    get(target, key) {
+      const method = Reflect.get(target, key) as (...given: unknown[]) => unknown;
+      return (...given: unknown[]) => {
+        const result = method.apply(target, given);
+        if (result instanceof Promise) {
+          result.catch((error: unknown) => isStatus(error, 'Forbidden') && refused.push(String(error)));
+        }
+        return result;
+      };
+    },
+  });
+  const cloud = await startLiveCloud(
+    watched,
+    join(directory, 'cloud.log'),
+    undefined,
+    {},
+    {
+      devices: {
+        limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
+        samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
+      },
+      admission: { address: '127.0.0.1', port: 0, place: { by: 'url', url: 'https://127.0.0.1' } },
+    },
+  );
+  later(() => cloud.stop());
+  const metadata = { name: 'd', namespace: 'default' };
+  await admin.api.create(devices, 'default', {
+    apiVersion: 'devices.kubeedge.io/v1beta1',
+    kind: 'Device',
+    metadata,
+    spec: { deviceModelRef: { name: 'none' }, nodeName: 'e1', properties: [] },
+  });
+  await eventually('the status of the device', 10_000, async () => {
+    const { status: written } = (await admin.api.get(devices, metadata)) as Device;
+    return written?.conditions?.[0]?.reason === 'ModelNotFound' || written;
+  });
+  assert.deepEqual(refused, []);
+});
