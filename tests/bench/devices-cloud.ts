@@ -266,6 +266,63 @@ async function measureFew({ kube, name, hub }: Rig): Promise<(string | number)[]
   return [name, round(perSecond, 1), round(quantile(took, 0.5), 0), round(quantile(took, 0.99), 0), unconfirmed];
 }
 
+const times = 30;
+
+/** From a report to a watcher that sees it, and from a changed desired value to the edge that has it; milliseconds. */
+async function measureLatency({ kube, name, hub }: Rig, count: number): Promise<(string | number)[]> {
+  const device = `wide-${count}`;
+  const node = `node-${device}`;
+  await createNode(kube, node);
+  const names = Array.from({ length: count }, (_, i) => `p${i}`);
+  const wanted = (value: string): object[] => names.map((property) => ({ name: property, desired: { value } }));
+  await kube.create(devices, 'default', {
+    apiVersion: 'devices.kubeedge.io/v1beta1',
+    kind: 'Device',
+    metadata: { name: device, namespace: 'default' },
+    spec: { deviceModelRef: { name: 'none' }, nodeName: node, properties: wanted('0') },
+  });
+  const [edge] = await openHollowEdges(kube, hub, [node]);
+  await pause(5_000);
+  const stop = new AbortController();
+  let seen: ((value: string | undefined) => void) | undefined;
+  const { resourceVersion } = await kube.list(devices);
+  const watching = (async () => {
+    for (const collection of [devices, deviceStatuses]) {
+      void (async () => {
+        for await (const change of kube.watch(collection, { namespace: 'default' }, resourceVersion, stop.signal)) {
+          if (change.type !== 'modified' || change.object.metadata.name !== device) continue;
+          seen?.((change.object as Device).status?.twins?.at(-1)?.reported?.value);
+        }
+      })().catch(() => undefined);
+    }
+  })();
+  await watching;
+  const up: number[] = [];
+  const down: number[] = [];
+  for (let n = 1; n <= times; n++) {
+    const began = performance.now();
+    const isSeen = new Promise<void>((resolve) => (seen = (value) => value === String(n) && resolve()));
+    const twins = Object.assign({}, ...names.map((property) => twin(device, property, n))) as object;
+    const confirmed = edge!.report(device, twins);
+    await Promise.race([isSeen, pause(20_000)]);
+    up.push(performance.now() - began);
+    await confirmed;
+    const sent = performance.now();
+    const has = new Promise<void>((resolve) => {
+      edge!.onPush = ({ spec }) => (spec as Device['spec'])?.properties?.[0]?.desired?.value === String(n) && resolve();
+    });
+    const spec = JSON.stringify({ spec: { properties: wanted(String(n)) } });
+    await kube.patch(devices, { namespace: 'default', name: device }, 'merge', spec);
+    await Promise.race([has, pause(20_000)]);
+    down.push(performance.now() - sent);
+    await pause(1_100);
+  }
+  stop.abort();
+  edge!.close();
+  const figures = [up, down].flatMap((took) => [round(quantile(took, 0.5), 0), round(quantile(took, 0.99), 0)]);
+  return [name, count, ...figures];
+}
+
 async function measureMany({ kube, name, hub, isOurs }: Rig): Promise<(string | number)[][]> {
   const names = Array.from({ length: edgeCount }, (_, i) => `hollow-${i}`);
   const deviceOf = ({ node }: HollowEdge): string => `of-${node}`;
@@ -317,9 +374,11 @@ export async function benchDevicesCloud(): Promise<void> {
   if ('missing' in peer) console.log(`No baseline: ${peer.missing}.\n`);
   const reports: (string | number)[][] = [];
   const writes: (string | number)[][] = [];
+  const latencies: (string | number)[][] = [];
   for (const open of rigs) {
     const rig = await open();
     try {
+      for (const count of [1, 1_000]) latencies.push(await measureLatency(rig, count));
       writes.push(await measureFew(rig));
       reports.push(...(await measureMany(rig)));
     } finally {
@@ -328,6 +387,8 @@ export async function benchDevicesCloud(): Promise<void> {
   }
   const head = ['cloudcore', 'reports', 'confirmed/s', 'p50 ms', 'p99 ms', 'unconfirmed', 'devices with an old value'];
   printTable('Reports of devices through one cloudcore, on the embedded API', head, reports);
+  const figures = ['reported to watcher, p50 ms', 'p99 ms', 'desired to edge, p50 ms', 'p99 ms'];
+  printTable('One device, its values and its desired values', ['cloudcore', 'properties', ...figures], latencies);
   const columns = ['cloudcore', 'API writes/s, all told', 'p50 ms', 'p99 ms', 'unconfirmed'];
   printTable('30 devices × 3 properties × 1 Hz', columns, writes);
 }

@@ -15,6 +15,8 @@ export interface HollowEdge {
   readonly node: string;
   /** Resolves with the milliseconds until the cloud confirmed it. */
   report(device: string, twin: object): Promise<number>;
+  /** Told of every object that is pushed. */
+  onPush: ((object: { metadata?: { name?: string }; spec?: unknown }) => void) | undefined;
   close(): void;
 }
 
@@ -67,26 +69,9 @@ function hollowEdge(node: string, socket: Socket): HollowEdge {
       content: 'ping',
     }).catch(() => clearInterval(keepalive));
   }, 10_000);
-  void (async () => {
-    for await (const frame of socket.frames()) {
-      const { header, route } = JSON.parse(new TextDecoder().decode(frame.data)) as {
-        header: { msg_id: string; parent_msg_id?: string };
-        route: { operation: string; group: string };
-      };
-      if (header.parent_msg_id) {
-        waiting.get(header.parent_msg_id)?.();
-        waiting.delete(header.parent_msg_id);
-      } else if (route.group === 'resource') {
-        await send({
-          header: { msg_id: random.uuid(), parent_msg_id: header.msg_id, timestamp: Date.now() },
-          route: { ...route, operation: 'response' },
-          content: 'OK',
-        });
-      }
-    }
-  })().catch(() => undefined);
-  return {
+  const edge: HollowEdge = {
     node,
+    onPush: undefined,
     async report(device, twin) {
       const id = random.uuid();
       const began = performance.now();
@@ -109,4 +94,25 @@ function hollowEdge(node: string, socket: Socket): HollowEdge {
       socket.terminate();
     },
   };
+  void (async () => {
+    for await (const frame of socket.frames()) {
+      const { header, route, content } = JSON.parse(new TextDecoder().decode(frame.data)) as {
+        header: { msg_id: string; parent_msg_id?: string };
+        route: { operation: string; group: string };
+        content: { metadata?: { name?: string }; spec?: unknown };
+      };
+      if (header.parent_msg_id) {
+        waiting.get(header.parent_msg_id)?.();
+        waiting.delete(header.parent_msg_id);
+      } else if (route.group === 'resource') {
+        edge.onPush?.(content);
+        await send({
+          header: { msg_id: random.uuid(), parent_msg_id: header.msg_id, timestamp: Date.now() },
+          route: { ...route, operation: 'response' },
+          content: 'OK',
+        });
+      }
+    }
+  })().catch(() => undefined);
+  return edge;
 }

@@ -400,6 +400,13 @@ test('what is wrong with a device stands in its conditions, and other devices ar
   const values = conditionOf(conditions, 'ValuesValid');
   assert.equal(values?.status, 'False');
   assert.match(values?.message ?? '', /unheard: is reported.*temperature: "hot" is not an INT/);
+  const placed = async (name: string) => conditionOf((await statusOf(cloud, name)).conditions, 'Placed')?.reason;
+  assert.equal(await placed('no-model'), 'NoNode');
+  assert.equal(await placed('thermo-1'), 'NodeNotReady');
+  const ready = { status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+  await kube.patch(api('nodes'), { name: 'edge-1', subresource: 'status' }, 'merge', JSON.stringify(ready));
+  await pass(cloud, 3_000);
+  assert.equal(await placed('thermo-1'), 'NodeReady');
   const settled = (await kube.get(devices, { namespace: 'default', name: 'thermo-1' })).metadata.resourceVersion;
   await pass(cloud, 60_000);
   assert.equal((await kube.get(devices, { namespace: 'default', name: 'thermo-1' })).metadata.resourceVersion, settled);

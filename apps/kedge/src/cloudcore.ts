@@ -133,6 +133,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
         kube,
         devices: deviceCopies.Device,
         models: deviceCopies.DeviceModel,
+        nodes,
         statuses: informers.of(collectionOf(deviceStatuses, 'DeviceStatus')),
         sink: {
           ...outboxes,

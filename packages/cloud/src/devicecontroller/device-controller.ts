@@ -7,6 +7,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { fail, type KubeObject, type NodeName } from '@kedge/model/k8s';
+import type { Node } from '@kedge/model/k8s-types';
 import { deviceId } from '@kedge/model/kubeedge';
 import { createDeviceSync } from './down/device-sync.ts';
 import { findStatusPlace } from './find-status-place.ts';
@@ -24,6 +25,7 @@ export interface DeviceControllerDeps {
   readonly devices: Informer<KubeObject>;
   readonly models: Informer<KubeObject>;
   readonly statuses: Informer<KubeObject>;
+  readonly nodes: Informer<Node>;
   readonly sink: DeviceSink;
   /** Undefined: no samples are kept, and edges keep theirs. */
   readonly samples: SampleStore | undefined;
@@ -42,7 +44,7 @@ export interface DeviceController extends Module {
 }
 
 export function createDeviceController(deps: DeviceControllerDeps, config: DeviceControllerConfig): DeviceController {
-  const { clock, random, kube, devices, models, statuses, sink, samples } = deps;
+  const { clock, random, kube, devices, models, nodes, statuses, sink, samples } = deps;
   const log = deps.log.child({ module: 'devicecontroller' });
   let place: StatusPlace | undefined;
   const sync = createDeviceSync({ random, devices, models, sink });
@@ -53,6 +55,8 @@ export function createDeviceController(deps: DeviceControllerDeps, config: Devic
     metrics: deps.metrics,
     devices,
     models,
+    nodes,
+    devicesOf: (node) => sync.devicesOf(node),
     statuses,
     place: () => place!,
     limits: config.limits,
@@ -104,12 +108,12 @@ export function createDeviceController(deps: DeviceControllerDeps, config: Devic
     check: (node) => place && sync.sendAll(node),
     async start(scope) {
       const found = await findStatusPlace(kube, scope.signal);
-      const copies = found.on === 'Device' ? [devices, models] : [devices, models, statuses];
+      const copies = [devices, models, nodes, ...(found.on === 'Device' ? [] : [statuses])];
       await Promise.all(copies.map((copy) => copy.synced(scope.signal)));
       place = found;
       log.info('statuses of devices have their place', { kind: found.on });
-      status.start(scope);
       scope.defer('devices to their nodes', sync.listen());
+      status.start(scope);
       samples?.start(scope);
     },
   };

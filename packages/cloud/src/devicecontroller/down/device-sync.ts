@@ -33,7 +33,9 @@ export interface DeviceSync {
   uses(node: NodeName, type: string, key: string): boolean;
   /** Everything that the node is to have; what it has already is not sent again. */
   sendAll(node: NodeName): void;
-  /** All devices of a node. */
+  /** Keys of the devices of a node. */
+  devicesOf(node: string): Iterable<string>;
+  /** The same, as the node is told. */
   members(node: NodeName): Member[];
 }
 
@@ -147,6 +149,7 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
         put(node, 'device', object);
       }
     },
+    devicesOf: (node) => onNode.of(node),
     members: (node) =>
       [...onNode.of(node)].flatMap((key) => {
         const object = devices.get(key);

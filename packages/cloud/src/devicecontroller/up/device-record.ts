@@ -175,7 +175,7 @@ export class DeviceRecord {
 }
 
 /** The conditions that are worked out here; all others are the edge's. */
-export const ownConditions: ReadonlySet<string> = new Set(['Valid', 'ValuesValid', 'Reachable']);
+export const ownConditions: ReadonlySet<string> = new Set(['Valid', 'Placed', 'ValuesValid', 'Reachable']);
 
 const readCondition = ({ type, status, reason = '', message = '', lastTransitionTime }: StatusCondition) => {
   const since = lastTransitionTime === undefined ? undefined : parseTime(lastTransitionTime);

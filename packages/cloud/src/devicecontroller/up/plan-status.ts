@@ -17,15 +17,24 @@ const maxSaid = 3;
 const summaryLength = 60;
 const maxMessage = 1_024;
 
+/** What is known of the node that a device names. */
+export type NodeState = 'none' | 'missing' | 'away' | 'ready';
+
 /** Conditions as they are now, with the times of `before` where nothing changed. */
 export function planConditions(
   device: Device,
   model: DeviceModel | undefined,
+  node: NodeState,
   record: DeviceRecord,
   before: readonly StatusCondition[],
   now: string,
 ): StatusCondition[] {
-  const ours = [validCondition(device, model), ...valueConditions(device, model, record), ...reachable(record)];
+  const ours = [
+    validCondition(device, model),
+    placedCondition(device, node),
+    ...valueConditions(device, model, record),
+    ...reachable(record),
+  ];
   const edges = record.edgeConditions
     .filter(({ type }) => !ownConditions.has(type))
     .map(({ type, status, reason, message, since }): StatusCondition => ({
@@ -54,6 +63,27 @@ function validCondition(device: Device, model: DeviceModel | undefined): StatusC
     return { type: 'Valid', status: 'True', reason: 'AsModelled', message: 'the device agrees with its model' };
   }
   return { type: 'Valid', status: 'False', reason: problems[0]!.fault, message: sayAll(problems) };
+}
+
+function placedCondition({ spec }: Device, node: NodeState): StatusCondition {
+  const name = spec?.nodeName ?? '';
+  const type = 'Placed';
+  switch (node) {
+    case 'none': {
+      const message = 'spec.nodeName: is not set; name the node that the device is connected to';
+      return { type, status: 'False', reason: 'NoNode', message };
+    }
+    case 'missing': {
+      const message = `spec.nodeName: node "${name}" is not there; let it join, or name another`;
+      return { type, status: 'False', reason: 'NodeNotFound', message };
+    }
+    case 'away': {
+      const message = `node "${name}" is not ready: what is shown may be out of date`;
+      return { type, status: 'Unknown', reason: 'NodeNotReady', message };
+    }
+    case 'ready':
+      return { type, status: 'True', reason: 'NodeReady', message: `node "${name}" is ready` };
+  }
 }
 
 function valueConditions(device: Device, model: DeviceModel | undefined, record: DeviceRecord): StatusCondition[] {

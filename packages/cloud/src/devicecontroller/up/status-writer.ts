@@ -7,7 +7,8 @@ import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import { type Clock, type Duration, milliseconds, seconds, toTime } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { fail, failure, isStatus, type KubeObject, type NodeName, objectKey } from '@kedge/model/k8s';
+import { fail, failure, hasCondition, isStatus, type KubeObject, type NodeName, objectKey } from '@kedge/model/k8s';
+import type { Node } from '@kedge/model/k8s-types';
 import {
   type Device,
   deviceId,
@@ -23,7 +24,7 @@ import {
 } from '@kedge/model/kubeedge';
 import type { DeviceName, Outcome } from '@kedge/model/messages';
 import { DeviceRecord, type News } from './device-record.ts';
-import { planConditions, planStatus, type StatusPart, withoutTimes } from './plan-status.ts';
+import { type NodeState, planConditions, planStatus, type StatusPart, withoutTimes } from './plan-status.ts';
 
 export interface StatusLimits {
   /** Between two writes of one device. */
@@ -48,6 +49,9 @@ export interface StatusWriterDeps {
   readonly metrics: Metrics;
   readonly devices: Informer<KubeObject>;
   readonly models: Informer<KubeObject>;
+  readonly nodes: Informer<Node>;
+  /** The devices of a node, by key. */
+  readonly devicesOf: (node: string) => Iterable<string>;
   /** Only asked when the status has its place there. */
   readonly statuses: Informer<KubeObject>;
   readonly place: () => StatusPlace;
@@ -89,7 +93,7 @@ interface Entry {
 }
 
 export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
-  const { clock, log, kube, devices, models, statuses, place, limits } = deps;
+  const { clock, log, kube, devices, models, nodes, statuses, place, limits } = deps;
   const entries = new Map<string, Entry>();
   const turn = createRateLimit(clock, 'a turn to write the status of a device', limits.total);
   const reports = deps.metrics.counter(
@@ -240,8 +244,14 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     }
   }
 
+  function stateOf({ spec }: Device): NodeState {
+    if (!spec?.nodeName) return 'none';
+    const node = nodes.get(spec.nodeName);
+    return node ? readinessOf(node) : 'missing';
+  }
+
   const conditionsOf = (device: Device, record: DeviceRecord): StatusCondition[] =>
-    planConditions(device, modelOf(device), record, record.conditions, toTime(clock.now()));
+    planConditions(device, modelOf(device), stateOf(device), record, record.conditions, toTime(clock.now()));
 
   /** Against what was written last: an API with upstream's schema does not keep them. */
   const sameConditions = (device: Device, record: DeviceRecord): boolean =>
@@ -293,6 +303,12 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
           onDelete: (last) => writer.enqueue(objectKey(last)),
         }),
         statuses.listen({ onPut: (object) => place().on === 'DeviceStatus' && reconsider(objectKey(object)) }),
+        nodes.listen({
+          onPut(node, before) {
+            if (before === undefined || readinessOf(node) !== readinessOf(before)) lookAtDevicesOf(node);
+          },
+          onDelete: lookAtDevicesOf,
+        }),
         models.listen({
           onPut: (model) => usersOf(model).forEach(reconsider),
           onDelete: (model) => usersOf(model).forEach(reconsider),
@@ -302,12 +318,19 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     },
   };
 
+  function lookAtDevicesOf({ metadata: { name = '' } }: Node): void {
+    for (const key of deps.devicesOf(name)) reconsider(key);
+  }
+
   function usersOf({ metadata: { namespace, name } }: KubeObject): string[] {
     return [...devices.list()]
       .filter((object) => object.metadata.namespace === namespace && referredBy(object) === name)
       .map(objectKey);
   }
 }
+
+const readinessOf = ({ status }: Node): 'ready' | 'away' =>
+  hasCondition(status?.conditions, 'Ready') ? 'ready' : 'away';
 
 const referredBy = (object: KubeObject): string | undefined =>
   ((object['spec'] ?? {}) as Device['spec'])?.deviceModelRef?.name;
