@@ -5,7 +5,9 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { EventSink } from '@kedge/engine/event-recorder';
 import type { KubeApi, SharedInformers } from '@kedge/engine/kube-client';
+import { createBootstrapSigner, createTokenCleaner } from './bootstraptokens/bootstrap-tokens.ts';
 import { createCertificateController, type Signing } from './certificates/certificate-controller.ts';
+import { createCertificateRequestCleaner } from './certificates/csr-cleaner.ts';
 import { createCronJobController } from './cronjob/cron-job-controller.ts';
 import { createDaemonSetController } from './daemonset/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
@@ -19,14 +21,17 @@ import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/node-lifecycle-controller.ts';
 import { createTaintEviction } from './nodelifecycle/taint-eviction.ts';
 import { createPodGc } from './podgc/pod-gc.ts';
-import { createReplicaSetController } from './replicaset/replica-set-controller.ts';
+import { createReplicaSetController, createReplicationController } from './replicaset/replica-set-controller.ts';
 import { createResourceQuotaController } from './resourcequota/resource-quota-controller.ts';
 import { createRootCaPublisher } from './rootca/root-ca-publisher.ts';
 import { createClusterView } from './runtime/cluster-view.ts';
 import type { ControllerDeps } from './runtime/controller.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
+import { createTokenController } from './serviceaccount/token-controller.ts';
 import { createStatefulSetController } from './statefulset/stateful-set-controller.ts';
 import { createTtlAfterFinished } from './ttlafterfinished/ttl-after-finished.ts';
+import { createClaimProtection, createVolumeProtection } from './volumes/protection.ts';
+import { createVolumeBinder } from './volumes/volume-binder.ts';
 
 export interface ControllersOptions {
   readonly api: KubeApi;
@@ -56,7 +61,14 @@ export function createControllers(options: ControllersOptions): Module {
     createNamespaceController(deps),
     createServiceAccountController(deps),
     createRootCaPublisher({ ...deps, rootCa }),
+    createTokenController({ ...deps, rootCa }),
+    createTokenCleaner(deps),
+    createBootstrapSigner(deps),
+    createClaimProtection(deps),
+    createVolumeProtection(deps),
+    createVolumeBinder(deps),
     createReplicaSetController(deps),
+    createReplicationController(deps),
     createDeploymentController(deps),
     createDaemonSetController(deps),
     createStatefulSetController(deps),
@@ -66,7 +78,12 @@ export function createControllers(options: ControllersOptions): Module {
     createDisruptionController(deps),
     createHorizontalPodAutoscalerController(deps),
     createResourceQuotaController(deps),
-    ...(signing ? [createCertificateController({ ...deps, signing })] : []),
+    ...(signing
+      ? [
+          createCertificateController({ ...deps, signing }),
+          createCertificateRequestCleaner({ ...deps, keys: signing.keys }),
+        ]
+      : []),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createNodeLifecycleController(deps),

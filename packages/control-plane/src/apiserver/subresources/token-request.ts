@@ -66,7 +66,9 @@ export function createTokenRequest(deps: TokenRequestDeps): Subresource {
       }
       const audiences = request.spec?.audiences?.length ? request.spec.audiences : [deps.audience];
       const issuedAt = Math.floor(clock.now() / 1_000);
-      const expiresAt = issuedAt + Math.min(expirationSeconds, longest);
+      // A token that is bound to a Secret ends with it: that is how long-lived tokens are made and taken back.
+      const most = request.spec?.boundObjectRef?.kind === 'Secret' ? 2 ** 32 : longest;
+      const expiresAt = issuedAt + Math.min(expirationSeconds, most);
       const bound = boundTo({ ...request, spec: { ...request.spec, audiences } }, namespace);
       const token = options.dryRun
         ? ''

@@ -26,7 +26,7 @@ const backdate = minutes(5);
 export interface Signing {
   readonly authority: Pick<Authority, 'issue'>;
   readonly authorities: Pick<CertificateAuthorities, 'readRequest'>;
-  readonly keys: Pick<Keys, 'fromPem' | 'toPem'>;
+  readonly keys: Pick<Keys, 'fromPem' | 'readCertificate' | 'toPem'>;
 }
 
 export function createCertificateController(deps: ControllerDeps & { readonly signing: Signing }): Module {

@@ -11,7 +11,7 @@ import { type ControllerDeps, createController } from '../runtime/controller.ts'
 import { writeStatus } from '../runtime/status-patch.ts';
 import { type BudgetFacts, budgetStatus, nextExpiry } from './budget-status.ts';
 
-const { deployments, podDisruptionBudgets, replicaSets, statefulSets } = collections;
+const { deployments, podDisruptionBudgets, replicaSets, replicationControllers, statefulSets } = collections;
 const alwaysCounted = ['currentHealthy', 'desiredHealthy', 'expectedPods', 'disruptionsAllowed'];
 
 export function createDisruptionController(deps: ControllerDeps): Module {
@@ -22,6 +22,7 @@ export function createDisruptionController(deps: ControllerDeps): Module {
   const scalable = {
     deployments: cluster.of(deployments),
     replicaSets: cluster.of(replicaSets),
+    replicationControllers: cluster.of(replicationControllers),
     statefulSets: cluster.of(statefulSets),
   };
 
@@ -56,7 +57,11 @@ export function createDisruptionController(deps: ControllerDeps): Module {
   function replicasOf(pod: Pod, wanted: Map<string, number>): number | undefined {
     const set = scalable.replicaSets.get(controllerKey(pod, replicaSets) ?? '');
     const deployment = set && scalable.deployments.get(controllerKey(set, deployments) ?? '');
-    const owner = deployment ?? set ?? scalable.statefulSets.get(controllerKey(pod, statefulSets) ?? '');
+    const owner =
+      deployment ??
+      set ??
+      scalable.statefulSets.get(controllerKey(pod, statefulSets) ?? '') ??
+      scalable.replicationControllers.get(controllerKey(pod, replicationControllers) ?? '');
     if (!owner) return undefined;
     const replicas = owner.spec?.replicas ?? 1;
     wanted.set(owner.metadata.uid ?? '', replicas);
@@ -93,6 +98,7 @@ export function createDisruptionController(deps: ControllerDeps): Module {
         }),
         scalable.deployments.listen(rescaled),
         scalable.replicaSets.listen(rescaled),
+        scalable.replicationControllers.listen(rescaled),
         scalable.statefulSets.listen(rescaled),
       ];
     },

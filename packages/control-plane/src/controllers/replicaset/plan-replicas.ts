@@ -1,5 +1,5 @@
 // What a ReplicaSet does about the number of its pods. Pure.
-import type { Pod, ReplicaSet } from '@kedge/model/k8s-types';
+import type { Pod, ReplicationController, ReplicaSet } from '@kedge/model/k8s-types';
 import { rankForDeletion, type RankFacts } from '../pods/rank-pods.ts';
 
 export type ReplicaPlan =
@@ -11,7 +11,11 @@ export type ReplicaPlan =
 const burst = 500;
 
 /** `pods` are the active pods of the set. */
-export function planReplicas({ metadata, spec }: ReplicaSet, pods: readonly Pod[], facts: RankFacts): ReplicaPlan {
+export function planReplicas(
+  { metadata, spec }: ReplicaSet | ReplicationController,
+  pods: readonly Pod[],
+  facts: RankFacts,
+): ReplicaPlan {
   if (metadata.deletionTimestamp !== undefined) return { do: 'nothing' };
   const missing = (spec?.replicas ?? 1) - pods.length;
   if (missing > 0) return { do: 'create', count: Math.min(missing, burst) };

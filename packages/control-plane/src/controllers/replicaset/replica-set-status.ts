@@ -1,7 +1,13 @@
 // The status of a ReplicaSet, computed from its pods. Pure.
 import { type Instant, toTime } from '@kedge/core/time';
 import { matchesLabels } from '@kedge/model/k8s-selectors';
-import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '@kedge/model/k8s-types';
+import type {
+  Pod,
+  ReplicationController,
+  ReplicaSet,
+  ReplicaSetCondition,
+  ReplicaSetStatus,
+} from '@kedge/model/k8s-types';
 import { isAvailable, isReady } from '../pods/pod-state.ts';
 
 export interface ReplicaFailure {
@@ -10,7 +16,7 @@ export interface ReplicaFailure {
 }
 
 export function replicaSetStatus(
-  { metadata, spec, status }: ReplicaSet,
+  { metadata, spec, status }: ReplicaSet | ReplicationController,
   pods: readonly Pod[],
   now: Instant,
   failure: ReplicaFailure | undefined,
