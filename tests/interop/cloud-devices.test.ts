@@ -559,3 +559,17 @@ test('500 edges report 5 times back to back: every device has its newest value, 
     assert.equal(stored.status?.twins?.[0]?.reported?.value, '5', stored.metadata.name);
   }
 });
+
+test('a device whose model comes late is sent again behind it, and one that names none is not sent', async (t) => {
+  const { cloud, kube, edges } = await cloudWith(t, ['edge-1']);
+  await kube.create(devices, 'default', device('thermo-1', 'edge-1'));
+  await kube.create(devices, 'default', device('bare', 'edge-1', { deviceModelRef: undefined }));
+  await pass(cloud, 3_000);
+  assert.deepEqual(down(edges[0]!), ['update membership', 'insert default/device/thermo-1']);
+  await kube.create(models, 'default', model());
+  await pass(cloud, 5_000);
+  assert.deepEqual(down(edges[0]!).slice(2), [
+    'insert default/devicemodel/thermo-model',
+    'update default/device/thermo-1',
+  ]);
+});

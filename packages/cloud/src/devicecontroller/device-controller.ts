@@ -8,7 +8,7 @@ import type { Clock } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { fail, type KubeObject, type NodeName } from '@kedge/model/k8s';
 import type { Node } from '@kedge/model/k8s-types';
-import { deviceId } from '@kedge/model/kubeedge';
+import { deviceId, readDevice } from '@kedge/model/kubeedge';
 import { createDeviceSync } from './down/device-sync.ts';
 import { findStatusPlace } from './find-status-place.ts';
 import type { Answer, DeviceHandlers } from './handlers.ts';
@@ -88,9 +88,10 @@ export function createDeviceController(deps: DeviceControllerDeps, config: Devic
       requireReady();
       if (!samples) throw fail('ServiceUnavailable', 'this cloudcore keeps no samples: give it a data directory');
       const key = deviceId(message.device);
-      const owner = sync.nodeOf(key);
-      if (owner === undefined) throw fail('NotFound', `device "${key}" is not there`);
-      if (owner !== node) throw fail('Forbidden', `device "${key}" belongs to another node than "${node}"`);
+      const device = devices.get(key);
+      if (!device) throw fail('NotFound', `device "${key}" is not there`);
+      if (readDevice(device).spec?.nodeName !== node)
+        throw fail('Forbidden', `device "${key}" belongs to another node than "${node}"`);
       await samples.append(message);
       return { outcome: { ok: true, value: undefined } };
     },

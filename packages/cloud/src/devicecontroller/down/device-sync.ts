@@ -21,14 +21,15 @@ export interface DeviceSyncDeps {
 interface Placement {
   readonly node: NodeName;
   readonly uid: string;
-  /** Key of the model; undefined when the device names none. */
-  readonly model: string | undefined;
+  /** Key of the model. */
+  readonly model: string;
+  /** Whether the model was there to be sent along. An upstream edge has no use for a device before its model. */
+  readonly hasModel: boolean;
   readonly significance: string;
 }
 
 export interface DeviceSync {
   listen(): () => void;
-  nodeOf(device: string): NodeName | undefined;
   /** Whether the node is to have the object. */
   uses(node: NodeName, type: string, key: string): boolean;
   /** Everything that the node is to have; what it has already is not sent again. */
@@ -71,7 +72,6 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
     unplace(key);
     placements.set(key, placement);
     onNode.add(placement.node, key);
-    if (placement.model === undefined) return;
     users.add(usersKey(placement.node, placement.model), key);
     everywhere.add(placement.model, key);
   }
@@ -81,7 +81,6 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
     if (!old) return;
     placements.delete(key);
     onNode.remove(old.node, key);
-    if (old.model === undefined) return;
     users.remove(usersKey(old.node, old.model), key);
     everywhere.remove(old.model, key);
   }
@@ -97,8 +96,8 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
   }
 
   /** Unless another device there needs it. */
-  function dropModel(node: NodeName, key: string | undefined): void {
-    if (key === undefined || users.of(usersKey(node, key)).size > 0) return;
+  function dropModel(node: NodeName, key: string): void {
+    if (users.of(usersKey(node, key)).size > 0) return;
     const model = models.get(key);
     if (model) sink.delete(node, deleteOf('devicemodel', model));
   }
@@ -111,7 +110,9 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
     if (!next) return;
     const known = placements.get(key);
     if (!known) return add(key, object, next);
-    if (known.significance === next.significance) {
+    // A model that came late changes a condition of the device, and so its version: then the device is sent again.
+    const isCompleted = next.hasModel && !known.hasModel;
+    if (known.significance === next.significance && !isCompleted) {
       const [from, to] = [before?.metadata.resourceVersion ?? '', versionOf(object)];
       return sink.unchanged(next.node, refOf('device', object), uidOf(object), from, to);
     }
@@ -138,7 +139,6 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
       ];
       return () => stops.forEach((stop) => stop());
     },
-    nodeOf: (key) => placements.get(key)?.node,
     uses: (node, type, key) =>
       type === 'device' ? placements.get(key)?.node === node : users.of(usersKey(node, key)).size > 0,
     sendAll(node) {
@@ -159,12 +159,15 @@ export function createDeviceSync({ random, devices, models, sink }: DeviceSyncDe
 
   function placementOf(object: KubeObject): Placement | undefined {
     const { spec, metadata }: Device = readDevice(object);
-    if (!spec?.nodeName) return undefined;
-    const model = spec.deviceModelRef?.name;
+    const name = spec?.deviceModelRef?.name;
+    // An upstream edge that restarts with a device that names no model crashes when a mapper registers.
+    if (!spec?.nodeName || !name) return undefined;
+    const model = `${metadata.namespace ?? ''}/${name}`;
     return {
       node: nodeName(spec.nodeName),
       uid: metadata.uid ?? '',
-      model: model ? `${metadata.namespace ?? ''}/${model}` : undefined,
+      model,
+      hasModel: models.get(model) !== undefined,
       significance: significance(object),
     };
   }
