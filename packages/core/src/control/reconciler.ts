@@ -33,6 +33,9 @@ export interface Reconciler {
   readonly pending: number;
 }
 
+/** Given as the reason: without one, every abort makes a DOMException with a stack. */
+const earlier = new Error('the key is looked at earlier');
+
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { name, clock, log, reconcile, parallel = 1, firstRetry = milliseconds(50), maxRetry = minutes(2) } = options;
   const ready = new Set<string>();
@@ -44,7 +47,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let scope: Scope | undefined;
 
   const enqueue = (key: string): void => {
-    timers.get(key)?.stop.abort();
+    timers.get(key)?.stop.abort(earlier);
     timers.delete(key);
     if (working.has(key)) dirty.add(key);
     else if (!ready.has(key)) ready.add(key);
@@ -58,7 +61,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const due = clock.monotonic() + after;
     const timer = timers.get(key);
     if (timer && timer.due <= due) return;
-    timer?.stop.abort();
+    timer?.stop.abort(earlier);
     const stop = new AbortController();
     timers.set(key, { due, stop });
     void clock
