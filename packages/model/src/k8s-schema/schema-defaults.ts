@@ -3,7 +3,7 @@ import { isObject, jsonCopy } from '../k8s-patch/index.ts';
 import { schemaOfField } from './prune-unknown.ts';
 import type { Schema } from './schema.ts';
 
-/** The value with defaults; a null where neither null nor absence is meant counts as absent, as in Kubernetes. */
+/** The value with defaults; a null where none is allowed counts as absent, as in Kubernetes. */
 export function applySchemaDefaults<T>(value: T, schema: Schema): T {
   return fill(value, schema) as T;
 }
@@ -22,7 +22,9 @@ function fill(value: unknown, schema: Schema): unknown {
   }
   for (const [name, field] of result) {
     const known = schemaOfField(schema, name);
-    if (known && known !== 'any') result.set(name, fill(field, known));
+    if (!known || known === 'any') continue;
+    if (field === null && !known.nullable) result.delete(name);
+    else result.set(name, fill(field, known));
   }
   return Object.fromEntries(result);
 }

@@ -1,9 +1,11 @@
 // Fields against the schema: what is unknown or given twice is reported as the client asked, what is missing gets its
 // default, what is wrong is refused.
 import type { Call, WriteOptions } from '@kedge/engine/kube-api';
-import { fail, type FieldError, type KubeObject } from '@kedge/model/k8s';
+import { fail, type FieldError, invalidField, type KubeObject } from '@kedge/model/k8s';
 import { checkMetadata, checkMetadataUpdate } from '@kedge/model/k8s-kinds';
-import { applySchemaDefaults, pruneUnknown, readBuiltin, validateValue } from '@kedge/model/k8s-schema';
+import { applySchemaDefaults, pruneUnknown, readBuiltin, type Schema, validateValue } from '@kedge/model/k8s-schema';
+import type { CustomKind } from '../crds/custom-kinds.ts';
+import { checkEmbedded } from '../crds/embedded-resources.ts';
 import type { Kind } from '../kinds/kind.ts';
 
 /** The object as its kind knows it. Throws BadRequest for what cannot be read, and for unknown fields under Strict. */
@@ -30,16 +32,23 @@ export function readFields(kind: Kind, object: KubeObject, options: WriteOptions
 export const withDefaults = (kind: Kind, object: KubeObject): KubeObject =>
   kind.rules.defaults(kind.schema && kind.isCustom ? applySchemaDefaults(object, kind.schema) : object);
 
+/** With these, the rest of an object makes no sense to its rules. */
+const blocking = new Set(['FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+
+function checkCustom(kind: Kind, object: KubeObject, schema: Schema): readonly FieldError[] {
+  const errors = [...validateValue(object, schema), ...checkEmbedded(object, schema)];
+  const isBlocked = (kind as CustomKind).ruleSchema !== undefined && errors.some(({ reason }) => blocking.has(reason));
+  const untold =
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+  return isBlocked ? [...errors, invalidField('<nil>', null, untold)] : errors;
+}
+
 /** Everything that is wrong with a state by itself, and with how it differs from the one before. */
 export function fieldErrors(kind: Kind, object: KubeObject, before: KubeObject | undefined): readonly FieldError[] {
   const { rules, served, schema } = kind;
   const metadata = before
     ? checkMetadataUpdate(object.metadata, before.metadata)
     : checkMetadata(object.metadata, { namespaced: served.namespaced, checkName: rules.checkName });
-  return [
-    ...metadata,
-    ...(schema && kind.isCustom ? validateValue(object, schema) : []),
-    ...rules.validate(object),
-    ...(before ? rules.validateUpdate(object, before) : []),
-  ];
+  const bySchema = schema && kind.isCustom ? checkCustom(kind, object, schema) : [];
+  return [...metadata, ...bySchema, ...rules.validate(object), ...(before ? rules.validateUpdate(object, before) : [])];
 }
