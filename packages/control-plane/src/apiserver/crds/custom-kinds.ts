@@ -21,8 +21,6 @@ const partVerbs: readonly Verb[] = ['get', 'patch', 'update'];
 
 export interface CustomKind extends Kind {
   readonly scale: ScalePaths | undefined;
-  /** The schema whose rules objects have to meet; absent where it has none. */
-  readonly ruleSchema?: Schema;
 }
 
 /** What rules may see of metadata. */

@@ -6,7 +6,8 @@ import { versionPath } from '@kedge/model/k8s-kinds';
 import type { Schema } from '@kedge/model/k8s-schema';
 import type { CustomResourceDefinition } from '@kedge/model/k8s-types';
 import type { AdmissionStep } from '../admission/admission.ts';
-import { type CustomKind, ruleSchemaOf } from './custom-kinds.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { ruleSchemaOf } from './custom-kinds.ts';
 
 export function customResourceRules(): AdmissionStep {
   const compiled = new WeakMap<Schema, SchemaRules>();
@@ -19,7 +20,7 @@ export function customResourceRules(): AdmissionStep {
     compiled.set(schema, rules);
     return rules;
   }
-  async function checkObject(kind: CustomKind, object: KubeObject, before: KubeObject | undefined) {
+  async function checkObject(kind: Kind, object: KubeObject, before: KubeObject | undefined) {
     const schema = kind.ruleSchema!;
     const errors = checkRules(await loadCel(), await rulesOf(schema), schema, object, before, new Meter());
     if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
@@ -30,7 +31,7 @@ export function customResourceRules(): AdmissionStep {
     async validate({ kind, object, before, subresource }) {
       if (!object || object.metadata.deletionTimestamp) return;
       if (kind.isCustom) {
-        if ((kind as CustomKind).ruleSchema) await checkObject(kind as CustomKind, object, before);
+        if (kind.ruleSchema) await checkObject(kind, object, before);
         return;
       }
       if (kind.collection !== 'customresourcedefinitions.apiextensions.k8s.io' || subresource !== undefined) return;

@@ -29,6 +29,8 @@ export interface Kind {
   };
   /** Fields and defaults of the schema as it is now; absent where the store holds what is shown. */
   readonly complete?: (object: KubeObject) => KubeObject;
+  /** The schema whose rules in CEL objects have to meet; absent where it has none. */
+  readonly ruleSchema?: Schema;
   /** Told to whoever uses this version. */
   readonly warning?: string;
 }

@@ -4,7 +4,6 @@ import type { Call, WriteOptions } from '@kedge/engine/kube-api';
 import { fail, type FieldError, invalidField, type KubeObject } from '@kedge/model/k8s';
 import { checkMetadata, checkMetadataUpdate } from '@kedge/model/k8s-kinds';
 import { applySchemaDefaults, pruneUnknown, readBuiltin, type Schema, validateValue } from '@kedge/model/k8s-schema';
-import type { CustomKind } from '../crds/custom-kinds.ts';
 import { checkEmbedded } from '../crds/embedded-resources.ts';
 import type { Kind } from '../kinds/kind.ts';
 
@@ -37,7 +36,7 @@ const blocking = new Set(['FieldValueRequired', 'FieldValueTooLong', 'FieldValue
 
 function checkCustom(kind: Kind, object: KubeObject, schema: Schema): readonly FieldError[] {
   const errors = [...validateValue(object, schema), ...checkEmbedded(object, schema)];
-  const isBlocked = (kind as CustomKind).ruleSchema !== undefined && errors.some(({ reason }) => blocking.has(reason));
+  const isBlocked = kind.ruleSchema !== undefined && errors.some(({ reason }) => blocking.has(reason));
   const untold =
     'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
   return isBlocked ? [...errors, invalidField('<nil>', null, untold)] : errors;
