@@ -50,6 +50,8 @@ function cluster(nodes: readonly Node[], placed: Record<string, readonly Pod[]> 
     repelling: table.repelling,
     nodeOf: (key) => all.find(({ name }) => name === table.placeOf(key)),
     namespaceLabels: (name) => ({ name }),
+    nominated: new Map(),
+    storage: { claim: () => undefined, volume: () => undefined, volumes: () => [], storageClass: () => undefined },
   };
 }
 

@@ -10,10 +10,13 @@ import type { EventSink } from '@kedge/engine/event-recorder';
 import { collections, type KubeApi, type SharedInformers } from '@kedge/engine/kube-client';
 import { isStatus, objectKey } from '@kedge/model/k8s';
 import { jsonEqual } from '@kedge/model/k8s-patch';
+import { labelSelectorOf } from '@kedge/model/k8s-selectors';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import { chooseNode, type Refusal } from './choose-node.ts';
 import type { ClusterChange, ClusterFacts } from './filters/filter.ts';
-import { planPreemption, type Preemption } from './plan-preemption.ts';
+import { claimsOf } from './filters/volume-filters.ts';
+import { type Budget, planPreemption, type Victims } from './plan-preemption.ts';
+import { planVolumes, type VolumeDecision } from './plan-volumes.ts';
 import { isOurs, isPlaced, isTerminal, preemptedPatch, samePlacement, unschedulablePatch } from './pod-placement.ts';
 import { PendingPods, type Waiting } from './queue/pending-pods.ts';
 import { ClusterTable } from './state/cluster-table.ts';
@@ -33,6 +36,7 @@ export interface SchedulerOptions {
 
 /** Bindings and status writes that are under way at once. */
 const parallelWrites = 32;
+const selectedNode = 'volume.kubernetes.io/selected-node';
 
 export function createScheduler(options: SchedulerOptions): Module {
   const { api, informers, clock, random, schedulerName = 'default-scheduler' } = options;
@@ -41,6 +45,10 @@ export function createScheduler(options: SchedulerOptions): Module {
   const pods = informers.of(collections.pods);
   const nodes = informers.of(collections.nodes);
   const namespaces = informers.of(collections.namespaces);
+  const claims = informers.of(collections.persistentVolumeClaims);
+  const volumes = informers.of(collections.persistentVolumes);
+  const classes = informers.of(collections.storageClasses);
+  const budgets = informers.of(collections.podDisruptionBudgets);
   const table = new ClusterTable();
   const pending = new PendingPods(clock);
   /** Pods placed here whose binding the API has not shown yet, by key. */
@@ -48,6 +56,8 @@ export function createScheduler(options: SchedulerOptions): Module {
   const writes = new Set<Promise<void>>();
   /** Pods that wait for others to leave a node for them: whose leaving, by their own key. */
   const expecting = new Map<string, readonly PodFacts[]>();
+  /** The node that others leave for a pod, by the pod's key. */
+  const nominations = new Map<string, { readonly node: string; readonly pod: Pod }>();
 
   function onPodPut(pod: Pod, last: Pod | undefined): void {
     const key = objectKey(pod);
@@ -55,11 +65,18 @@ export function createScheduler(options: SchedulerOptions): Module {
     const isAnother = last !== undefined && last.metadata.uid !== pod.metadata.uid;
     if (isAnother) onPodGone(last);
     const before = isAnother ? undefined : last;
+    noteNomination(key, pod);
     if (isPlaced(pod)) onPlacedPod(key, pod, before);
     else if (isTerminal(pod) || !isOurs(pod, schedulerName)) pending.drop(key);
     else if (placing.get(key)?.metadata.uid === pod.metadata.uid) return;
     else if (before && samePlacement(before, pod)) pending.refresh(pod);
     else pending.put(pod);
+  }
+
+  function noteNomination(key: string, pod: Pod): void {
+    const node = pod.status?.nominatedNodeName;
+    if (node && !isPlaced(pod) && !isTerminal(pod)) nominations.set(key, { node, pod });
+    else if (isPlaced(pod) || isTerminal(pod)) nominations.delete(key);
   }
 
   function onPlacedPod(key: string, pod: Pod, before: Pod | undefined): void {
@@ -79,6 +96,7 @@ export function createScheduler(options: SchedulerOptions): Module {
   function onPodGone(pod: Pod): void {
     const key = objectKey(pod);
     expecting.delete(key);
+    nominations.delete(key);
     placing.delete(key);
     pending.drop(key);
     if (table.placeOf(key) === undefined) return;
@@ -99,24 +117,93 @@ export function createScheduler(options: SchedulerOptions): Module {
       repelling: table.repelling,
       nodeOf: (key) => byName.get(table.placeOf(key) ?? ''),
       namespaceLabels: (name) => namespaces.get(name)?.metadata.labels ?? {},
+      nominated: nominatedByNode(),
+      storage: {
+        claim: (namespace, name) => claims.get(`${namespace}/${name}`),
+        volume: (name) => volumes.get(name),
+        volumes: () => volumes.list(),
+        storageClass: (name) => classes.get(name),
+      },
     };
   }
+
+  function nominatedByNode(): Map<string, PodFacts[]> {
+    const byNode = new Map<string, PodFacts[]>();
+    for (const [key, { node, pod }] of nominations) {
+      if (table.placeOf(key) === undefined) byNode.set(node, [...(byNode.get(node) ?? []), podFacts(pod)]);
+    }
+    return byNode;
+  }
+
+  const budgetFacts = (): Budget[] =>
+    [...budgets.list()].flatMap(({ metadata, spec, status }) => {
+      const selector = labelSelectorOf(spec?.selector);
+      // A budget without a selector protects nobody here.
+      if (selector === 'nothing' || selector.length === 0) return [];
+      const granted = new Set(Object.keys(status?.disruptedPods ?? {}));
+      return [{ namespace: metadata.namespace ?? '', selector, allowed: status?.disruptionsAllowed ?? 0, granted }];
+    });
 
   function tryOne(waiting: Waiting, signal: AbortSignal): void {
     const { pod } = waiting;
     const cluster = picture();
     const choice = chooseNode(podFacts(pod), cluster, () => random.next());
-    if (choice.ok) {
+    const decisions = choice.ok ? volumesFor(pod, choice.node, cluster) : [];
+    if (choice.ok && decisions.length > 0) {
+      // The pod is tried again when its volumes are bound, and then follows them.
+      pending.park(waiting, new Set(['volume', 'node']));
+      write(() => settleVolumes(choice.node, decisions, signal));
+    } else if (choice.ok) {
       expecting.delete(waiting.key);
       placing.set(waiting.key, pod);
       table.putPod(pod, choice.node);
       write(() => bind(waiting, pod, choice.node, signal));
     } else {
       pending.park(waiting, helpFor(choice.refusals));
-      events.warning(pod, 'FailedScheduling', choice.message);
-      write(() => sayUnschedulable(pod, choice.message, signal));
-      const preemption = isExpecting(waiting.key) ? undefined : planPreemption(podFacts(pod), cluster, choice.refusals);
-      if (preemption) write(() => preempt(pod, preemption, signal));
+      const preemption = isExpecting(waiting.key)
+        ? { ok: false as const, why: 'preemption: not eligible due to a terminating pod on the nominated node.' }
+        : planPreemption(podFacts(pod), cluster, choice.refusals, budgetFacts());
+      const suffix = preemption.ok || preemption.why === '' ? '' : ` ${preemption.why}`;
+      const message = `${choice.message}${suffix}`;
+      if (preemption.ok) nominations.set(waiting.key, { node: preemption.victims.node, pod });
+      else if (!isExpecting(waiting.key)) nominations.delete(waiting.key);
+      events.warning(pod, 'FailedScheduling', message);
+      write(() => sayUnschedulable(pod, message, nominations.get(waiting.key)?.node, signal));
+      if (preemption.ok) write(() => preempt(pod, preemption.victims, signal));
+    }
+  }
+
+  /** What has to be decided about the pod's volumes before it can go to the node. */
+  function volumesFor(pod: Pod, node: string, cluster: ClusterFacts): readonly VolumeDecision[] {
+    const facts = podFacts(pod);
+    const known = cluster.nodes.find(({ name }) => name === node);
+    if (facts.claims.length === 0 || !known) return [];
+    const found = claimsOf(facts, cluster);
+    const plan = found.ok ? planVolumes(found.all, known.node, cluster.storage) : undefined;
+    return plan?.ok ? plan.decisions : [];
+  }
+
+  /** Sets volumes aside for claims, and tells provisioners where the others are wanted. */
+  async function settleVolumes(node: string, decisions: readonly VolumeDecision[], signal: AbortSignal): Promise<void> {
+    for (const { claim, volume } of decisions) {
+      const { namespace, name = '', uid, annotations } = claim.metadata;
+      try {
+        if (volume) {
+          if (volume.spec?.claimRef?.uid === uid) continue;
+          const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid };
+          const { resourceVersion } = volume.metadata;
+          const patch = JSON.stringify({ metadata: { resourceVersion }, spec: { claimRef } });
+          await api.patch(collections.persistentVolumes, { name: volume.metadata.name ?? '' }, 'merge', patch, {
+            signal,
+          });
+        } else if (annotations?.[selectedNode] !== node) {
+          const patch = JSON.stringify({ metadata: { annotations: { [selectedNode]: node } } });
+          await api.patch(collections.persistentVolumeClaims, { namespace, name }, 'merge', patch, { signal });
+        }
+      } catch (error) {
+        // Taken or gone meanwhile: that change is a reason to try again.
+        if (!signal.aborted) log.debug('volume not settled', { key: `${namespace}/${name}`, err: error });
+      }
     }
   }
 
@@ -127,7 +214,7 @@ export function createScheduler(options: SchedulerOptions): Module {
         table.placeOf(victim.key) !== undefined && pods.get(victim.key)?.metadata.uid === victim.pod.metadata.uid,
     );
 
-  async function preempt(pod: Pod, { node, victims }: Preemption, signal: AbortSignal): Promise<void> {
+  async function preempt(pod: Pod, { node, pods: victims }: Victims, signal: AbortSignal): Promise<void> {
     const key = objectKey(pod);
     expecting.set(key, victims);
     log.info('pods make room for one of higher priority', { pod: key, node, count: victims.length });
@@ -183,9 +270,14 @@ export function createScheduler(options: SchedulerOptions): Module {
     pending.retry(waiting);
   }
 
-  async function sayUnschedulable(pod: Pod, message: string, signal: AbortSignal): Promise<void> {
+  async function sayUnschedulable(
+    pod: Pod,
+    message: string,
+    nominated: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { namespace, name = '' } = pod.metadata;
-    const patch = unschedulablePatch(pods.get(objectKey(pod)) ?? pod, message, clock.now());
+    const patch = unschedulablePatch(pods.get(objectKey(pod)) ?? pod, message, nominated, clock.now());
     if (patch === undefined) return;
     try {
       await api.patch(collections.pods, { namespace, name, subresource: 'status' }, 'strategic', patch, { signal });
@@ -215,6 +307,9 @@ export function createScheduler(options: SchedulerOptions): Module {
         },
       }),
       pods.listen({ onPut: onPodPut, onDelete: onPodGone }),
+      ...[claims, volumes, classes].map((copy) =>
+        copy.listen({ onPut: () => pending.changed('volume'), onDelete: () => pending.changed('volume') }),
+      ),
     ];
     for (const stop of stops) scope.defer('scheduler listener', stop);
   }
@@ -223,7 +318,7 @@ export function createScheduler(options: SchedulerOptions): Module {
     name: 'scheduler',
     async start(scope) {
       listen(scope);
-      for (const copy of [nodes, pods, namespaces]) await copy.synced(scope.signal);
+      for (const copy of [nodes, pods, namespaces, claims, volumes, classes, budgets]) await copy.synced(scope.signal);
       scope.spawn('scheduling', run);
     },
   };

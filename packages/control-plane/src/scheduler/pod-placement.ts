@@ -20,15 +20,28 @@ export const samePlacement = (a: Pod, b: Pod): boolean =>
   jsonEqual(a.metadata.labels, b.metadata.labels) &&
   jsonEqual(a.spec, b.spec);
 
-/** The patch that tells users why a pod has no node; undefined when it says so already. */
-export function unschedulablePatch({ metadata, status }: Pod, message: string, now: Instant): string | undefined {
+/**
+ * The patch that tells users why a pod has no node, and which node others leave for it; undefined when it says so
+ * already.
+ */
+export function unschedulablePatch(
+  { metadata, status }: Pod,
+  message: string,
+  nominated: string | undefined,
+  now: Instant,
+): string | undefined {
   const known = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  const isNamed = (status?.nominatedNodeName || undefined) === nominated;
   const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
-  if (known?.status === 'False' && known.reason === condition.reason && known.message === message) return undefined;
+  if (known?.status === 'False' && known.reason === condition.reason && known.message === message && isNamed)
+    return undefined;
   const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : toTime(now);
   return JSON.stringify({
     metadata: { uid: metadata.uid },
-    status: { conditions: [{ ...condition, lastTransitionTime }] },
+    status: {
+      conditions: [{ ...condition, lastTransitionTime }],
+      ...(isNamed ? {} : { nominatedNodeName: nominated ?? null }),
+    },
   });
 }
 

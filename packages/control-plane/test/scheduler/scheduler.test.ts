@@ -54,7 +54,8 @@ test('a pod that fits nowhere says why, and gets its node once there is one', as
   );
   await cluster.apply(pods, pod('web', cpu('1')));
   await cluster.settle();
-  const message = '0/1 nodes are available: 1 Insufficient cpu.';
+  const message =
+    '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
   assert.deepEqual(await scheduled('web'), ['False', 'Unschedulable', message]);
   assert.deepEqual(await cluster.eventsAbout('web'), [`FailedScheduling: ${message}`]);
   await cluster.apply(nodes, node('edge-1'), '');
@@ -154,4 +155,81 @@ test('a pod that must not preempt waits, and so does one that preemption would n
   await cluster.apply(pods, pod('equal', { ...cpu('3'), priority: 1 }));
   await cluster.clock.advance(seconds(30));
   assert.equal((await cluster.get(pods, 'a')).metadata.deletionTimestamp, undefined);
+});
+
+test('what a pod made room for is kept for it, and not taken by a lesser one', async () => {
+  await cluster.apply(nodes, node('edge-1'), '');
+  await cluster.apply(pods, pod('old', { ...cpu('3'), priority: 1 }));
+  await cluster.settle();
+  await cluster.apply(pods, pod('big', { ...cpu('3'), priority: 100 }));
+  await cluster.settle();
+  assert.equal((await cluster.get(pods, 'big')).status?.nominatedNodeName, 'edge-1');
+  assert.ok((await cluster.get(pods, 'old')).metadata.deletionTimestamp);
+  await cluster.apply(pods, pod('quick', { ...cpu('1500m'), priority: 2 }));
+  await cluster.api.delete(pods, { namespace: 'default', name: 'old' }, { gracePeriodSeconds: 0 });
+  await cluster.eventually(async () => assert.equal(await nodeOf('big'), 'edge-1'));
+  assert.equal(await nodeOf('quick'), undefined);
+});
+
+test('a pod with claims waits for them, and follows its volumes', async () => {
+  const { persistentVolumeClaims, persistentVolumes, storageClasses } = collections;
+  for (const name of ['edge-1', 'edge-2']) await cluster.apply(nodes, node(name), '');
+  await cluster.apply(
+    storageClasses,
+    {
+      metadata: { name: 'local' },
+      provisioner: 'kubernetes.io/no-provisioner',
+      volumeBindingMode: 'WaitForFirstConsumer',
+    },
+    '',
+  );
+  const using = (name: string, claimName: string): Pod =>
+    pod(name, { volumes: [{ name: 'd', persistentVolumeClaim: { claimName } }] });
+  const claim = (name: string, storageClassName?: string) =>
+    cluster.apply(persistentVolumeClaims, {
+      metadata: { name },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: '1Gi' } },
+        ...(storageClassName ? { storageClassName } : {}),
+      },
+    });
+  const helpless = 'preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
+  await cluster.apply(pods, using('early', 'later'));
+  await claim('now');
+  await cluster.apply(pods, using('hasty', 'now'));
+  await claim('data', 'local');
+  await cluster.apply(pods, using('web', 'data'));
+  await cluster.settle();
+  const said = async (name: string) => (await scheduled(name))![2];
+  assert.equal(await said('early'), `0/2 nodes are available: persistentvolumeclaim "later" not found. ${helpless}`);
+  assert.equal(
+    await said('hasty'),
+    `0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. ${helpless}`,
+  );
+  assert.equal(
+    await said('web'),
+    `0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind. ${helpless}`,
+  );
+  const onNode = (name: string) => ({
+    required: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [name] }] }],
+    },
+  });
+  await cluster.apply(
+    persistentVolumes,
+    {
+      metadata: { name: 'disk' },
+      spec: {
+        capacity: { storage: '2Gi' },
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: 'local',
+        local: { path: '/d' },
+        nodeAffinity: onNode('edge-2'),
+      },
+    },
+    '',
+  );
+  await cluster.eventually(async () => assert.equal(await nodeOf('web'), 'edge-2'));
+  assert.equal((await cluster.get(persistentVolumeClaims, 'data')).spec?.volumeName, 'disk');
 });

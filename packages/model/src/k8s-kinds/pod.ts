@@ -15,9 +15,24 @@ const updatable = [
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ].join(',');
 
+/** No scheduler looks at such a pod, so nobody else would say it. */
+const gated = {
+  type: 'PodScheduled',
+  status: 'False',
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+};
+
 export const podRules = createRules<Pod>({
   defaults: defaultPod,
-  prepareCreate: (pod) => ({ ...pod, status: { phase: 'Pending', qosClass: qosClass(pod) } }),
+  prepareCreate: (pod) => ({
+    ...pod,
+    status: {
+      phase: 'Pending',
+      qosClass: qosClass(pod),
+      ...(pod.spec?.schedulingGates?.length ? { conditions: [gated] } : {}),
+    },
+  }),
   validate: (pod) => checkPodSpec(pod.spec!, 'spec'),
   validateUpdate: (pod, old) => checkPodUpdate(pod.spec!, old.spec!),
 });

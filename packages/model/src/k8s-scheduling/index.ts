@@ -4,3 +4,4 @@ export { matchesNode, matchesNodeSelector, matchesNodeTerm } from './node-select
 export { addAmounts, amountsOf, maxAmounts, podRequests, subtractAmounts } from './pod-requests.ts';
 export type { Amounts } from './pod-requests.ts';
 export { findUntolerated, toleratedSeconds, tolerates } from './tolerations.ts';
+export { findVolume, isVolumeFor, storageClassOf } from './volume-matching.ts';

@@ -5,10 +5,10 @@ import type { Module } from '@kedge/core/module';
 import { seconds } from '@kedge/core/time';
 import { collections } from '@kedge/engine/kube-client';
 import { isStatus, objectKey } from '@kedge/model/k8s';
+import { findVolume, isVolumeFor, storageClassOf } from '@kedge/model/k8s-scheduling';
 import type { PersistentVolume, PersistentVolumeClaim } from '@kedge/model/k8s-types';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 import { writeStatus } from '../runtime/status-patch.ts';
-import { classOf, findVolume, isFor } from './match-volume.ts';
 
 const { persistentVolumeClaims, persistentVolumes, storageClasses } = collections;
 const completed = 'pv.kubernetes.io/bind-completed';
@@ -37,10 +37,12 @@ export function createVolumeBinder(deps: ControllerDeps): Module {
     if (claim.metadata.deletionTimestamp !== undefined) return done;
     const wanted = claim.spec?.volumeName;
     if (wanted) return bindNamed(claim, wanted, signal);
-    const waits = classes.get(classOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
+    const waits = classes.get(storageClassOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
     // Which volume depends on the node then: the scheduler sets one aside, or says where one is to be made.
     const isDecided = claim.metadata.annotations?.[selectedNode] !== undefined;
-    const volume = waits ? [...volumes.list()].find((one) => isFor(one, claim)) : findVolume(claim, volumes.list());
+    const volume = waits
+      ? [...volumes.list()].find((one) => isVolumeFor(one, claim))
+      : findVolume(claim, volumes.list());
     if (volume) return bind(claim, volume, signal);
     await setPhase(claim, 'Pending', signal);
     if (waits && !isDecided) {
@@ -51,7 +53,7 @@ export function createVolumeBinder(deps: ControllerDeps): Module {
   }
 
   async function waitForVolume(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<Next> {
-    const name = classOf(claim);
+    const name = storageClassOf(claim);
     const maker = classes.get(name)?.provisioner;
     if (name === '') {
       const message = 'no persistent volumes available for this claim and no storage class is set';
@@ -78,7 +80,7 @@ export function createVolumeBinder(deps: ControllerDeps): Module {
 
   async function bindNamed(claim: PersistentVolumeClaim, wanted: string, signal: AbortSignal): Promise<Next> {
     const volume = volumes.get(wanted);
-    if (volume && (!volume.spec?.claimRef || isFor(volume, claim))) return bind(claim, volume, signal);
+    if (volume && (!volume.spec?.claimRef || isVolumeFor(volume, claim))) return bind(claim, volume, signal);
     await setPhase(claim, 'Pending', signal);
     if (volume) events.warning(claim, 'FailedBinding', `volume "${wanted}" already bound to a different claim.`);
     return lookAgain;
@@ -113,7 +115,7 @@ export function createVolumeBinder(deps: ControllerDeps): Module {
     if (!volume)
       return lose(claim, 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!', signal);
     if (!volume.spec?.claimRef) return bind(claim, volume, signal);
-    if (!isFor(volume, claim)) {
+    if (!isVolumeFor(volume, claim)) {
       const message = 'Bound claim has lost reference to PersistentVolume. Data on the volume is lost!';
       return lose(claim, 'ClaimMisbound', message, signal);
     }

@@ -1,20 +1,19 @@
 // Filters about what pods use up on a node: host ports, resources, the number of pods.
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { HostPort, PodFacts } from '../state/pod-facts.ts';
-import { type Filter, type Verdict, verdict } from './filter.ts';
+import { type Filter, passes, refuse, type Verdict } from './filter.ts';
 
 const anyAddress = new Set(['0.0.0.0', '::']);
 
 export const nodePorts: Filter = {
   name: 'NodePorts',
   helpedBy: ['node', 'pod-gone'],
-  isAboutPods: true,
   prepare: ({ hostPorts }) => {
     if (hostPorts.length === 0) return undefined;
     return ({ pods }) => {
       const taken = [...pods.values()].flatMap((other) => other.hostPorts);
       const isFree = !hostPorts.some((wanted) => taken.some((used) => collide(wanted, used)));
-      return verdict(isFree, "node(s) didn't have free ports for the requested pod ports");
+      return isFree ? passes : refuse("node(s) didn't have free ports for the requested pod ports");
     };
   },
 };
@@ -27,7 +26,6 @@ const collide = (a: HostPort, b: HostPort): boolean =>
 export const nodeResources: Filter = {
   name: 'NodeResourcesFit',
   helpedBy: ['node', 'pod-gone', 'pod-relabelled'],
-  isAboutPods: true,
   prepare: (pod) => (node) => missing(pod, node),
 };
 
@@ -37,5 +35,5 @@ function missing({ requests }: PodFacts, { allocatable, requested, pods }: NodeF
     const free = (allocatable.get(name) ?? 0) - (requested.get(name) ?? 0);
     if (amount > 0 && amount > free) reasons.push(`Insufficient ${name}`);
   }
-  return reasons;
+  return reasons.length > 0 ? refuse(...reasons) : passes;
 }

@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity, nodeName, nodeUnschedulable, taintToleration } from './node-filters.ts';
 import { topologySpread } from './topology-spread.ts';
+import { volumeBinding, volumeRestrictions, volumeZone } from './volume-filters.ts';
 
 export const filters: readonly Filter[] = [
   nodeUnschedulable,
@@ -12,6 +13,9 @@ export const filters: readonly Filter[] = [
   nodeAffinity,
   nodePorts,
   nodeResources,
+  volumeRestrictions,
+  volumeBinding,
+  volumeZone,
   topologySpread,
   interPodAffinity,
 ];

@@ -2,19 +2,18 @@
 import type { PodAffinityTerm } from '@kedge/model/k8s-types';
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { PodFacts } from '../state/pod-facts.ts';
-import { type ClusterFacts, type Filter, type NodeFilter, passes } from './filter.ts';
+import { type ClusterFacts, type Filter, type NodeFilter, passes, refuse, refuseForGood } from './filter.ts';
 import { count, domainOf, termMatcher } from './pod-terms.ts';
 
 export const interPodAffinity: Filter = {
   name: 'InterPodAffinity',
   helpedBy: ['node', 'pod-gone', 'pod-placed', 'pod-relabelled'],
-  isAboutPods: true,
   prepare(pod, cluster) {
     const checks = [wanted(pod, cluster), unwanted(pod, cluster), unwelcome(pod, cluster)].filter(
       (check) => check !== undefined,
     );
     if (checks.length === 0) return undefined;
-    return (node) => checks.map((check) => check(node)).find((verdict) => verdict.length > 0) ?? passes;
+    return (node) => checks.map((check) => check(node)).find(({ reasons }) => reasons.length > 0) ?? passes;
   },
 };
 
@@ -29,7 +28,7 @@ function wanted(pod: PodFacts, cluster: ClusterFacts): NodeFilter | undefined {
   return ({ labels }) => {
     const domains = pod.affinity.map(({ topologyKey }) => domainOf(labels, topologyKey));
     const isOk = domains.every((domain) => domain !== undefined && (mayBeFirst || (counts.get(domain) ?? 0) > 0));
-    return isOk ? passes : ["node(s) didn't match pod affinity rules"];
+    return isOk ? passes : refuseForGood("node(s) didn't match pod affinity rules");
   };
 }
 
@@ -43,7 +42,7 @@ function unwanted(pod: PodFacts, cluster: ClusterFacts): NodeFilter | undefined 
       const domain = domainOf(labels, topologyKey);
       return domain === undefined || !counts.has(domain);
     });
-    return isOk ? passes : ["node(s) didn't match pod anti-affinity rules"];
+    return isOk ? passes : refuse("node(s) didn't match pod anti-affinity rules");
   };
 }
 
@@ -60,7 +59,7 @@ function unwelcome(pod: PodFacts, cluster: ClusterFacts): NodeFilter | undefined
   if (closed.size === 0) return undefined;
   return ({ labels }) =>
     Object.entries(labels).some(([key, value]) => closed.has(`${key}\n${value}`))
-      ? ["node(s) didn't satisfy existing pods anti-affinity rules"]
+      ? refuse("node(s) didn't satisfy existing pods anti-affinity rules")
       : passes;
 }
 

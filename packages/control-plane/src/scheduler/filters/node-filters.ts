@@ -1,17 +1,18 @@
 // Filters that look at the node alone: its name, labels, taints and whether it takes pods.
 import { findUntolerated, matchesNode } from '@kedge/model/k8s-scheduling';
-import { type Filter, passes, verdict } from './filter.ts';
+import { type Filter, passes, refuseForGood, type Verdict } from './filter.ts';
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+const final = (isOk: boolean, reason: string): Verdict => (isOk ? passes : refuseForGood(reason));
 
 export const nodeUnschedulable: Filter = {
   name: 'NodeUnschedulable',
   helpedBy: ['node'],
-  isAboutPods: false,
   prepare: ({ pod }) => {
     const isTolerated = findUntolerated([unschedulableTaint], pod.spec?.tolerations, ['NoSchedule']) === undefined;
     if (isTolerated) return undefined;
-    return ({ node }) => verdict(node.spec?.unschedulable !== true, 'node(s) were unschedulable');
+    return ({ node }) => final(node.spec?.unschedulable !== true, 'node(s) were unschedulable');
   },
 };
 
@@ -19,32 +20,29 @@ export const nodeUnschedulable: Filter = {
 export const nodeName: Filter = {
   name: 'NodeName',
   helpedBy: ['node'],
-  isAboutPods: false,
   prepare: ({ pod }) => {
     const wanted = pod.spec?.nodeName;
-    return wanted ? ({ name }) => verdict(name === wanted, "node(s) didn't match the requested node name") : undefined;
+    return wanted ? ({ name }) => final(name === wanted, "node(s) didn't match the requested node name") : undefined;
   },
 };
 
 export const taintToleration: Filter = {
   name: 'TaintToleration',
   helpedBy: ['node'],
-  isAboutPods: false,
   prepare:
     ({ pod }) =>
     ({ node }) => {
       const taint = findUntolerated(node.spec?.taints, pod.spec?.tolerations, ['NoSchedule', 'NoExecute']);
-      return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : passes;
+      return taint ? refuseForGood(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`) : passes;
     },
 };
 
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
   helpedBy: ['node'],
-  isAboutPods: false,
   prepare: ({ pod }) => {
     const { nodeSelector, affinity } = pod.spec ?? {};
     if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) return undefined;
-    return ({ node }) => verdict(matchesNode(pod.spec, node), "node(s) didn't match Pod's node affinity/selector");
+    return ({ node }) => final(matchesNode(pod.spec, node), "node(s) didn't match Pod's node affinity/selector");
   },
 };

@@ -3,7 +3,7 @@ import { findUntolerated, matchesNode } from '@kedge/model/k8s-scheduling';
 import type { TopologySpreadConstraint } from '@kedge/model/k8s-types';
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { PodFacts } from '../state/pod-facts.ts';
-import { type ClusterFacts, type Filter, type NodeFilter, passes } from './filter.ts';
+import { type ClusterFacts, type Filter, type NodeFilter, passes, refuse, refuseForGood } from './filter.ts';
 import { constraintMatcher, count } from './pod-terms.ts';
 
 const reason = "node(s) didn't match pod topology spread constraints";
@@ -11,14 +11,13 @@ const reason = "node(s) didn't match pod topology spread constraints";
 export const topologySpread: Filter = {
   name: 'PodTopologySpread',
   helpedBy: ['node', 'pod-gone', 'pod-placed', 'pod-relabelled'],
-  isAboutPods: true,
   prepare(pod, cluster) {
     const hard = (pod.pod.spec?.topologySpreadConstraints ?? []).filter(
       ({ whenUnsatisfiable }) => whenUnsatisfiable !== 'ScheduleAnyway',
     );
     if (hard.length === 0) return undefined;
     const checks = hard.map((constraint) => prepareOne(constraint, hard, pod, cluster));
-    return (node) => checks.map((check) => check(node)).find((verdict) => verdict.length > 0) ?? passes;
+    return (node) => checks.map((check) => check(node)).find(({ reasons }) => reasons.length > 0) ?? passes;
   },
 };
 
@@ -39,8 +38,8 @@ function prepareOne(
   const self = matches(pod) ? 1 : 0;
   return ({ labels }) => {
     const domain = labels[topologyKey];
-    if (domain === undefined) return [`${reason} (missing required label)`];
-    return (counts.get(domain) ?? 0) + self - least > maxSkew ? [reason] : passes;
+    if (domain === undefined) return refuseForGood(`${reason} (missing required label)`);
+    return (counts.get(domain) ?? 0) + self - least > maxSkew ? refuse(reason) : passes;
   };
 }
 

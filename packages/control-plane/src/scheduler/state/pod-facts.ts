@@ -20,6 +20,8 @@ export interface PodFacts {
   /** Requests with a floor, so that pods that ask for nothing still spread. */
   readonly scoredRequests: Amounts;
   readonly hostPorts: readonly HostPort[];
+  /** Names of its volume claims, those made for it among them. */
+  readonly claims: readonly string[];
   readonly affinity: readonly PodAffinityTerm[];
   readonly antiAffinity: readonly PodAffinityTerm[];
   readonly preferredAffinity: readonly WeightedPodAffinityTerm[];
@@ -58,6 +60,7 @@ function compute(pod: Pod): PodFacts {
     requests,
     scoredRequests: new Map([...floor, ...[...requests].filter(([, amount]) => amount > 0)]),
     hostPorts: hostPortsOf(pod),
+    claims: claimsOf(pod),
     affinity,
     antiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     preferredAffinity,
@@ -65,6 +68,12 @@ function compute(pod: Pod): PodFacts {
     attracts: affinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0,
   };
 }
+
+const claimsOf = ({ metadata, spec }: Pod): string[] =>
+  (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
+    return ephemeral ? [`${metadata.name}-${name}`] : [];
+  });
 
 function hostPortsOf({ spec }: Pod): HostPort[] {
   const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');

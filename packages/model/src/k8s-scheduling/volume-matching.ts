@@ -1,14 +1,15 @@
 // Which volume a claim can have: the smallest of those that are free and fit. Pure.
-import { compareQuantities, parseQuantity, zeroQuantity, type Quantity } from '@kedge/model/k8s-quantity';
-import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
-import type { PersistentVolume, PersistentVolumeClaim } from '@kedge/model/k8s-types';
+import { compareQuantities, parseQuantity, type Quantity, zeroQuantity } from '../k8s-quantity/index.ts';
+import { labelSelectorOf, matchesLabels } from '../k8s-selectors/index.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../k8s-types/index.ts';
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
-export const classOf = ({ metadata, spec }: PersistentVolumeClaim | PersistentVolume): string =>
+/** The storage class of a claim or a volume; '' where there is none. */
+export const storageClassOf = ({ metadata, spec }: PersistentVolumeClaim | PersistentVolume): string =>
   metadata.annotations?.[classAnnotation] ?? spec?.storageClassName ?? '';
 
 /** The volume names the claim; one that was made again under its name does not count. */
-export function isFor({ spec }: PersistentVolume, { metadata }: PersistentVolumeClaim): boolean {
+export function isVolumeFor({ spec }: PersistentVolume, { metadata }: PersistentVolumeClaim): boolean {
   const ref = spec?.claimRef;
   if (!ref || ref.namespace !== metadata.namespace || ref.name !== metadata.name) return false;
   return !ref.uid || ref.uid === metadata.uid;
@@ -18,13 +19,13 @@ const sizeOf = (text: string | undefined): Quantity => parseQuantity(text ?? '0'
 const capacityOf = ({ spec }: PersistentVolume): Quantity => sizeOf(spec?.capacity?.['storage']);
 
 /** What the claim asks for, whoever has the volume now. */
-export function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   const { spec } = claim;
   const modes = volume.spec?.accessModes ?? [];
   return (
     volume.metadata.deletionTimestamp === undefined &&
     (volume.spec?.volumeMode ?? 'Filesystem') === (spec?.volumeMode ?? 'Filesystem') &&
-    classOf(volume) === classOf(claim) &&
+    storageClassOf(volume) === storageClassOf(claim) &&
     (spec?.accessModes ?? []).every((mode) => modes.includes(mode)) &&
     (!spec?.selector || matchesLabels(labelSelectorOf(spec.selector), volume.metadata.labels)) &&
     compareQuantities(capacityOf(volume), sizeOf(spec?.resources?.requests?.['storage'])) >= 0
@@ -40,8 +41,9 @@ export function findVolume(
   let best: PersistentVolume | undefined;
   for (const volume of volumes) {
     if (!suits(volume)) continue;
-    if (isFor(volume, claim)) {
-      if (volume.metadata.deletionTimestamp === undefined && classOf(volume) === classOf(claim)) return volume;
+    if (isVolumeFor(volume, claim)) {
+      if (volume.metadata.deletionTimestamp === undefined && storageClassOf(volume) === storageClassOf(claim))
+        return volume;
       continue;
     }
     if (volume.spec?.claimRef || volume.status?.phase === 'Released' || !fits(volume, claim)) continue;
