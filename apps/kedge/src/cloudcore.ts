@@ -162,6 +162,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
       devices?.check(node);
       sync.check(node);
     },
+    distrusted: (node) => devices?.distrusted(node),
     alive: edge.renewLease,
   };
   const hub: CloudHub = createCloudHub(

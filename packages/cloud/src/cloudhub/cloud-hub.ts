@@ -44,6 +44,8 @@ export interface CloudHubConfig {
 export interface LinkEvents {
   /** The records about the node are to be looked at: it has just connected, or may have lost its store. */
   connected(node: NodeName, link: { wantsNode: boolean }): void;
+  /** The edge may have lost its store; `connected` follows. */
+  distrusted(node: NodeName): void;
   /** Renews the Lease of a node that leaves it to us. */
   alive(node: NodeName): void;
 }
@@ -111,6 +113,7 @@ export function createCloudHub(deps: CloudHubDeps, config: CloudHubConfig): Clou
   async function doubt(node: NodeName, signal: AbortSignal): Promise<void> {
     log.info('edge may have lost its store; sending everything again', { node });
     await ledger.distrust(node, signal);
+    events.distrusted(node);
   }
 
   async function serve(socket: Socket, node: NodeName, link: Negotiated, signal: AbortSignal): Promise<void> {

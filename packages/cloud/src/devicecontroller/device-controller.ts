@@ -41,6 +41,8 @@ export interface DeviceController extends Module {
   uses(node: NodeName, type: string, namespace: string, name: string): boolean;
   /** A node connected: whatever it lacks is sent. */
   check(node: NodeName): void;
+  /** A node may have lost its store. */
+  distrusted(node: NodeName): void;
 }
 
 export function createDeviceController(deps: DeviceControllerDeps, config: DeviceControllerConfig): DeviceController {
@@ -106,7 +108,12 @@ export function createDeviceController(deps: DeviceControllerDeps, config: Devic
     name: 'devicecontroller',
     handlers,
     uses: (node, type, namespace, name) => sync.uses(node, type, `${namespace}/${name}`),
-    check: (node) => place && sync.sendAll(node),
+    check(node) {
+      if (!place) return;
+      sync.sendAll(node);
+      status.connected(node);
+    },
+    distrusted: (node) => status.distrusted(node),
     async start(scope) {
       const found = await findStatusPlace(kube, scope.signal);
       const copies = [devices, models, nodes, ...(found.on === 'Device' ? [] : [statuses])];

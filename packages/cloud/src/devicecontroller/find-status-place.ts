@@ -18,6 +18,8 @@ const everything: ReadonlySet<StatusPart> = new Set([
   'conditions',
   'summary',
   'lastReportTime',
+  'edgeVersions',
+  'reportedBy',
 ]);
 
 export async function findStatusPlace(kube: KubeApi, signal: AbortSignal): Promise<StatusPlace> {

@@ -115,6 +115,8 @@ const deviceStatus = object(
     conditions,
     summary: text('The first reported values, in a line.'),
     lastReportTime: text('When the device last reported something.', { format: 'date-time' }),
+    reportedBy: text('The node that reported.'),
+    edgeVersions: textMap({ description: 'By property, how many changes of its two values the edge had counted.' }),
   },
   { description: 'What the edge reports of the device.' },
 );

@@ -99,10 +99,14 @@ export type Device = {
   spec?: DeviceSpec;
   status?: DeviceStatusFields &
     StateReport & {
-      /** Ours: what is wrong with the device, what its values are in a line, and when it last said something. */
+      /** Ours, down to the end: what is wrong with the device, its values in a line, when it last said something. */
       conditions?: StatusCondition[];
       summary?: string;
       lastReportTime?: string;
+      /** By property, how many changes the edge had counted: of the reported and of the observed desired value. */
+      edgeVersions?: { [property: string]: string };
+      /** The node whose counts these are. */
+      reportedBy?: string;
     };
 };
 

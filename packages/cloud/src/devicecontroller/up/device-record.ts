@@ -29,8 +29,8 @@ interface KnownTwin {
 export type News = 'value' | 'time' | 'nothing';
 
 /**
- * An edge repeats a report that it heard no answer to, the oldest of upstream's after a minute. What comes when a link
- * has stood for longer is new, whatever the edge's clock says.
+ * An edge repeats a report that it heard no answer to, upstream's after every connect and once a minute. What comes when a
+ * link has stood for longer than this is new, whatever the edge counts and its clock says.
  */
 const repeatsFor = 150_000;
 
@@ -52,7 +52,7 @@ export class DeviceRecord {
   isDirty = false;
   /** The conditions as last written, without times. */
   conditions: readonly StatusCondition[] = [];
-  readonly #trustsAllFrom: number;
+  #trustsAllFrom: number;
   #stateAt = 0;
 
   /** `mayRepeat`: the edge may still repeat what it said to an earlier one of us. */
@@ -62,14 +62,32 @@ export class DeviceRecord {
     this.#trustsAllFrom = mayRepeat ? now + repeatsFor : now;
   }
 
+  /** The edge may repeat what it said before. */
+  connected(now: number): void {
+    this.#trustsAllFrom = now + repeatsFor;
+  }
+
+  /** The edge may have lost its store: it counts anew, and repeats nothing. */
+  distrusted(now: number): void {
+    this.#trustsAllFrom = now;
+    for (const [property, { reported, observedDesired }] of this.#twins) {
+      this.#twins.set(property, { reported: uncounted(reported), observedDesired: uncounted(observedDesired) });
+    }
+  }
+
   /** What the API has, from an earlier or another cloudcore: taken where it is newer. */
-  learn({ twins = [], state, lastOnlineTime }: DeviceStatusFields, conditions: readonly StatusCondition[]): void {
+  learn(
+    { twins = [], state, lastOnlineTime }: DeviceStatusFields,
+    conditions: readonly StatusCondition[],
+    versions: Readonly<Record<string, unknown>> = {},
+  ): void {
     for (const { propertyName, reported, observedDesired } of twins) {
       if (!propertyName) continue;
       const known = this.#twins.get(propertyName) ?? {};
+      const [ofReported, ofObserved] = readVersions(versions[propertyName]);
       this.#twins.set(propertyName, {
-        reported: later(known.reported, readSide(reported)),
-        observedDesired: later(known.observedDesired, readSide(observedDesired)),
+        reported: later(known.reported, readSide(reported, ofReported)),
+        observedDesired: later(known.observedDesired, readSide(observedDesired, ofObserved)),
       });
     }
     this.state = state ?? this.state;
@@ -125,6 +143,18 @@ export class DeviceRecord {
         { propertyName: name, reported: writeSide(twin.reported), observedDesired: writeSide(twin.observedDesired) },
       ];
     });
+  }
+
+  /** By property; null takes away what was left by one that is no more. */
+  edgeVersions(properties: readonly DeviceProperty[]): Record<string, string | null> {
+    const names = new Set(properties.map(({ name }) => name));
+    const versions: Record<string, string | null> = {};
+    for (const [property, { reported, observedDesired }] of this.#twins) {
+      const isKnown = reported?.version !== undefined || observedDesired?.version !== undefined;
+      if (!names.has(property)) versions[property] = null;
+      else if (isKnown) versions[property] = `${reported?.version ?? ''}/${observedDesired?.version ?? ''}`;
+    }
+    return versions;
   }
 
   reportedValue(property: string): string | undefined {
@@ -185,6 +215,8 @@ const readCondition = ({ type, status, reason = '', message = '', lastTransition
 const later = (known: Known | undefined, stored: Known | undefined): Known | undefined =>
   known && (!stored || (stored.at ?? 0) <= (known.at ?? 0)) ? known : stored;
 
+const uncounted = (side: Known | undefined): Known | undefined => side && { ...side, version: undefined };
+
 /** Names of properties nobody knows are a stranger's choice. */
 const maxUnknown = 32;
 
@@ -193,7 +225,7 @@ const newer = (a: News, b: News): News => (ranks.indexOf(a) >= ranks.indexOf(b) 
 
 /**
  * Whether `next` was said before `known`. The edge counts its changes, and its clock may jump: what has a higher count is
- * newer. It counts anew when it lost its store, or the device is new there; then its clock is all there is.
+ * newer. A lower count is older; or the edge began to count anew, which it is believed when it repeats nothing any more.
  */
 export function isStale(
   next: Pick<Known, 'at' | 'version'>,
@@ -202,8 +234,8 @@ export function isStale(
 ): boolean {
   const isEarlier = next.at !== undefined && known.at !== undefined && next.at < known.at;
   if (next.version === undefined || known.version === undefined) return isEarlier && mayRepeat;
-  if (next.version !== known.version) return next.version < known.version && (isEarlier || next.at === known.at);
-  return isEarlier;
+  if (next.version === known.version) return isEarlier && mayRepeat;
+  return next.version < known.version && mayRepeat;
 }
 
 /** The very same report tells the count of what was read from the API. */
@@ -212,7 +244,13 @@ const learnVersion = (known: Known, next: Known): Known =>
     ? { ...known, version: next.version }
     : known;
 
-function readSide(side: TwinProperty | undefined): Known | undefined {
+/** `7/3`: of the reported and of the observed desired value; nothing where it is not known. */
+function readVersions(text: unknown): [number | undefined, number | undefined] {
+  const [, reported, observed] = (typeof text === 'string' && /^(\d{1,15})?\/(\d{1,15})?$/.exec(text)) || [];
+  return [reported ? Number(reported) : undefined, observed ? Number(observed) : undefined];
+}
+
+function readSide(side: TwinProperty | undefined, version: number | undefined): Known | undefined {
   // What was written for a side that was never reported.
   if (side === undefined || (side.value === '' && side.metadata === undefined)) return undefined;
   const at = Number(side.metadata?.['timestamp'] ?? Number.NaN);
@@ -220,7 +258,7 @@ function readSide(side: TwinProperty | undefined): Known | undefined {
     value: side.value,
     at: Number.isFinite(at) ? at : undefined,
     type: side.metadata?.['type'],
-    version: undefined,
+    version,
   };
 }
 

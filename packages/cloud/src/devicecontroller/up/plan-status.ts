@@ -149,7 +149,15 @@ export function summaryOf(device: Device, record: DeviceRecord): string {
   return line;
 }
 
-export type StatusPart = 'twins' | 'state' | 'lastOnlineTime' | 'conditions' | 'summary' | 'lastReportTime';
+export type StatusPart =
+  | 'twins'
+  | 'state'
+  | 'lastOnlineTime'
+  | 'conditions'
+  | 'summary'
+  | 'lastReportTime'
+  | 'edgeVersions'
+  | 'reportedBy';
 
 /** The status of a device, in v1.22's place for it or v1.23's. */
 export function planStatus(
@@ -158,12 +166,14 @@ export function planStatus(
   conditions: readonly StatusCondition[],
 ): { readonly [K in StatusPart]?: unknown } {
   const summary = summaryOf(device, record);
+  const properties = device.spec?.properties ?? [];
   return {
-    ...(record.hasTwins ? { twins: record.twins(device.spec?.properties ?? []) } : {}),
+    ...(record.hasTwins ? { twins: record.twins(properties), edgeVersions: record.edgeVersions(properties) } : {}),
     ...(record.state === undefined ? {} : { state: record.state }),
     ...(record.lastOnlineTime === undefined ? {} : { lastOnlineTime: record.lastOnlineTime }),
     conditions,
     ...(summary === '' ? {} : { summary }),
+    ...(record.heardAt === undefined ? {} : { reportedBy: record.node }),
     ...(record.heardAt === undefined ? {} : { lastReportTime: toTime(record.heardAt as Instant) }),
   };
 }

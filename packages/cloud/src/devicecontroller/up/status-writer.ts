@@ -66,6 +66,10 @@ export interface StatusWriter {
     change: (record: DeviceRecord, device: Device) => News,
     signal: AbortSignal,
   ): Promise<Outcome<unknown>>;
+  /** A node connected: it may repeat what it said before. */
+  connected(node: NodeName): void;
+  /** A node may have lost its store: it counts anew. */
+  distrusted(node: NodeName): void;
   start(scope: Scope): void;
 }
 
@@ -119,9 +123,12 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const known = entries.get(key);
     if (known?.record.uid === uid && known.record.node === node) return known;
     if (known) settleAll(known, gone(key));
-    // A node that has just been given the device has said nothing about it before.
-    const record = new DeviceRecord(uid, node, clock.now(), known?.record.uid !== uid);
-    record.learn(storedStatus(key, object), storedConditions(key, object));
+    const counts = storedCounts(key, object);
+    // A node that was given the device since has said nothing about it before.
+    const isMoved = counts.by !== undefined && counts.by !== node;
+    const record = new DeviceRecord(uid, node, clock.now(), !isMoved && known?.record.uid !== uid);
+    const versions = isMoved || known?.record.uid === uid ? {} : counts.versions;
+    record.learn(storedStatus(key, object), storedConditions(key, object), versions);
     const entry: Entry = { record, waiters: [], isWriting: false, ownVersion: undefined, writableAt: 0, refreshAt: 0 };
     entries.set(key, entry);
     return entry;
@@ -134,6 +141,22 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     if (place().on === 'Device') return (object as Device).status?.conditions ?? [];
     const { extensions } = (statuses.get(key) as DeviceStatus | undefined)?.status ?? {};
     return (extensions?.['conditions'] as StatusCondition[] | undefined) ?? [];
+  }
+
+  function storedCounts(
+    key: string,
+    object: KubeObject,
+  ): { by: string | undefined; versions: Record<string, unknown> } {
+    const status =
+      place().on === 'Device'
+        ? (object as Device).status
+        : (statuses.get(key) as DeviceStatus | undefined)?.status?.extensions;
+    const { reportedBy, edgeVersions } = (status ?? {}) as Record<string, unknown>;
+    const versions = typeof edgeVersions === 'object' && edgeVersions !== null ? edgeVersions : {};
+    return {
+      by: typeof reportedBy === 'string' ? reportedBy : undefined,
+      versions: versions as Record<string, unknown>,
+    };
   }
 
   function modelOf(device: Device): DeviceModel | undefined {
@@ -269,7 +292,9 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const version = (place().on === 'Device' ? object : statuses.get(key))?.metadata.resourceVersion;
     const isIdle = !entry.isWriting && !record.isDirty && record.written === record.revision;
     // Another cloudcore serves the node, or somebody wrote by hand.
-    if (isIdle && version !== entry.ownVersion) record.learn(stored, storedConditions(key, object));
+    if (isIdle && version !== entry.ownVersion) {
+      record.learn(stored, storedConditions(key, object), storedCounts(key, object).versions);
+    }
     const hasLeftOvers = (stored.twins ?? []).some(({ propertyName }) => !names.has(propertyName));
     if (hasLeftOvers) record.isDirty = true;
     if (hasLeftOvers || !sameConditions(device, record)) writer.enqueueAfter(key, gatherFor);
@@ -295,6 +320,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       if (record.written >= record.revision) return ok;
       return waitUntilWritten(entry, record.revision, signal);
     },
+    connected: (node) => eachRecord(node, (record) => record.connected(clock.now())),
+    distrusted: (node) => eachRecord(node, (record) => record.distrusted(clock.now())),
     start(scope) {
       writer.start(scope);
       const stops = [
@@ -317,6 +344,13 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       scope.defer('listening to devices', () => stops.forEach((stop) => stop()));
     },
   };
+
+  function eachRecord(node: NodeName, act: (record: DeviceRecord) => void): void {
+    for (const key of deps.devicesOf(node)) {
+      const record = entries.get(key)?.record;
+      if (record?.node === node) act(record);
+    }
+  }
 
   function lookAtDevicesOf({ metadata: { name = '' } }: Node): void {
     for (const key of deps.devicesOf(name)) reconsider(key);
@@ -346,9 +380,13 @@ function statusObject({ metadata }: Device, status: object): KubeObject {
       ...(namespace === undefined ? {} : { namespace }),
       ownerReferences: [{ apiVersion: devicesApiVersion, kind: 'Device', name, uid, controller: true }],
     },
-    status: JSON.parse(JSON.stringify(status)),
+    status: withoutNulls(status),
   };
 }
+
+/** A merge patch takes away with null; there is nothing to take away from a new object. */
+const withoutNulls = (status: object): object =>
+  JSON.parse(JSON.stringify(status, (_, value: unknown) => value ?? undefined)) as object;
 
 const gone = (key: string): Outcome<unknown> => ({
   ok: false,
