@@ -273,13 +273,14 @@ async function measureLatency({ kube, name, hub }: Rig, count: number): Promise<
   const device = `wide-${count}`;
   const node = `node-${device}`;
   await createNode(kube, node);
+  await createDevices(kube, []);
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
   const wanted = (value: string): object[] => names.map((property) => ({ name: property, desired: { value } }));
   await kube.create(devices, 'default', {
     apiVersion: 'devices.kubeedge.io/v1beta1',
     kind: 'Device',
     metadata: { name: device, namespace: 'default' },
-    spec: { deviceModelRef: { name: 'none' }, nodeName: node, properties: wanted('0') },
+    spec: { deviceModelRef: { name: 'bench' }, nodeName: node, properties: wanted('0') },
   });
   const [edge] = await openHollowEdges(kube, hub, [node]);
   await pause(5_000);
@@ -304,7 +305,7 @@ async function measureLatency({ kube, name, hub }: Rig, count: number): Promise<
     const isSeen = new Promise<void>((resolve) => (seen = (value) => value === String(n) && resolve()));
     const twins = Object.assign({}, ...names.map((property) => twin(device, property, n))) as object;
     const confirmed = edge!.report(device, twins);
-    await Promise.race([isSeen, pause(20_000)]);
+    await Promise.race([isSeen, pause(3_000)]);
     up.push(performance.now() - began);
     await confirmed;
     const sent = performance.now();
@@ -313,7 +314,7 @@ async function measureLatency({ kube, name, hub }: Rig, count: number): Promise<
     });
     const spec = JSON.stringify({ spec: { properties: wanted(String(n)) } });
     await kube.patch(devices, { namespace: 'default', name: device }, 'merge', spec);
-    await Promise.race([has, pause(20_000)]);
+    await Promise.race([has, pause(3_000)]);
     down.push(performance.now() - sent);
     await pause(1_100);
   }
