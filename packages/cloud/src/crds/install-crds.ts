@@ -1,5 +1,5 @@
-// Installs our CustomResourceDefinitions at start and waits until the API serves them. What is there already stays: an
-// administrator, or a newer version, may have put more into it.
+// Installs our CustomResourceDefinitions at start and waits until the API serves them. An older one of ours is brought up to
+// date; what somebody else installed stays as it is: an administrator, or KubeEdge, may have put more into it.
 
 import { type Clock, seconds, withTimeout } from '@kedge/core/time';
 
@@ -8,7 +8,12 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
-import { deviceDefinitions, operationDefinitions, ruleDefinitions } from '@kedge/model/kubeedge-definitions';
+import {
+  definitionRevision,
+  deviceDefinitions,
+  operationDefinitions,
+  ruleDefinitions,
+} from '@kedge/model/kubeedge-definitions';
 import { reliableSyncDefinitions } from './reliablesyncs.ts';
 
 export const crdErrors = defineErrors('CRDS', {
@@ -43,11 +48,24 @@ export function createCrdInstaller({ clock, log, kube }: CrdInstallerDeps): Modu
       log.info('installed a resource definition', { name });
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error;
+      await bringUpToDate(name, definition, signal);
     }
     for (;;) {
       if (isEstablished(await kube.get(crds, { name }, { signal }))) return;
       await clock.sleep(`${name} to be served`, seconds(0.2), signal);
     }
+  }
+
+  async function bringUpToDate(name: string, definition: KubeObject, signal: AbortSignal): Promise<void> {
+    const stored = revisionOf(await kube.get(crds, { name }, { signal }));
+    const ours = revisionOf(definition);
+    if (stored === undefined || ours === undefined || stored >= ours) return;
+    // How versions are converted is registered by whoever converts them.
+    const { versions } = definition['spec'] as { versions: unknown };
+    const annotations = { [definitionRevision.annotation]: String(ours) };
+    const document = JSON.stringify({ metadata: { annotations }, spec: { versions } });
+    await kube.patch(crds, { name }, 'merge', document, { signal });
+    log.info('brought a resource definition up to date', { name, from: stored, to: ours });
   }
 
   return {
@@ -62,6 +80,12 @@ export function createCrdInstaller({ clock, log, kube }: CrdInstallerDeps): Modu
       );
     },
   };
+}
+
+/** Undefined: it is not one of ours, or from before they were counted. */
+function revisionOf({ metadata }: KubeObject): number | undefined {
+  const text = metadata.annotations?.[definitionRevision.annotation];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A Go API server writes conditions that are not there yet as null. */

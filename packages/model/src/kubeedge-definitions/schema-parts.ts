@@ -86,11 +86,17 @@ export interface Defined {
   readonly versions: readonly DefinedVersion[];
 }
 
+/** On a definition of ours: which one it is. Counted up with every change, so that an older one is replaced. */
+export const definitionRevision = { annotation: 'kedge.io/definition-revision', value: 1 } as const;
+
 /** The CustomResourceDefinition; versions are converted by name only, as upstream does it. */
 export const definition = ({ group, kind, plural, shortNames, scope, versions }: Defined) => ({
   apiVersion: 'apiextensions.k8s.io/v1' as const,
   kind: 'CustomResourceDefinition' as const,
-  metadata: { name: `${plural}.${group}` },
+  metadata: {
+    name: `${plural}.${group}`,
+    annotations: { [definitionRevision.annotation]: String(definitionRevision.value) },
+  },
   spec: {
     group,
     names: {
