@@ -107,7 +107,8 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     paramsIn: (kind, namespace) =>
       namespace === undefined ? collections.all(kind.collection) : collections.in(kind.collection, namespace),
   });
-  const admission = createAdmission(deps, chargeQuota, { ...webhooks, policies });
+  const rules = customResourceRules();
+  const admission = createAdmission(deps, chargeQuota, { ...webhooks, policies, rules: rules.step });
 
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
@@ -151,7 +152,15 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   }
 
   const reader = createObjectReader(store);
-  const writer = createObjectWriter({ store, clock, random, admission, onWritten, checkCreate });
+  const writer = createObjectWriter({
+    store,
+    clock,
+    random,
+    admission,
+    onWritten,
+    checkCreate,
+    ruleErrors: rules.errors,
+  });
   const remove = createRemover({ store, clock, admission, onWritten });
   const definitions = createDefinitions({
     clock,
@@ -199,6 +208,7 @@ const createAdmission = (
     readonly mutating: MutatingWebhookStep;
     readonly validating: AdmissionStep;
     readonly policies: AdmissionStep;
+    readonly rules: AdmissionStep;
   },
 ): Admission =>
   joinAdmission(
@@ -224,7 +234,7 @@ const createAdmission = (
         clock,
         definitions: () => collections.all<CustomResourceDefinition>(definitionCollection),
       }),
-      customResourceRules(),
+      webhooks.rules,
       podSecurity({
         readNamespace: (name) => collections.get('namespaces', '', name),
         podsIn: (namespace) => collections.where<KubeObject>('pods', namespace, ''),

@@ -33,6 +33,7 @@ export function compile(env: Environment, text: string, wanted: readonly string[
   }
   let active: Meter | undefined;
   const names = new Set<string>();
+  if (isTooDeep(parsed.ast)) return { ok: false, why: 'compilation failed: the expression is nested too deeply' };
   prepare(parsed.ast, { names, charge: (cost) => active?.charge(cost) }, false);
   const checked = parsed.check();
   if (!checked.valid) return { ok: false, why: `compilation failed: ${describe(text, checked.error, '')}` };
@@ -59,6 +60,19 @@ export function compile(env: Environment, text: string, wanted: readonly string[
     },
   };
   return { ok: true, expression };
+}
+
+/** Checking and evaluating go down the tree; the parser bounds brackets, but not chains of operators. */
+const maxDepth = 500;
+
+function isTooDeep(ast: ASTNode): boolean {
+  const left: [node: ASTNode, depth: number][] = [[ast, 1]];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [node, depth] = next;
+    if (depth > maxDepth) return true;
+    for (const child of childrenOf(node)) left.push([child, depth + 1]);
+  }
+  return false;
 }
 
 const overBudget: Evaluated = {

@@ -119,13 +119,16 @@ describe('validation against a schema', () => {
       'anyOf',
       { type: 'integer', anyOf: [{ minimum: 5 }, { maximum: 1 }] },
       3,
-      ['x: Invalid value: 3: "x" must validate at least one schema (anyOf)'],
+      [
+        '<nil>: Invalid value: "": "x" must validate at least one schema (anyOf)',
+        'x: Invalid value: 3: x in body should be greater than or equal to 5',
+      ],
     ],
     [
       'oneOf',
       { type: 'integer', oneOf: [{ minimum: 1 }, { maximum: 5 }] },
       3,
-      ['x: Invalid value: 3: "x" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
+      ['<nil>: Invalid value: "": "x" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
     ],
     [
       'allOf',
@@ -137,7 +140,7 @@ describe('validation against a schema', () => {
       'not',
       { type: 'integer', not: { minimum: 1 } },
       3,
-      ['x: Invalid value: 3: "x" must not validate the schema (not)'],
+      ['<nil>: Invalid value: "": "x" must not validate the schema (not)'],
     ],
   ];
   for (const [what, schema, value, errors] of cases) {
@@ -220,6 +223,47 @@ describe('a custom resource', () => {
     const once = applySchemaDefaults({ spec: {} }, widget);
     assert.deepEqual(applySchemaDefaults(once, widget), once);
   });
+});
+
+describe('a schema that got stricter', () => {
+  const strict: Schema = {
+    type: 'object',
+    properties: {
+      a: { type: 'integer', minimum: 10 },
+      b: { type: 'string' },
+      free: { type: 'array', items: { type: 'integer', minimum: 10 } },
+      keyed: {
+        type: 'array',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['k'],
+        items: { type: 'object', properties: { k: { type: 'string' }, n: { type: 'integer', minimum: 10 } } },
+      },
+    },
+  };
+  const fields = (value: object, old: object): string[] =>
+    validateValue(value, strict, '', old).map(({ field: at }) => at);
+  const cases: readonly [string, object, object, string[]][] = [
+    ['leaves alone what does not change', { a: 1, b: 'new' }, { a: 1, b: 'old' }, []],
+    ['speaks up for what does', { a: 2 }, { a: 1 }, ['a']],
+    [
+      'knows items by their keys',
+      {
+        keyed: [
+          { k: 'y', n: 3 },
+          { k: 'x', n: 1 },
+        ],
+      },
+      {
+        keyed: [
+          { k: 'x', n: 1 },
+          { k: 'y', n: 2 },
+        ],
+      },
+      ['keyed[0].n'],
+    ],
+    ['knows no items without keys', { free: [1, 20] }, { free: [1] }, ['free[0]']],
+  ];
+  for (const [what, value, old, expected] of cases) it(what, () => assert.deepEqual(fields(value, old), expected));
 });
 
 describe('the schema of a CustomResourceDefinition', () => {

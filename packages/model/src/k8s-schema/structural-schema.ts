@@ -263,7 +263,7 @@ function checkDefault(schema: Schema, path: string, position: Position): FieldEr
     // The value is named by its place within the default, which at its top has no name.
     ...validateValue(schema.default, schema).map((error) => ({
       ...error,
-      field: error.field ? `${path}.default.${error.field}` : `${path}.default`,
+      field: error.field && error.field !== '<nil>' ? `${path}.default.${error.field}` : `${path}.default`,
     })),
   ];
 }

@@ -2,7 +2,7 @@
 // problem here: pruning removes them.
 import { duplicateField, invalidField, requiredField, wrongType } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
-import { isObject, jsonKey } from '../k8s-patch/index.ts';
+import { isObject, jsonEqual, jsonKey } from '../k8s-patch/index.ts';
 import type { Schema } from './schema.ts';
 import { checkLimits, inBody } from './value-limits.ts';
 
@@ -10,19 +10,23 @@ import { checkLimits, inBody } from './value-limits.ts';
 const maxErrors = 100;
 const maxDepth = 200;
 
-/** The field errors of `value`; `path` is '' for a whole object. */
-export function validateValue(value: unknown, schema: Schema, path = ''): FieldError[] {
-  return check(value, schema, path, 0).slice(0, maxErrors);
+/**
+ * The field errors of `value`; `path` is '' for a whole object. What is as it was in `old`, field by field and item by key,
+ * is not looked at: a schema that got stricter must not stand in the way of a change elsewhere.
+ */
+export function validateValue(value: unknown, schema: Schema, path = '', old?: unknown): FieldError[] {
+  return check(value, schema, path, 0, old).slice(0, maxErrors);
 }
 
-function check(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+function check(value: unknown, schema: Schema, path: string, depth: number, old?: unknown): FieldError[] {
   if (depth > maxDepth) return [invalidField(path, '...', 'is nested too deeply')];
   if (value === null && schema.nullable) return [];
+  if (old !== undefined && jsonEqual(value, old)) return [];
   const typeError = checkType(value, schema, path);
   if (typeError) return [typeError];
   return [
     ...checkLimits(value, schema, path),
-    ...checkParts(value, schema, path, depth),
+    ...checkParts(value, schema, path, depth, old),
     ...checkCombinations(value, schema, path, depth),
   ];
 }
@@ -47,10 +51,12 @@ function typeOf(value: unknown): string {
   return typeof value;
 }
 
-function checkParts(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+function checkParts(value: unknown, schema: Schema, path: string, depth: number, old: unknown): FieldError[] {
   if (Array.isArray(value)) {
+    const { items } = schema;
+    const was = itemsByKey(schema, old);
     return [
-      ...value.flatMap((item, at) => (schema.items ? check(item, schema.items, `${path}[${at}]`, depth + 1) : [])),
+      ...value.flatMap((item, at) => (items ? check(item, items, `${path}[${at}]`, depth + 1, was(item)) : [])),
       ...checkDuplicates(value, schema, path),
     ];
   }
@@ -58,15 +64,31 @@ function checkParts(value: unknown, schema: Schema, path: string, depth: number)
   const missing = (schema.required ?? []).filter((name) => !Object.hasOwn(value, name) || value[name] === undefined);
   return [
     ...missing.map((name) => requiredField(childPath(path, name))),
-    ...Object.entries(value).flatMap(([name, field]) => checkField(name, field, schema, path, depth)),
+    ...Object.entries(value).flatMap(([name, field]) => checkField({ name, field, old }, schema, path, depth)),
   ];
 }
 
-function checkField(name: string, value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
+interface Field {
+  readonly name: string;
+  readonly field: unknown;
+  /** What its object was. */
+  readonly old: unknown;
+}
+
+function checkField({ name, field, old }: Field, schema: Schema, path: string, depth: number): FieldError[] {
+  const was = isObject(old) && Object.hasOwn(old, name) ? old[name] : undefined;
   const known = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
-  if (known) return check(value, known, childPath(path, name), depth + 1);
+  if (known) return check(field, known, childPath(path, name), depth + 1, was);
   const extra = schema.additionalProperties;
-  return typeof extra === 'object' ? check(value, extra, childPath(path, name), depth + 1) : [];
+  return typeof extra === 'object' ? check(field, extra, childPath(path, name), depth + 1, was) : [];
+}
+
+/** What an item of a list was; only lists whose items have keys can tell. */
+function itemsByKey(schema: Schema, old: unknown): (item: unknown) => unknown {
+  const identity = schema['x-kubernetes-list-type'] === 'map' ? identityOf(schema) : undefined;
+  if (!identity || !Array.isArray(old)) return () => undefined;
+  const was = new Map(old.map((item) => [jsonKey(identity(item)), item]));
+  return (item) => was.get(jsonKey(identity(item)));
 }
 
 export const childPath = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
@@ -95,16 +117,29 @@ function identityOf(schema: Schema): ((item: unknown) => unknown) | undefined {
 }
 
 function checkCombinations(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
-  const holds = (option: Schema): boolean => check(value, option, path, depth + 1).length === 0;
-  const say = (problem: string): FieldError => invalidField(path, value, `${JSON.stringify(path)} ${problem}`);
+  const tried = (options: readonly Schema[]): FieldError[][] =>
+    options.map((option) => check(value, option, path, depth + 1));
+  // Upstream tells these of the object as a whole, with the place in the sentence.
+  const say = (problem: string): FieldError => invalidField('<nil>', '', `${JSON.stringify(path)} ${problem}`);
   const { allOf = [], anyOf = [], oneOf = [], not } = schema;
   const errors = allOf.flatMap((part) => check(value, part, path, depth + 1));
-  if (anyOf.length > 0 && !anyOf.some(holds)) errors.push(say('must validate at least one schema (anyOf)'));
+  if (anyOf.length > 0) {
+    const outcomes = tried(anyOf);
+    if (!outcomes.some(isNone)) errors.push(say('must validate at least one schema (anyOf)'), ...nearest(outcomes));
+  }
   if (oneOf.length > 0) {
-    const valid = oneOf.filter(holds).length;
+    const outcomes = tried(oneOf);
+    const valid = outcomes.filter(isNone).length;
     const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
     if (valid !== 1) errors.push(say(`must validate one and only one schema (oneOf). ${found}`));
+    if (valid === 0) errors.push(...nearest(outcomes));
   }
-  if (not && holds(not)) errors.push(say('must not validate the schema (not)'));
+  if (not && isNone(check(value, not, path, depth + 1))) errors.push(say('must not validate the schema (not)'));
   return errors;
 }
+
+const isNone = (errors: readonly FieldError[]): boolean => errors.length === 0;
+
+/** What keeps the value from the option it is nearest to. */
+const nearest = (outcomes: readonly FieldError[][]): FieldError[] =>
+  outcomes.reduce((best, one) => (one.length < best.length ? one : best));

@@ -1,5 +1,5 @@
 // The limits that a schema puts on one value: ranges, lengths, patterns, formats, enumerations.
-import { invalidField, tooLongField, tooManyItems, unsupportedField } from '../k8s/index.ts';
+import { invalidField, tooLongField, tooManyItems, unsupportedField, wrongType } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { isObject, jsonEqual } from '../k8s-patch/index.ts';
 import { matchesFormat } from './formats.ts';
@@ -52,7 +52,7 @@ function checkString(value: string, schema: Schema, path: string): FieldError[] 
     errors.push(invalidField(path, value, inBody(path, `should match '${schema.pattern}'`)));
   }
   if (schema.format !== undefined && !matchesFormat(schema.format, value)) {
-    errors.push(invalidField(path, value, inBody(path, `must be of type ${schema.format}: ${JSON.stringify(value)}`)));
+    errors.push(wrongType(path, value, inBody(path, `must be of type ${schema.format}: ${JSON.stringify(value)}`)));
   }
   return errors;
 }

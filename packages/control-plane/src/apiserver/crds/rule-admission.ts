@@ -9,7 +9,13 @@ import type { AdmissionStep } from '../admission/admission.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { ruleSchemaOf } from './custom-kinds.ts';
 
-export function customResourceRules(): AdmissionStep {
+export interface CustomResourceRules {
+  /** Refuses definitions whose rules cannot be. */
+  readonly step: AdmissionStep;
+  errors(kind: Kind, object: KubeObject, before: KubeObject | undefined): Promise<readonly FieldError[]>;
+}
+
+export function customResourceRules(): CustomResourceRules {
   const compiled = new WeakMap<Schema, SchemaRules>();
 
   async function rulesOf(schema: Schema): Promise<SchemaRules> {
@@ -20,26 +26,23 @@ export function customResourceRules(): AdmissionStep {
     compiled.set(schema, rules);
     return rules;
   }
-  async function checkObject(kind: Kind, object: KubeObject, before: KubeObject | undefined) {
-    const schema = kind.ruleSchema!;
-    const errors = checkRules(await loadCel(), await rulesOf(schema), schema, object, before, new Meter());
-    if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
-  }
 
   return {
-    name: 'CustomResourceRules',
-    async validate({ kind, object, before, subresource }) {
-      if (!object || object.metadata.deletionTimestamp) return;
-      if (kind.isCustom) {
-        if (kind.ruleSchema) await checkObject(kind, object, before);
-        return;
-      }
-      if (kind.collection !== 'customresourcedefinitions.apiextensions.k8s.io' || subresource !== undefined) return;
-      const errors = await definitionErrors(
-        object as unknown as CustomResourceDefinition,
-        before as CustomResourceDefinition | undefined,
-      );
-      if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+    async errors({ ruleSchema: schema }, object, before) {
+      if (!schema) return [];
+      return checkRules(await loadCel(), await rulesOf(schema), schema, object, before, new Meter());
+    },
+    step: {
+      name: 'CustomResourceRules',
+      async validate({ kind, object, before, subresource }) {
+        if (kind.collection !== 'customresourcedefinitions.apiextensions.k8s.io' || subresource !== undefined) return;
+        if (!object || object.metadata.deletionTimestamp) return;
+        const errors = await definitionErrors(
+          object as unknown as CustomResourceDefinition,
+          before as CustomResourceDefinition | undefined,
+        );
+        if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+      },
     },
   };
 }

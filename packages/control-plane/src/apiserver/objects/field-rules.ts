@@ -3,7 +3,7 @@
 import type { Call, WriteOptions } from '@kedge/engine/kube-api';
 import { fail, type FieldError, invalidField, type KubeObject } from '@kedge/model/k8s';
 import { checkMetadata, checkMetadataUpdate } from '@kedge/model/k8s-kinds';
-import { applySchemaDefaults, pruneUnknown, readBuiltin, type Schema, validateValue } from '@kedge/model/k8s-schema';
+import { applySchemaDefaults, pruneUnknown, readBuiltin, validateValue } from '@kedge/model/k8s-schema';
 import { checkEmbedded } from '../crds/embedded-resources.ts';
 import type { Kind } from '../kinds/kind.ts';
 
@@ -32,15 +32,22 @@ export const withDefaults = (kind: Kind, object: KubeObject): KubeObject =>
   kind.rules.defaults(kind.schema && kind.isCustom ? applySchemaDefaults(object, kind.schema) : object);
 
 /** With these, the rest of an object makes no sense to its rules. */
-const blocking = new Set(['FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+const blocking = new Set([
+  'FieldValueRequired',
+  'FieldValueNotSupported',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
 
-function checkCustom(kind: Kind, object: KubeObject, schema: Schema): readonly FieldError[] {
-  const errors = [...validateValue(object, schema), ...checkEmbedded(object, schema)];
-  const isBlocked = kind.ruleSchema !== undefined && errors.some(({ reason }) => blocking.has(reason));
-  const untold =
-    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
-  return isBlocked ? [...errors, invalidField('<nil>', null, untold)] : errors;
-}
+export const keepsRulesUntold = (errors: readonly FieldError[]): boolean =>
+  errors.some(({ reason }) => blocking.has(reason));
+
+export const untoldRules: FieldError = invalidField(
+  '<nil>',
+  'null',
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
 
 /** Everything that is wrong with a state by itself, and with how it differs from the one before. */
 export function fieldErrors(kind: Kind, object: KubeObject, before: KubeObject | undefined): readonly FieldError[] {
@@ -48,6 +55,7 @@ export function fieldErrors(kind: Kind, object: KubeObject, before: KubeObject |
   const metadata = before
     ? checkMetadataUpdate(object.metadata, before.metadata)
     : checkMetadata(object.metadata, { namespaced: served.namespaced, checkName: rules.checkName });
-  const bySchema = schema && kind.isCustom ? checkCustom(kind, object, schema) : [];
+  const bySchema =
+    schema && kind.isCustom ? [...validateValue(object, schema, '', before), ...checkEmbedded(object, schema)] : [];
   return [...metadata, ...bySchema, ...rules.validate(object), ...(before ? rules.validateUpdate(object, before) : [])];
 }

@@ -3,10 +3,10 @@
 import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type Call, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
-import { fail, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
+import { fail, type FieldError, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
 import type { Admission } from '../admission/admission.ts';
 import type { Kind } from '../kinds/kind.ts';
-import { fieldErrors, readFields, withDefaults } from './field-rules.ts';
+import { fieldErrors, keepsRulesUntold, readFields, untoldRules, withDefaults } from './field-rules.ts';
 import { countGeneration, generatedName, isSame, keepMetadata, outdated, startMetadata } from './object-metadata.ts';
 import type { ObjectStore, StoreKey } from './object-store.ts';
 import { asStored, servedObject, storedText } from './present.ts';
@@ -19,6 +19,8 @@ export interface WriteDeps {
   readonly admission: Admission;
   /** Told about every write once it is on disk, before the client hears of it. */
   onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void;
+  /** What the rules of a kind that has some say about a state and the one before. */
+  ruleErrors(kind: Kind, object: KubeObject, before: KubeObject | undefined): Promise<readonly FieldError[]>;
   /** Runs inside the commit of a new object; throws to undo it. */
   checkCreate(kind: Kind, namespace: string | undefined): void;
 }
@@ -74,6 +76,16 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     now: clock.now(),
   });
 
+  /** Rules in CEL get their say unless the object makes no sense to them. */
+  async function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): Promise<void> {
+    const errors = [...fieldErrors(kind, object, before)];
+    if (kind.ruleSchema && !object.metadata.deletionTimestamp) {
+      if (keepsRulesUntold(errors)) errors.push(untoldRules);
+      else errors.push(...(await deps.ruleErrors(kind, object, before)));
+    }
+    if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+  }
+
   const create: ObjectWriter['create'] = async ({ kind, namespace }, body, options, call, manages = 'update') => {
     const given = withDefaults(kind, readFields(kind, structuredClone(body), options, call));
     startMetadata(kind, given, namespace, { now: clock.now(), random });
@@ -93,7 +105,7 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     } as const;
     await admission.admit({ ...request, object: given }, call);
     const object = kind.strategy.finishCreate(kind.rules.prepareCreate(given), clock.now());
-    refuseInvalid(kind, object, undefined);
+    await refuseInvalid(kind, object, undefined);
     await admission.validate({ ...request, object }, call);
 
     for (let tries = 0; ; tries++) {
@@ -144,7 +156,7 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     await admission.admit({ ...request, object: carried }, call);
     const next = part === 'main' ? kind.strategy.finishUpdate(carried, before) : carried;
     countGeneration(kind, next, before);
-    if (part === 'main' || (part === 'status' && kind.isCustom)) refuseInvalid(kind, next, before);
+    if (part === 'main' || (part === 'status' && kind.isCustom)) await refuseInvalid(kind, next, before);
     await admission.validate({ ...request, object: next }, call);
     return next;
   }
@@ -207,11 +219,6 @@ function sameManagers(next: KubeObject, before: KubeObject): boolean {
   const bare = (object: KubeObject): string =>
     JSON.stringify((object.metadata.managedFields ?? []).map((entry) => ({ ...entry, time: undefined })));
   return bare(next) === bare(before);
-}
-
-function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): void {
-  const errors = fieldErrors(kind, object, before);
-  if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
 }
 
 const optionsOf = ({ fieldManager, fieldValidation }: WriteOptions) => ({ fieldManager, fieldValidation });

@@ -1,4 +1,4 @@
-// What a kube-apiserver 1.32 said about definitions that are wrong in one way each, and what we say. Values that it shows
+// What a kube-apiserver 1.32 said about definitions and objects that are wrong in one way each, and what we say. Values that it shows
 // as structures of its own are kept as the text they hold.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -19,9 +19,18 @@ interface Recorded {
   readonly says: readonly string[];
 }
 
-const recorded = JSON.parse(
-  await readFile(new URL('recorded/definitions.json', import.meta.url), 'utf8'),
-) as Recorded[];
+interface RecordedObject {
+  readonly name: string;
+  readonly spec?: unknown;
+  /** What it became, or what was wrong with it. */
+  readonly becomes?: unknown;
+  readonly says?: readonly string[];
+}
+
+const read = async (name: string): Promise<unknown> =>
+  JSON.parse(await readFile(new URL(`recorded/${name}.json`, import.meta.url), 'utf8'));
+const recorded = (await read('definitions')) as Recorded[];
+const { definition, objects } = (await read('objects')) as { definition: KubeObject; objects: RecordedObject[] };
 
 let directory: string;
 let running: TestServer;
@@ -49,10 +58,11 @@ function definitionOf({ plural, spec, version, schema = { type: 'object' } }: Re
   return { metadata: { name: `${names.plural}.${whole.group}` }, spec: whole };
 }
 
-async function answer(definition: KubeObject): Promise<string[]> {
-  const of = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
+const definitions = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
+
+async function answer(creating: Promise<unknown>): Promise<string[]> {
   try {
-    await api.create(of, undefined, definition);
+    await creating;
     return [];
   } catch (error) {
     if (!isStatus(error)) throw error;
@@ -63,5 +73,17 @@ async function answer(definition: KubeObject): Promise<string[]> {
 describe('a definition', () => {
   for (const one of recorded)
     test(`${one.name} is judged as by a kube-apiserver`, async () =>
-      assert.deepEqual(await answer(definitionOf(one)), one.says));
+      assert.deepEqual(await answer(api.create(definitions, undefined, definitionOf(one))), one.says));
+});
+
+describe('a custom object', () => {
+  const gadgets = { group: 'diff.example.com', version: 'v1', resource: 'gadgets' };
+  before(() => api.create(definitions, undefined, definition));
+  for (const { name, spec, becomes, says } of objects) {
+    test(`with ${JSON.stringify(spec)} is judged as by a kube-apiserver`, async () => {
+      const creating = api.create(gadgets, 'default', { metadata: { name }, ...(spec === undefined ? {} : { spec }) });
+      if (says) assert.deepEqual(await answer(creating), says);
+      else assert.deepEqual((await creating)['spec'], becomes);
+    });
+  }
 });
