@@ -76,13 +76,22 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     now: clock.now(),
   });
 
-  /** Rules in CEL get their say unless the object makes no sense to them. */
-  async function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): Promise<void> {
-    const errors = [...fieldErrors(kind, object, before)];
-    if (kind.ruleSchema && !object.metadata.deletionTimestamp) {
-      if (keepsRulesUntold(errors)) errors.push(untoldRules);
-      else errors.push(...(await deps.ruleErrors(kind, object, before)));
-    }
+  /** Only kinds with rules in CEL have to wait. */
+  function refuseInvalid(kind: Kind, object: KubeObject, before: KubeObject | undefined): void | Promise<void> {
+    const errors = fieldErrors(kind, object, before);
+    if (kind.ruleSchema && !object.metadata.deletionTimestamp) return refuseByRules(kind, object, before, errors);
+    if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
+  }
+
+  /** Rules get their say unless the object makes no sense to them. */
+  async function refuseByRules(
+    kind: Kind,
+    object: KubeObject,
+    before: KubeObject | undefined,
+    bySchema: readonly FieldError[],
+  ): Promise<void> {
+    const more = keepsRulesUntold(bySchema) ? [untoldRules] : await deps.ruleErrors(kind, object, before);
+    const errors = [...bySchema, ...more];
     if (errors.length > 0) throw invalidObject(kind.served, object.metadata.name ?? '', errors);
   }
 
@@ -105,7 +114,8 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     } as const;
     await admission.admit({ ...request, object: given }, call);
     const object = kind.strategy.finishCreate(kind.rules.prepareCreate(given), clock.now());
-    await refuseInvalid(kind, object, undefined);
+    const refusing = refuseInvalid(kind, object, undefined);
+    if (refusing) await refusing;
     await admission.validate({ ...request, object }, call);
 
     for (let tries = 0; ; tries++) {
@@ -156,7 +166,10 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     await admission.admit({ ...request, object: carried }, call);
     const next = part === 'main' ? kind.strategy.finishUpdate(carried, before) : carried;
     countGeneration(kind, next, before);
-    if (part === 'main' || (part === 'status' && kind.isCustom)) await refuseInvalid(kind, next, before);
+    if (part === 'main' || (part === 'status' && kind.isCustom)) {
+      const refusing = refuseInvalid(kind, next, before);
+      if (refusing) await refusing;
+    }
     await admission.validate({ ...request, object: next }, call);
     return next;
   }
