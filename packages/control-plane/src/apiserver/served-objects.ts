@@ -10,12 +10,14 @@ import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
 import type {
   ClusterRole,
   CustomResourceDefinition,
+  IngressClass,
   PriorityClass,
   ResourceQuota,
   StorageClass,
 } from '@kedge/model/k8s-types';
 import { type Admission, joinAdmission, type MutatingWebhookStep, type AdmissionStep } from './admission/admission.ts';
 import { certificateRequests } from './admission/certificate-requests.ts';
+import { defaultIngressClass } from './admission/default-ingress-class.ts';
 import { defaultStorageClass } from './admission/default-storage-class.ts';
 import { noEscalation } from './admission/escalation.ts';
 import { createExpressions } from './admission/expressions.ts';
@@ -26,6 +28,7 @@ import { defaultTolerations, podPriority, serviceAccounts } from './admission/po
 import { createPolicyAdmission } from './admission/policies/policy-admission.ts';
 import { podSecurity } from './admission/pod-security/pod-security.ts';
 import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
+import { runtimeClass } from './admission/runtime-class.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
 import { createWebhookAdmission } from './admission/webhooks/webhook-admission.ts';
 import { createWebhookConfigurations } from './admission/webhooks/webhook-configurations.ts';
@@ -228,6 +231,8 @@ const createAdmission = (
       defaultTolerations,
       certificateRequests({ authorizer: security.authorizer, readRequest }),
       limitRanges((namespace) => collections.in('limitranges', namespace)),
+      runtimeClass((name) => collections.get('runtimeclasses.node.k8s.io', '', name)),
+      defaultIngressClass(() => collections.all<IngressClass>('ingressclasses.networking.k8s.io')),
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,
       definitionStatus({

@@ -10,6 +10,8 @@ export type Attributes =
       readonly subresource: string;
       readonly namespace: string;
       readonly name: string;
+      /** Of a list or a watch. */
+      readonly fieldSelector?: string;
     }
   | { readonly isResource: false; readonly verb: string; readonly path: string };
 
@@ -42,4 +44,13 @@ export function refusal(user: ApiUser, attributes: Attributes): string {
   const what = subresource ? `${resource}/${subresource}` : resource;
   const where = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope';
   return `${who} resource "${what}" in API group "${group}" ${where}`;
+}
+
+/** The value that a field selector demands of a field. */
+export function selectedValue(fieldSelector: string, field: string): string | undefined {
+  for (const term of fieldSelector.split(',')) {
+    const [, name, value] = /^([^=!]+)==?([^=!]*)$/.exec(term) ?? [];
+    if (name === field) return value;
+  }
+  return undefined;
 }

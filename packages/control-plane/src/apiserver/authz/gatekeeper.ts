@@ -3,7 +3,7 @@ import type { ServerRequest } from '@kedge/core/ports';
 import type { ApiUser, Gatekeeper } from '@kedge/engine/kube-api';
 import { fail } from '@kedge/model/k8s';
 import { anonymous, type Authenticator } from '../authn/authenticate.ts';
-import { type Attributes, attributesOf, type Authorizer, refusal } from './attributes.ts';
+import { type Attributes, attributesOf, type Authorizer, refusal, selectedValue } from './attributes.ts';
 
 const superusers = 'system:masters';
 
@@ -44,11 +44,12 @@ export function createGatekeeper(authenticator: Authenticator, authorizer: Autho
   };
 }
 
-/** A list or watch of one object by its name is a question about that object. */
+/** A list or watch of one object by its name is a question about that object; the rest of the selector is told, too. */
 function withSelectedName(asked: Attributes, { query }: ServerRequest): Attributes {
-  if (!asked.isResource || asked.name || !['list', 'watch', 'deletecollection'].includes(asked.verb)) return asked;
-  const [, name] = /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '') ?? [];
-  return name === undefined ? asked : { ...asked, name };
+  if (!asked.isResource || !['list', 'watch', 'deletecollection'].includes(asked.verb)) return asked;
+  const fieldSelector = query.get('fieldSelector');
+  if (!fieldSelector) return asked;
+  return { ...asked, fieldSelector, name: asked.name || (selectedValue(fieldSelector, 'metadata.name') ?? '') };
 }
 
 export interface Impersonation {

@@ -2,7 +2,7 @@
 import type { ApiUser } from '@kedge/engine/kube-api';
 import { podReferences, type ReferencedType } from '@kedge/model/k8s-pods';
 import type { Pod } from '@kedge/model/k8s-types';
-import type { Attributes, Authorizer } from './attributes.ts';
+import { type Attributes, type Authorizer, selectedValue } from './attributes.ts';
 
 const nodesGroup = 'system:nodes';
 const userPrefix = 'system:node:';
@@ -42,11 +42,13 @@ function mayNode(node: string, asked: Attributes & { isResource: true }, pods: N
   };
   switch (group ? `${resource}.${group}` : resource) {
     case 'nodes':
-      if (verb === 'create' || verb === 'list' || verb === 'watch') return true;
-      return name === node && ['get', 'update', 'patch'].includes(verb);
+      return verb === 'create' || (name === node && [...reads, 'update', 'patch'].includes(verb));
     case 'pods':
-      if (reads.has(verb) || verb === 'create' || subresource === 'eviction') return true;
-      return ['delete', 'update', 'patch'].includes(verb) && pods.get(namespace, name)?.spec?.nodeName === node;
+      if (verb === 'create' || subresource === 'eviction') return true;
+      // Lists have to say that they are for this node alone.
+      if (verb === 'list' || verb === 'watch')
+        return selectedValue(asked.fieldSelector ?? '', 'spec.nodeName') === node;
+      return ['get', 'delete', 'update', 'patch'].includes(verb) && pods.get(namespace, name)?.spec?.nodeName === node;
     case 'services':
     case 'endpoints':
     case 'endpointslices.discovery.k8s.io':
