@@ -72,7 +72,12 @@ async function openRig(goCloud: string | undefined): Promise<Rig> {
       }
     }
     go = await startGoCloudCore(goCloud, layout.kubeconfig, undefined, { devices: true });
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const { hubPort, log } = go;
+    await eventually(
+      `the hub of the Go cloudcore (${log().slice(-500)})`,
+      () => openHollowEdges(access.api, hubPort, ['first']).then(([edge]) => (edge!.close(), true)),
+      120_000,
+    );
   }
   return {
     name: go ? 'KubeEdge v1.22.2' : 'kedge',
@@ -382,6 +387,8 @@ export async function benchDevicesCloud(): Promise<void> {
       for (const count of [1, 1_000]) latencies.push(await measureLatency(rig, count));
       writes.push(await measureFew(rig));
       reports.push(...(await measureMany(rig)));
+    } catch (error) {
+      console.log(`${rig.name}: ${error instanceof Error ? error.message : String(error)}\n`);
     } finally {
       await rig.remove();
     }

@@ -573,3 +573,38 @@ test('a device whose model comes late is sent again behind it, and one that name
     'update default/device/thermo-1',
   ]);
 });
+
+test('two cloudcores on one API do not write over each other, whichever of them the edge is connected to', async (t) => {
+  const { clock, kube } = fakeApi();
+  await installSyncs(kube);
+  await kube.create(api('nodes'), undefined, edgeNode('edge-1'));
+  await kube.create(models, 'default', model());
+  await kube.create(devices, 'default', device('thermo-1', 'edge-1'));
+  const one = await startCloud(t, { kube, clock, devices: config });
+  const two = await startCloud(t, { kube, clock, devices: config });
+  const version = async () =>
+    (await kube.get(devices, { namespace: 'default', name: 'thermo-1' })).metadata.resourceVersion;
+  const quiet = async (): Promise<void> => {
+    await pass(one, 15_000);
+    const before = await version();
+    await pass(one, 30_000);
+    assert.equal(await version(), before, 'nobody writes when nothing happens');
+  };
+  const first = one.dial('edge-1');
+  await first.send(report('thermo-1', { temperature: value('warm', 7) }));
+  await quiet();
+  assert.equal((await statusOf(one)).twins?.[0]?.reported?.value, 'warm');
+  first.socket.terminate();
+  const second = two.dial('edge-1');
+  await second.send(report('thermo-1', { temperature: value('old', 5) }));
+  await second.send(report('thermo-1', { temperature: value('8', 8) }));
+  await quiet();
+  const { twins, conditions } = await statusOf(one);
+  assert.equal(twins?.[0]?.reported?.value, '8');
+  assert.equal(conditionOf(conditions, 'ValuesValid')?.status, 'True');
+  second.socket.terminate();
+  const third = one.dial('edge-1');
+  await third.send(report('thermo-1', { temperature: value('old', 7) }));
+  await quiet();
+  assert.equal((await statusOf(one)).twins?.[0]?.reported?.value, '8');
+});
