@@ -1,5 +1,5 @@
 // What a node may and may not do, as a table: node `n1` runs pod `web` (account `app`), which uses ConfigMap `conf`,
-// Secret `key` and claim `data`; node `n2` runs pod `db`.
+// Secret `key` and claim `data`, and has device `thermo-1`; node `n2` runs pod `db`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type KubeObject, nodeName } from '@kedge/model/k8s';
@@ -18,7 +18,7 @@ const own: Belongings = {
   uses: (node, type, namespace, name) =>
     node === 'n1' &&
     namespace === 'default' &&
-    ['configmap/conf', 'secret/key', 'persistentvolumeclaim/data'].includes(`${type}/${name}`),
+    ['configmap/conf', 'secret/key', 'persistentvolumeclaim/data', 'device/thermo-1'].includes(`${type}/${name}`),
 };
 
 const base = { id: messageId('1'), at: 0 };
@@ -183,6 +183,8 @@ const table: [string, Upstream, boolean][] = [
   ['an event about another node', event({ kind: 'Node', name: 'n2' }), false],
   ['an event about another node’s pod', event({ kind: 'Pod', namespace: 'default', name: 'db' }), false],
   ['an event in another node’s name', event({ kind: 'Node', name: 'n1' }, { host: 'n2' }), false],
+  ['an event about its device', event({ kind: 'Device', namespace: 'default', name: 'thermo-1' }), true],
+  ['an event about another node’s device', event({ kind: 'Device', namespace: 'default', name: 'valve' }), false],
   ['an event about a Deployment', event({ kind: 'Deployment', namespace: 'default', name: 'web' }), false],
   [
     'an old report that names another node',
