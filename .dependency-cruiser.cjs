@@ -2,6 +2,8 @@
 const layers = ['core', 'model', 'wire', 'engine'];
 const tops = ['cloud', 'edge', 'control-plane'];
 const pure = [...layers, ...tops];
+// Mappers stand beside cloud and edge. Protocol libraries speak Node's types there; the SDK itself stays pure.
+const besides = ['devices'];
 
 const below = (layer) => layers.slice(0, layers.indexOf(layer));
 const mayUse = (layer) => (layers.includes(layer) ? below(layer) : layers);
@@ -9,7 +11,7 @@ const mayUse = (layer) => (layers.includes(layer) ? below(layer) : layers);
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    ...pure.map((layer) => ({
+    ...[...pure, ...besides].map((layer) => ({
       name: `${layer}-points-down`,
       comment: `packages/${layer} may import only: ${mayUse(layer).join(', ') || 'nothing of ours'}`,
       severity: 'error',
@@ -37,6 +39,20 @@ module.exports = {
       from: { path: `^packages/${layer}/src/([^/]+)/`, pathNot: '\\.test\\.ts$' },
       to: { path: `^packages/${layer}/src/`, pathNot: `^packages/${layer}/src/$1/` },
     })),
+    {
+      name: 'the-mapper-sdk-has-no-world',
+      comment: 'a driver may import node: modules, what every mapper shares may not',
+      severity: 'error',
+      from: { path: '^packages/devices/src/mapper-sdk', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'mappers-are-strangers',
+      comment: 'folders of packages/devices know the SDK, not each other',
+      severity: 'error',
+      from: { path: '^packages/devices/src/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/devices/src/', pathNot: '^packages/devices/src/($1|mapper-sdk)/' },
+    },
     {
       name: 'no-cycles',
       severity: 'error',

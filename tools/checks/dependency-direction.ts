@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 
-const pure = ['core', 'model', 'wire', 'engine', 'cloud', 'edge', 'control-plane'];
+const pure = ['core', 'model', 'wire', 'engine', 'cloud', 'edge', 'control-plane', 'devices'];
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
