@@ -400,6 +400,11 @@ test('what is wrong with a device stands in its conditions, and other devices ar
   const values = conditionOf(conditions, 'ValuesValid');
   assert.equal(values?.status, 'False');
   assert.match(values?.message ?? '', /unheard: is reported.*temperature: "hot" is not an INT/);
+  const told = cloud.logged.filter(({ sentence }) => sentence === 'something is wrong with a device');
+  assert.deepEqual(
+    told.filter(({ fields }) => fields['device'] === 'default/thermo-1').map(({ fields }) => fields['reason']),
+    ['ModelNotFound', 'UnknownProperty'],
+  );
   const placed = async (name: string) => conditionOf((await statusOf(cloud, name)).conditions, 'Placed')?.reason;
   assert.equal(await placed('no-model'), 'NoNode');
   assert.equal(await placed('thermo-1'), 'NodeNotReady');

@@ -100,7 +100,9 @@ export function createAdmission(deps: AdmissionDeps, config: AdmissionConfig): A
     const verdict = await reviewer(review, request.signal);
     if (!verdict.allowed) {
       const { namespace, name } = review;
-      log.info('request refused', { resource: request.path, namespace, name, reason: verdict.say });
+      // Where it is wrong; what stands there is not for logs.
+      const [reason = ''] = verdict.say.split(':');
+      log.info('request refused', { resource: request.path, namespace, name, reason });
     }
     return response.send(200, json, writeReview(review.uid, verdict));
   }

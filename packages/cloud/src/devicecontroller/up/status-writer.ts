@@ -201,6 +201,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     // While waiting, more may have come.
     const revision = record.revision;
     const conditions = conditionsOf(device, record);
+    const before = record.conditions;
     record.isDirty = false;
     record.conditions = conditions;
     entry.isWriting = true;
@@ -219,12 +220,25 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       entry.refreshAt = now + limits.refresh;
     }
     writes.add();
+    logChanges(key, before, conditions);
     record.written = revision;
     const settled = entry.waiters.filter((waiter) => waiter.revision <= revision);
     entry.waiters = entry.waiters.filter((waiter) => waiter.revision > revision);
     for (const { settle } of settled) settle(ok);
     const isMore = record.revision > revision || record.isDirty;
     return isMore ? again(gatherFor, 'more was reported meanwhile') : done;
+  }
+
+  /** Once per change; what exactly is wrong stands in the condition. */
+  function logChanges(device: string, before: readonly StatusCondition[], now: readonly StatusCondition[]): void {
+    for (const { type, status, reason } of now) {
+      const was = before.find((one) => one.type === type);
+      if (status === 'False' && (was?.status !== 'False' || was.reason !== reason)) {
+        log.warn('something is wrong with a device', { device, kind: type, reason });
+      } else if (status === 'True' && was?.status === 'False') {
+        log.info('a device is right again', { device, kind: type });
+      }
+    }
   }
 
   async function lookAgain(key: string, entry: Entry): Promise<Next> {
