@@ -13,6 +13,7 @@ import { createDaemonSetController } from './daemonset/daemon-set-controller.ts'
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createDisruptionController } from './disruption/disruption-controller.ts';
 import { createEndpointSliceController } from './endpoints/endpoint-slice-controller.ts';
+import { createEndpointSliceMirroring } from './endpoints/endpoint-slice-mirroring.ts';
 import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbagecollector/garbage-collector.ts';
 import { createHorizontalPodAutoscalerController } from './horizontalpodautoscaler/horizontal-pod-autoscaler-controller.ts';
@@ -30,6 +31,7 @@ import { createServiceAccountController } from './serviceaccount/service-account
 import { createTokenController } from './serviceaccount/token-controller.ts';
 import { createStatefulSetController } from './statefulset/stateful-set-controller.ts';
 import { createTtlAfterFinished } from './ttlafterfinished/ttl-after-finished.ts';
+import { createEphemeralClaims } from './volumes/ephemeral-claims.ts';
 import { createClaimProtection, createVolumeProtection } from './volumes/protection.ts';
 import { createVolumeBinder } from './volumes/volume-binder.ts';
 
@@ -67,6 +69,7 @@ export function createControllers(options: ControllersOptions): Module {
     createClaimProtection(deps),
     createVolumeProtection(deps),
     createVolumeBinder(deps),
+    createEphemeralClaims(deps),
     createReplicaSetController(deps),
     createReplicationController(deps),
     createDeploymentController(deps),
@@ -86,6 +89,7 @@ export function createControllers(options: ControllersOptions): Module {
       : []),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
+    createEndpointSliceMirroring(deps),
     createNodeLifecycleController(deps),
     createTaintEviction(deps),
     createPodGc(deps),

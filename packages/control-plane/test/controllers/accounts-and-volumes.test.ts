@@ -190,3 +190,36 @@ test('a claim without a volume says what it waits for', async () => {
     assert.equal((await cluster.get(persistentVolumeClaims, 'later')).spec?.volumeName, 'made'),
   );
 });
+
+test('a pod brings its own claim along, and takes it with it', async () => {
+  const volumeClaimTemplate = { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } };
+  await cluster.apply(pods, {
+    metadata: { name: 'scratchy' },
+    spec: { ...template('x').spec!, volumes: [{ name: 'tmp', ephemeral: { volumeClaimTemplate } }] },
+  });
+  await cluster.eventually(async () => {
+    const made = await cluster.get(persistentVolumeClaims, 'scratchy-tmp');
+    assert.equal(made.metadata.ownerReferences?.[0]?.name, 'scratchy');
+  });
+  await cluster.api.delete(pods, { namespace: 'default', name: 'scratchy' });
+  await cluster.eventually(() => isGone(cluster.get(persistentVolumeClaims, 'scratchy-tmp')));
+});
+
+test('Endpoints that a person keeps are mirrored for whoever looks at slices only', async () => {
+  const spec = { ports: [{ port: 80 }] };
+  await cluster.apply(collections.services, { metadata: { name: 'outside' }, spec });
+  const subsets = [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 8080 }] }];
+  await cluster.apply(collections.endpoints, { metadata: { name: 'outside' }, subsets });
+  const slices = async () =>
+    (await cluster.list(collections.endpointSlices, 'default')).filter(
+      ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'outside',
+    );
+  await cluster.eventually(async () => {
+    assert.deepEqual(
+      (await slices()).map(({ endpoints }) => endpoints[0]?.addresses),
+      [['192.0.2.1']],
+    );
+  });
+  await cluster.api.delete(collections.endpoints, { namespace: 'default', name: 'outside' });
+  await cluster.eventually(async () => assert.deepEqual(await slices(), []));
+});

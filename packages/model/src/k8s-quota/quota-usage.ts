@@ -114,6 +114,8 @@ function isInScope({ scopeName, operator, values = [] }: ScopedResourceSelectorR
       return isBestEffort;
     case 'NotBestEffort':
       return !isBestEffort;
+    case 'CrossNamespacePodAffinity':
+      return reachesOtherNamespaces(spec);
     case 'PriorityClass': {
       const name = spec?.priorityClassName ?? '';
       if (operator === 'Exists') return name !== '';
@@ -123,6 +125,18 @@ function isInScope({ scopeName, operator, values = [] }: ScopedResourceSelectorR
     default:
       return false;
   }
+}
+
+/** Some affinity of the pod looks beyond its own namespace. */
+function reachesOtherNamespaces(spec: Pod['spec']): boolean {
+  const { podAffinity, podAntiAffinity } = spec?.affinity ?? {};
+  const terms = [podAffinity, podAntiAffinity].flatMap((affinity) => [
+    ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((one) => one.podAffinityTerm),
+  ]);
+  return terms.some(
+    ({ namespaces, namespaceSelector }) => (namespaces?.length ?? 0) > 0 || namespaceSelector !== undefined,
+  );
 }
 
 /** Amounts that the quota limits and containers of the pod leave open: `limits.cpu for: main`. */

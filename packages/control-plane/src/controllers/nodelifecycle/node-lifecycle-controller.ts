@@ -8,7 +8,8 @@ import type { Node } from '@kedge/model/k8s-types';
 import { isReady } from '../pods/pod-state.ts';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 import { isNodeReady, patienceLeft, type Pulse, takePulse, unknownConditions } from './node-health.ts';
-import { planTaints } from './node-taints.ts';
+import { type Evicting, isNewlyGone, planTaints } from './node-taints.ts';
+import { EvictionPace, judgeZone, zoneOf } from './zones.ts';
 
 const lookEvery = seconds(5);
 
@@ -18,6 +19,7 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
   const nodes = cluster.of(collections.nodes);
   const leases = cluster.of(collections.leases, { namespace: 'kube-node-lease' });
   const pulses = new Map<string, Pulse>();
+  const pace = new EvictionPace();
 
   async function reconcile(name: string, signal: AbortSignal): Promise<Next> {
     const node = nodes.get(name);
@@ -51,9 +53,15 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
     return true;
   }
 
+  function evicting(node: Node): Evicting {
+    const { allDown, rate } = judgeZone(node, nodes.list());
+    if (allDown) return 'none';
+    if (!isNewlyGone(node)) return 'all';
+    return pace.take(zoneOf(node), rate, clock.now()) ? 'all' : 'later';
+  }
+
   async function writeTaints(node: Node, signal: AbortSignal): Promise<void> {
-    const anyReady = [...nodes.list()].some(isNodeReady);
-    const taints = planTaints(node, clock.now(), anyReady);
+    const taints = planTaints(node, clock.now(), evicting(node));
     if (!taints) return;
     const { name = '', resourceVersion } = node.metadata;
     const patch = JSON.stringify({

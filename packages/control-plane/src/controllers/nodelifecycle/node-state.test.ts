@@ -58,7 +58,7 @@ const taintCases: [sentence: string, node: Node, evicts: boolean, expected: stri
   ],
 ];
 for (const [sentence, subject, evicts, expected] of taintCases) {
-  test(sentence, () => assert.deepEqual(short(planTaints(subject, now, evicts)), expected));
+  test(sentence, () => assert.deepEqual(short(planTaints(subject, now, evicts ? 'all' : 'none')), expected));
 }
 
 test('a heartbeat or a renewed lease is a sign of life, our own writing is not', () => {

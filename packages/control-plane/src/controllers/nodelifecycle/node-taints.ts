@@ -22,12 +22,19 @@ const ownNoExecute = new Set([notReady, unreachable]);
 const isOwn = ({ key, effect }: Taint): boolean =>
   (effect === 'NoSchedule' && ownNoSchedule.has(key)) || (effect === 'NoExecute' && ownNoExecute.has(key));
 
-/**
- * The taints the node should have; undefined when it has them. `evicts` is false while no node at all is ready: then
- * it is more likely that we cannot hear than that every node has failed, and nothing may be moved.
- */
-export function planTaints({ spec, status }: Node, now: Instant, evicts: boolean): Taint[] | undefined {
+/** `all`: pods have to go; `none`: nobody has to, whatever was said before; `later`: it is not this node's turn yet. */
+export type Evicting = 'all' | 'later' | 'none';
+
+/** True when pods are to be moved off the node and are not yet. */
+export const isNewlyGone = ({ spec, status }: Node): boolean =>
+  status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True' &&
+  status?.conditions?.some(({ type }) => type === 'Ready') === true &&
+  !(spec?.taints ?? []).some(({ key, effect }) => effect === 'NoExecute' && ownNoExecute.has(key));
+
+/** The taints the node should have; undefined when it has them. */
+export function planTaints({ spec, status }: Node, now: Instant, evicting: Evicting): Taint[] | undefined {
   const before = spec?.taints ?? [];
+  const evicts = evicting === 'all';
   const keys = taintsOfConditions
     .filter(([type, is]) => status?.conditions?.some((condition) => condition.type === type && condition.status === is))
     .map(([, , key]) => key);
