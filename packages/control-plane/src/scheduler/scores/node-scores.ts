@@ -31,7 +31,9 @@ export const preferredNodes: Score = {
 export const leastAllocated: Score = {
   name: 'NodeResourcesFit',
   weight: 1,
-  rate: (pod, nodes) => nodes.map((node) => mean(shares(pod, node).map((share) => Math.max(0, 1 - share))) * best),
+  // Whole points per resource: with fractions, ties that Kubernetes sees would be none.
+  rate: (pod, nodes) =>
+    nodes.map((node) => mean(uses(pod, node).map(([used, of]) => Math.floor((Math.max(0, of - used) * best) / of)))),
 };
 
 /** A node whose CPU and memory fill up alike wastes neither. */
@@ -40,19 +42,22 @@ export const balancedAllocation: Score = {
   weight: 1,
   rate: (pod, nodes) =>
     nodes.map((node) => {
-      const used = shares(pod, node).map((share) => Math.min(1, share));
+      const used = uses(pod, node).map(([amount, of]) => Math.min(1, amount / of));
       const middle = mean(used);
       const deviation = Math.sqrt(mean(used.map((share) => (share - middle) ** 2)));
       return (1 - deviation) * best;
     }),
 };
 
-/** The part of CPU and memory that would be in use with the pod on the node. */
-function shares({ scoredRequests }: PodFacts, { allocatable, scoredRequested }: NodeFacts): number[] {
+/** How much of CPU and memory would be in use with the pod on the node, and of how much. */
+function uses(
+  { scoredRequests }: PodFacts,
+  { allocatable, scoredRequested }: NodeFacts,
+): (readonly [used: number, of: number])[] {
   return ['cpu', 'memory'].flatMap((name) => {
     const capacity = allocatable.get(name) ?? 0;
     if (capacity === 0) return [];
-    return [((scoredRequested.get(name) ?? 0) + (scoredRequests.get(name) ?? 0)) / capacity];
+    return [[(scoredRequested.get(name) ?? 0) + (scoredRequests.get(name) ?? 0), capacity] as const];
   });
 }
 
@@ -67,21 +72,23 @@ const imageThresholds = [23 * mebibyte, 1_000 * mebibyte] as const;
 export const imageLocality: Score = {
   name: 'ImageLocality',
   weight: 1,
-  rate({ pod }, nodes) {
+  rate({ pod }, nodes, cluster) {
     const wanted = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(({ image = '' }) =>
       fullName(image),
     );
-    const present = nodes.map(({ node }) => {
+    const sizesOn = ({ node }: NodeFacts): number[] => {
       const sizes = new Map(
         (node.status?.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) =>
           names.map((name) => [name, sizeBytes] as const),
         ),
       );
       return wanted.map((image) => sizes.get(image) ?? 0);
-    });
+    };
+    const present = nodes.map(sizesOn);
     if (present.every((sizes) => sizes.every((size) => size === 0))) return undefined;
     // An image that most nodes have says little about where to go.
-    const spread = wanted.map((_, at) => present.filter((sizes) => sizes[at]! > 0).length / nodes.length);
+    const everywhere = cluster.nodes.map(sizesOn);
+    const spread = wanted.map((_, at) => everywhere.filter((sizes) => sizes[at]! > 0).length / everywhere.length);
     const [low, high] = [imageThresholds[0], imageThresholds[1] * wanted.length];
     return present.map((sizes) => {
       const sum = sizes.reduce((total, size, at) => total + size * spread[at]!, 0);
