@@ -1,5 +1,6 @@
 // Checks that many kinds share.
 import {
+  checkDns1123Subdomain,
   checkLabelValue,
   checkPercent,
   checkPortName,
@@ -81,4 +82,19 @@ export function repeated<T>(items: readonly T[], keyOf: (item: T) => string | un
     seen.add(key);
     return [];
   });
+}
+
+/** `example.com/name`: the name of a controller, with the domain of who wrote it. */
+export function checkDomainPrefixedPath(value: string, path: string): FieldError[] {
+  if (!value) return [requiredField(path)];
+  const [domain = '', ...rest] = value.split('/');
+  if (rest.length === 0 || !domain || !rest.join('/'))
+    return [invalidField(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const name = rest.join('/');
+  return [
+    ...checkDns1123Subdomain(domain).map((sentence) => invalidField(path, domain, sentence)),
+    ...(/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(name)
+      ? []
+      : [invalidField(path, name, "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')")]),
+  ];
 }

@@ -2,6 +2,7 @@
 import {
   checkConfigMapKey,
   checkDns1123Label,
+  checkDns1123Subdomain,
   checkEnvVarName,
   checkPortName,
   duplicateField,
@@ -9,13 +10,15 @@ import {
   invalidField,
   isSidecar,
   requiredField,
+  unsupportedField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import type { Container, ContainerPort, EnvFromSource, EnvVar, PodSpec } from '../k8s-types/index.ts';
 import { checkChoice, checkOptionalChoice, checkPort, checkRequiredName, checkText, repeated } from './checks.ts';
 import { checkLifecycle, checkProbe } from './probe-checks.ts';
 import { checkResources } from './resource-checks.ts';
-import { checkFieldRef, checkMounts } from './volume-checks.ts';
+import { checkAppArmor, checkSeccomp } from './security-checks.ts';
+import { checkDevices, checkFieldRef, checkMounts } from './volume-checks.ts';
 
 export const protocols = ['SCTP', 'TCP', 'UDP'];
 
@@ -98,8 +101,9 @@ function checkCommon(container: Container, spec: PodSpec, path: string): FieldEr
     ),
     ...checkPorts(container.ports ?? [], `${path}.ports`),
     ...(container.env ?? []).flatMap((variable, i) => checkEnv(variable, `${path}.env[${i}]`)),
-    ...(container.envFrom ?? []).flatMap((source, i) => checkEnvFrom(source, `${path}.envFrom[${i}]`)),
+    ...(container.envFrom ?? []).flatMap((source, i) => checkEnvFrom(source, `${path}.envFrom`, i)),
     ...checkMounts(container, spec.volumes ?? [], `${path}.volumeMounts`),
+    ...checkDevices(container, spec.volumes ?? [], `${path}.volumeDevices`),
     ...checkChoice(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.imagePullPolicy`),
     ...checkResources(container.resources, `${path}.resources`),
     ...checkPrivileges(container, `${path}.securityContext`),
@@ -130,8 +134,8 @@ function checkHostPorts(containers: readonly Container[], path: string): FieldEr
     (own ?? []).map((port, j) => ({ port, at: `${path}[${i}].ports[${j}].hostPort` })),
   );
   const keyOf = ({ port }: (typeof ports)[number]): string =>
-    port.hostPort ? `${port.hostIP ?? ''}/${port.hostPort}/${port.protocol}` : '';
-  return repeated(ports, keyOf).map((i) => duplicateField(ports[i]!.at, keyOf(ports[i]!).slice(1)));
+    port.hostPort ? `${port.protocol}/${port.hostIP ?? ''}/${port.hostPort}` : '';
+  return repeated(ports, keyOf).map((i) => duplicateField(ports[i]!.at, keyOf(ports[i]!)));
 }
 
 const readableFields = [
@@ -154,15 +158,31 @@ function checkEnv({ name, value, valueFrom }: EnvVar, path: string): FieldError[
   return [
     ...nameErrors,
     ...(fieldRef ? checkFieldRef(fieldRef, readableFields, `${at}.fieldRef`) : []),
-    ...(resourceFieldRef && !resourceFieldRef.resource ? [requiredField(`${at}.resourceFieldRef.resource`)] : []),
+    ...(resourceFieldRef ? checkResourceRef(resourceFieldRef.resource, `${at}.resourceFieldRef.resource`) : []),
     ...(configMapKeyRef ? checkKeyRef(configMapKeyRef, `${at}.configMapKeyRef`) : []),
     ...(secretKeyRef ? checkKeyRef(secretKeyRef, `${at}.secretKeyRef`) : []),
     ...checkSourceCount(Object.keys(valueFrom).length, value, at),
   ];
 }
 
+const readableResources = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+];
+
+function checkResourceRef(resource: string | undefined, path: string): FieldError[] {
+  if (!resource) return [requiredField(path)];
+  return readableResources.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
+    ? []
+    : [unsupportedField(path, resource, readableResources)];
+}
+
 const checkKeyRef = ({ name, key }: { name?: string; key: string }, path: string): FieldError[] => [
-  ...(name ? [] : [requiredField(`${path}.name`)]),
+  ...checkDns1123Subdomain(name ?? '').map((sentence) => invalidField(`${path}.name`, name ?? '', sentence)),
   ...checkRequiredName(key, checkConfigMapKey, `${path}.key`),
 ];
 
@@ -175,17 +195,23 @@ function checkSourceCount(count: number, value: string | undefined, path: string
   return count > 1 ? [invalidField(path, '', 'may not have more than one field specified at a time')] : [];
 }
 
-function checkEnvFrom({ prefix, configMapRef, secretRef }: EnvFromSource, path: string): FieldError[] {
-  const prefixErrors = checkText(prefix, checkEnvVarName, `${path}.prefix`);
-  if (!configMapRef && !secretRef) {
-    return [...prefixErrors, invalidField(path, '', 'must specify one of: `configMapRef` or `secretRef`')];
-  }
-  if (configMapRef && secretRef) {
-    return [...prefixErrors, invalidField(path, '', 'may not have more than one field specified at a time')];
-  }
-  const field = configMapRef ? 'configMapRef' : 'secretRef';
-  return (configMapRef ?? secretRef)?.name ? prefixErrors : [...prefixErrors, requiredField(`${path}.${field}.name`)];
+function checkEnvFrom({ prefix, configMapRef, secretRef }: EnvFromSource, list: string, at: number): FieldError[] {
+  const path = `${list}[${at}]`;
+  return [
+    ...checkText(prefix, checkEnvVarName, `${path}.prefix`),
+    ...(configMapRef ? checkSourceName(configMapRef.name, `${path}.configMapRef.name`) : []),
+    ...(secretRef ? checkSourceName(secretRef.name, `${path}.secretRef.name`) : []),
+    ...(configMapRef || secretRef
+      ? []
+      : [invalidField(list, '', 'must specify one of: `configMapRef` or `secretRef`')]),
+    ...(configMapRef && secretRef
+      ? [invalidField(list, '', 'may not have more than one field specified at a time')]
+      : []),
+  ];
 }
+
+const checkSourceName = (name: string | undefined, path: string): FieldError[] =>
+  name ? checkText(name, checkDns1123Subdomain, path) : [requiredField(path)];
 
 function checkPrivileges({ securityContext }: Container, path: string): FieldError[] {
   const { privileged, allowPrivilegeEscalation: escalation, runAsUser, runAsGroup, procMount } = securityContext ?? {};
@@ -196,6 +222,8 @@ function checkPrivileges({ securityContext }: Container, path: string): FieldErr
     ...checkId(runAsUser, `${path}.runAsUser`),
     ...checkId(runAsGroup, `${path}.runAsGroup`),
     ...checkOptionalChoice(procMount, ['Default', 'Unmasked'], `${path}.procMount`),
+    ...checkSeccomp(securityContext?.seccompProfile, `${path}.seccompProfile`),
+    ...checkAppArmor(securityContext?.appArmorProfile, `${path}.appArmorProfile`),
   ];
 }
 

@@ -220,7 +220,9 @@ describe('validation', () => {
           ],
         },
       },
-      ['metadata.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}'],
+      [
+        'metadata.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}: taints must be unique by key and effect pair',
+      ],
     ],
     [
       'an Event in another namespace',

@@ -27,6 +27,17 @@ export const namespaceRules = createRules<Namespace>({
   prepareUpdate: (namespace, old) => ({ ...namespace, ...(old.spec ? { spec: old.spec } : {}) }),
   validate: ({ spec }) =>
     (spec?.finalizers ?? []).flatMap((name) =>
-      checkQualifiedName(name).map((sentence) => invalidField('spec.finalizers', name, sentence)),
+      checkFinalizer(name).map((sentence) => invalidField('spec.finalizers', name, sentence)),
     ),
 });
+
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
+function checkFinalizer(name: string): string[] {
+  const sentences = checkQualifiedName(name);
+  return sentences.length > 0 || name.includes('/') || standardFinalizers.includes(name)
+    ? [...sentences, ...(sentences.length > 0 && !name.includes('/') ? [unqualified] : [])]
+    : [unqualified];
+}
+
+const unqualified = 'name is neither a standard finalizer name nor is it fully qualified';

@@ -3,14 +3,18 @@ import { duplicateField, forbiddenField, invalidField } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { jsonEqual } from '../k8s-patch/index.ts';
 import { isCidr } from '../k8s-schema/index.ts';
-import type { Node, NodeStatus } from '../k8s-types/index.ts';
+import type { Node, NodeSpec, NodeStatus } from '../k8s-types/index.ts';
 import { repeated } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 import { checkAmount } from './resource-checks.ts';
 import { checkTaints } from './scheduling-checks.ts';
 
 export const nodeRules = createRules<Node>({
-  defaults: (node) => (node.status ? { ...node, status: defaultStatus(node.status) } : node),
+  defaults: (node) => ({
+    ...node,
+    ...(node.spec ? { spec: defaultRanges(node.spec) } : {}),
+    ...(node.status ? { status: defaultStatus(node.status) } : {}),
+  }),
   validate: ({ spec, status }) => [
     ...checkTaints(spec?.taints ?? [], 'metadata.taints'),
     ...(spec?.podCIDRs ?? []).flatMap((range, at) =>
@@ -35,6 +39,12 @@ export const nodeRules = createRules<Node>({
       : []),
   ],
 });
+
+/** The one range and the list say the same. */
+function defaultRanges({ podCIDR, podCIDRs, ...rest }: NodeSpec): NodeSpec {
+  const ranges = podCIDRs?.length ? podCIDRs : podCIDR ? [podCIDR] : [];
+  return ranges.length > 0 ? { ...rest, podCIDR: podCIDR || ranges[0]!, podCIDRs: ranges } : rest;
+}
 
 const defaultStatus = (status: NodeStatus): NodeStatus =>
   status.capacity && !status.allocatable ? { ...status, allocatable: status.capacity } : status;

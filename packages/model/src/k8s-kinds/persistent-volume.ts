@@ -1,15 +1,24 @@
 // PersistentVolumes and their claims, StorageClasses.
-import { forbiddenField, requiredField } from '../k8s/index.ts';
+import {
+  checkQualifiedName,
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  requiredField,
+  tooLongField,
+  unsupportedField,
+} from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
-import { jsonEqual } from '../k8s-patch/index.ts';
+import { jsonEqual, jsonKey } from '../k8s-patch/index.ts';
 import { compareQuantities, quantity } from '../k8s-quantity/index.ts';
 import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
   StorageClass,
+  TopologySelectorTerm,
 } from '../k8s-types/index.ts';
-import { checkChoice, checkImmutable, checkOptionalChoice } from './checks.ts';
+import { checkChoice, checkImmutable, checkOptionalChoice, repeated } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 import { checkAmount } from './resource-checks.ts';
 
@@ -106,13 +115,55 @@ export const storageClassRules = createRules<StorageClass>({
     reclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
     volumeBindingMode: storageClass.volumeBindingMode ?? 'Immediate',
   }),
-  validate: ({ provisioner, reclaimPolicy, volumeBindingMode }) => [
+  validate: ({ provisioner, parameters, reclaimPolicy, volumeBindingMode, allowedTopologies = [] }) => [
     ...(provisioner ? [] : [requiredField('provisioner')]),
+    ...(provisioner
+      ? checkQualifiedName(provisioner.toLowerCase()).map((sentence) =>
+          invalidField('provisioner', provisioner.toLowerCase(), sentence),
+        )
+      : []),
+    ...checkParameters(parameters, 'parameters'),
     ...checkOptionalChoice(reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy'),
-    ...checkChoice(volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'),
+    ...(bindingModes.includes(volumeBindingMode ?? '')
+      ? []
+      : [unsupportedField('volumeBindingMode', volumeBindingMode, bindingModes)]),
+    ...allowedTopologies.flatMap((term, at) => checkTopologyTerm(term, `allowedTopologies[${at}]`)),
+    ...repeated(allowedTopologies, (term) => jsonKey(term)).map((at) =>
+      duplicateField(`allowedTopologies[${at}].matchLabelExpressions`, ''),
+    ),
   ],
-  validateUpdate: (storageClass, old) =>
-    (['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const)
+  validateUpdate: (storageClass, old) => [
+    ...(['parameters', 'provisioner', 'reclaimPolicy'] as const)
       .filter((field) => !jsonEqual(storageClass[field], old[field]))
       .map((field) => forbiddenField(field, `updates to ${field} are forbidden.`)),
+    ...checkImmutable(storageClass.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode'),
+  ],
 });
+
+const bindingModes = ['Immediate', 'WaitForFirstConsumer'];
+const maxParameters = 512;
+const maxParameterBytes = 256 * 1024;
+
+function checkParameters(parameters: Readonly<Record<string, string>> | undefined, path: string): FieldError[] {
+  const entries = Object.entries(parameters ?? {});
+  if (entries.length > maxParameters) return [tooLongField(path, maxParameters)];
+  const bytes = entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  return [
+    ...entries.filter(([key]) => key === '').map(([key]) => invalidField(path, key, 'field can not be empty.')),
+    ...(bytes > maxParameterBytes ? [tooLongField(path, maxParameterBytes)] : []),
+  ];
+}
+
+function checkTopologyTerm({ matchLabelExpressions = [] }: TopologySelectorTerm, path: string): FieldError[] {
+  const at = `${path}.matchLabelExpressions`;
+  return [
+    ...matchLabelExpressions.flatMap(({ key = '', values = [] }, i) => [
+      ...(values.length === 0 ? [requiredField(`${at}[${i}].values`)] : []),
+      ...repeated(values, (value) => value).map((j) => duplicateField(`${at}[${i}].values[${j}]`, values[j])),
+      ...checkQualifiedName(key).map((sentence) => invalidField(`${at}[${i}].key`, key, sentence)),
+    ]),
+    ...repeated(matchLabelExpressions, ({ key }) => key).map((i) =>
+      duplicateField(`${at}[${i}].key`, matchLabelExpressions[i]!.key),
+    ),
+  ];
+}

@@ -3,16 +3,18 @@ import {
   checkDns1123Label,
   checkDns1123Subdomain,
   checkQualifiedName,
+  duplicateField,
   forbiddenField,
   invalidField,
   requiredField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { isIPv4, isIPv6 } from '../k8s-schema/index.ts';
-import type { HostAlias, PodSecurityContext, PodSpec } from '../k8s-types/index.ts';
-import { checkChoice, checkLabels, checkOptionalChoice, checkRange, checkRequiredName, checkText } from './checks.ts';
+import type { HostAlias, PodSecurityContext, PodSpec, Sysctl } from '../k8s-types/index.ts';
+import { checkChoice, checkLabels, checkOptionalChoice, checkRange, checkText, repeated } from './checks.ts';
 import { checkContainers, checkEphemeralContainers, checkId, checkInitContainers } from './container-checks.ts';
 import { checkAmounts } from './resource-checks.ts';
+import { checkAppArmor, checkSeccomp } from './security-checks.ts';
 import { checkAffinity, checkTolerations, checkTopologySpread } from './scheduling-checks.ts';
 import { checkVolumes } from './volume-checks.ts';
 
@@ -37,9 +39,15 @@ export function checkPodSpec(spec: PodSpec, path: string): FieldError[] {
     ...checkAffinity(spec.affinity, `${path}.affinity`),
     ...checkTopologySpread(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`),
     ...(spec.hostAliases ?? []).flatMap((alias, i) => checkHostAlias(alias, `${path}.hostAliases[${i}]`)),
-    ...checkOptionalChoice(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${path}.preemptionPolicy`),
+    ...(spec.preemptionPolicy === undefined
+      ? []
+      : checkChoice(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${path}.preemptionPolicy`)),
     ...checkAmounts(spec.overhead, `${path}.overhead`),
-    ...(spec.os ? checkChoice(spec.os.name, ['linux', 'windows'], `${path}.os.name`) : []),
+    ...(spec.os
+      ? spec.os.name
+        ? checkOptionalChoice(spec.os.name, ['linux', 'windows'], `${path}.os.name`)
+        : [requiredField(`${path}.os.name`, 'cannot be empty')]
+      : []),
   ];
 }
 
@@ -90,23 +98,55 @@ function checkSecurity(context: PodSecurityContext | undefined, path: string): F
     ...checkId(context?.fsGroup, `${path}.fsGroup`),
     ...(context?.supplementalGroups ?? []).flatMap((id, i) => checkId(id, `${path}.supplementalGroups[${i}]`)),
     ...checkOptionalChoice(context?.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], `${path}.fsGroupChangePolicy`),
+    ...checkSysctls(context?.sysctls ?? [], `${path}.sysctls`),
+    ...checkSeccomp(context?.seccompProfile, `${path}.seccompProfile`),
+    ...checkAppArmor(context?.appArmorProfile, `${path}.appArmorProfile`),
+  ];
+}
+
+const sysctlName = /^[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/;
+const maxSysctl = 253;
+
+function checkSysctls(sysctls: readonly Sysctl[], path: string): FieldError[] {
+  return [
+    ...sysctls.flatMap(({ name = '' }, at) => {
+      if (!name) return [requiredField(`${path}[${at}].name`)];
+      return name.length <= maxSysctl && sysctlName.test(name)
+        ? []
+        : [
+            invalidField(
+              `${path}[${at}].name`,
+              name,
+              `must have at most ${maxSysctl} characters and match regex ${sysctlName.source}`,
+            ),
+          ];
+    }),
+    ...repeated(sysctls, ({ name }) => name).map((at) => duplicateField(`${path}[${at}].name`, sysctls[at]!.name)),
   ];
 }
 
 function checkNamesInSpec(spec: PodSpec, path: string): FieldError[] {
+  const gates = spec.schedulingGates ?? [];
   return [
     ...checkText(spec.serviceAccountName, checkDns1123Subdomain, `${path}.serviceAccountName`),
     ...checkText(spec.nodeName, checkDns1123Subdomain, `${path}.nodeName`),
     ...checkText(spec.hostname, checkDns1123Label, `${path}.hostname`),
     ...checkText(spec.subdomain, checkDns1123Label, `${path}.subdomain`),
     ...checkText(spec.priorityClassName, checkDns1123Subdomain, `${path}.priorityClassName`),
-    ...checkText(spec.runtimeClassName, checkDns1123Subdomain, `${path}.runtimeClassName`),
-    ...(spec.imagePullSecrets ?? []).flatMap(({ name }, i) =>
-      name ? [] : [requiredField(`${path}.imagePullSecrets[${i}].name`)],
+    ...(spec.runtimeClassName === undefined
+      ? []
+      : checkDns1123Subdomain(spec.runtimeClassName).map((sentence) =>
+          invalidField(`${path}.runtimeClassName`, spec.runtimeClassName, sentence),
+        )),
+    ...(spec.readinessGates ?? []).flatMap(({ conditionType = '' }, i) =>
+      checkQualifiedName(conditionType).map((sentence) =>
+        invalidField(`${path}.readinessGates[${i}].conditionType`, conditionType, sentence),
+      ),
     ),
-    ...(spec.readinessGates ?? []).flatMap(({ conditionType }, i) =>
-      checkRequiredName(conditionType, checkQualifiedName, `${path}.readinessGates[${i}].conditionType`),
+    ...gates.flatMap(({ name = '' }, i) =>
+      checkQualifiedName(name).map((sentence) => invalidField(`${path}.schedulingGates[${i}]`, name, sentence)),
     ),
+    ...repeated(gates, ({ name }) => name).map((i) => duplicateField(`${path}.schedulingGates[${i}]`, gates[i]!.name)),
     ...(spec.nodeName && spec.schedulingGates?.length
       ? [forbiddenField(`${path}.nodeName`, 'cannot be set until all schedulingGates have been cleared')]
       : []),

@@ -13,6 +13,9 @@ export function checkPodTemplate(template: PodTemplateSpec, path: string): Field
     ...checkLabels(template.metadata?.labels, `${path}.labels`),
     ...checkAnnotations(template.metadata?.annotations, `${path}.annotations`),
     ...checkPodSpec(template.spec!, `${path}.spec`),
+    ...(template.spec!.ephemeralContainers?.length
+      ? [forbiddenField(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : []),
   ];
 }
 
@@ -32,7 +35,12 @@ export function checkLastingWorkload({ selector, template }: Workload, kind: str
     ...(restartPolicy === 'Always' ? [] : [unsupportedField(`${path}.spec.restartPolicy`, restartPolicy, ['Always'])]),
     ...(activeDeadlineSeconds === undefined
       ? []
-      : [forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`)]),
+      : [
+          forbiddenField(
+            `${path}.spec.activeDeadlineSeconds`,
+            `activeDeadlineSeconds in ${kind === 'Deployment' ? 'ReplicaSet' : kind} is not Supported`,
+          ),
+        ]),
   ];
 }
 
@@ -41,7 +49,11 @@ function checkSelector(selector: LabelSelector | undefined, kind: string): Field
   const isEmpty = Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions?.length ?? 0) === 0;
   return isEmpty
     ? [invalidField('spec.selector', selector, `empty selector is invalid for ${kind}`)]
-    : checkLabelSelector(selector, 'spec.selector');
+    : checkLabelSelector(selector, 'spec.selector').flatMap((error, at, all) =>
+        kind === 'deployment' && at === all.length - 1
+          ? [error, invalidField('spec.selector', selector, 'invalid label selector')]
+          : [error],
+      );
 }
 
 function checkSelected(selector: LabelSelector | undefined, template: PodTemplateSpec): FieldError[] {

@@ -1,7 +1,7 @@
 // PriorityClasses.
 import { forbiddenField } from '../k8s/index.ts';
 import type { PriorityClass } from '../k8s-types/index.ts';
-import { checkOptionalChoice } from './checks.ts';
+import { checkChoice, checkImmutable } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 
 const maxUserPriority = 1_000_000_000;
@@ -30,13 +30,11 @@ export const priorityClassRules = createRules<PriorityClass>({
       ...(value > maxUserPriority && !isSystem
         ? [forbiddenField('value', `maximum allowed value of a user defined priority is ${maxUserPriority}`)]
         : []),
-      ...checkOptionalChoice(preemptionPolicy, ['Never', 'PreemptLowerPriority'], 'preemptionPolicy'),
+      ...checkChoice(preemptionPolicy, ['PreemptLowerPriority', 'Never'], 'preemptionPolicy'),
     ];
   },
   validateUpdate: ({ value, preemptionPolicy }, old) => [
     ...(value === old.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
-    ...(preemptionPolicy === old.preemptionPolicy
-      ? []
-      : [forbiddenField('preemptionPolicy', 'may not be changed in an update.')]),
+    ...checkImmutable(preemptionPolicy, old.preemptionPolicy, 'preemptionPolicy'),
   ],
 });

@@ -32,14 +32,14 @@ function checkOne(
     case 'tcpSocket':
       return checkPortOrName(handlers.tcpSocket!.port, `${path}.tcpSocket.port`);
     case 'grpc':
-      return checkPort(handlers.grpc!.port, `${path}.grpc.port`);
+      return checkPort(handlers.grpc!.port ?? 0, `${path}.grpc.port`);
     case 'sleep':
       return checkSleep(handlers.sleep!.seconds, gracePeriod, path);
   }
 }
 
 function checkHttpGet(action: HTTPGetAction, path: string): FieldError[] {
-  const headers = (action.httpHeaders ?? []).flatMap(({ name }) =>
+  const headers = (action.httpHeaders ?? []).flatMap(({ name = '' }) =>
     checkHttpHeaderName(name).map((sentence) => invalidField(`${path}.httpHeaders`, name, sentence)),
   );
   return [
@@ -50,13 +50,13 @@ function checkHttpGet(action: HTTPGetAction, path: string): FieldError[] {
   ];
 }
 
-const checkSleep = (seconds: number, gracePeriod: number | undefined, path: string): FieldError[] =>
-  seconds < 1 || (gracePeriod !== undefined && seconds > gracePeriod)
+const checkSleep = (seconds = 0, gracePeriod: number | undefined, path: string): FieldError[] =>
+  seconds < 1 || (gracePeriod !== undefined && seconds > Math.max(gracePeriod, 1))
     ? [
         invalidField(
           `${path}.sleep`,
           seconds,
-          `must be greater than 0 and less than terminationGracePeriodSeconds (${gracePeriod ?? 0})`,
+          `must be greater than 0 and less than terminationGracePeriodSeconds (${gracePeriod ?? 0}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`,
         ),
       ]
     : [];

@@ -1,17 +1,19 @@
 // Roles, ClusterRoles and their bindings.
-import { forbiddenField, requiredField } from '../k8s/index.ts';
+import { checkDns1123Subdomain, invalidField, requiredField, unsupportedField } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { jsonEqual } from '../k8s-patch/index.ts';
+import { checkLabelSelector } from '../k8s-selectors/index.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
+  LabelSelector,
   PolicyRule,
   Role,
   RoleBinding,
   RoleRef,
   Subject,
 } from '../k8s-types/index.ts';
-import { checkChoice } from './checks.ts';
+import { checkText } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 
 const rbacGroup = 'rbac.authorization.k8s.io';
@@ -31,27 +33,34 @@ export const roleRules = createRules<Role>({
 
 export const clusterRoleRules = createRules<ClusterRole>({
   checkName: checkPathSegment,
-  validate: ({ rules }) => (rules ?? []).flatMap((rule, i) => checkRule(rule, false, `rules[${i}]`)),
+  validate: ({ rules, aggregationRule }) => [
+    ...(rules ?? []).flatMap((rule, i) => checkRule(rule, false, `rules[${i}]`)),
+    ...(aggregationRule ? checkSelectors(aggregationRule.clusterRoleSelectors ?? []) : []),
+  ],
 });
 
+function checkSelectors(selectors: readonly LabelSelector[]): FieldError[] {
+  const path = 'aggregationRule.clusterRoleSelectors';
+  if (selectors.length === 0)
+    return [requiredField(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
+  return selectors.flatMap((selector, at) => {
+    const errors = checkLabelSelector(selector, `${path}[${at}]`);
+    return errors.length > 0 ? [...errors, invalidField(`${path}[${at}]`, selector, 'invalid label selector.')] : [];
+  });
+}
+
 function checkRule(rule: PolicyRule, namespaced: boolean, path: string): FieldError[] {
-  const { verbs, apiGroups = [], resources = [], nonResourceURLs = [] } = rule;
+  const { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
   const verbErrors = verbs?.length ? [] : [requiredField(`${path}.verbs`, 'verbs must contain at least one value')];
   if (nonResourceURLs.length > 0) {
-    if (namespaced)
-      return [
-        ...verbErrors,
-        forbiddenField(`${path}.nonResourceURLs`, 'namespaced rules cannot apply to non-resource URLs'),
-      ];
-    return resources.length > 0 || apiGroups.length > 0
-      ? [
-          ...verbErrors,
-          forbiddenField(
-            `${path}.nonResourceURLs`,
-            'rules cannot apply to both regular resources and non-resource URLs',
-          ),
-        ]
-      : verbErrors;
+    const at = `${path}.nonResourceURLs`;
+    return [
+      ...verbErrors,
+      ...(namespaced ? [invalidField(at, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs')] : []),
+      ...(resources.length + apiGroups.length + resourceNames.length > 0
+        ? [invalidField(at, nonResourceURLs, 'rules cannot apply to both regular resources and non-resource URLs')]
+        : []),
+    ];
   }
   return [
     ...verbErrors,
@@ -74,7 +83,9 @@ const defaultRef = (ref: RoleRef | undefined): RoleRef => ({
 });
 
 const defaultSubject = (subject: Subject): Subject =>
-  subject.kind === 'ServiceAccount' || subject.apiGroup ? subject : { ...subject, apiGroup: rbacGroup };
+  (subject.kind !== 'User' && subject.kind !== 'Group') || subject.apiGroup
+    ? subject
+    : { ...subject, apiGroup: rbacGroup };
 
 const withDefaults = <B extends Binding>(binding: B): B => ({
   ...binding,
@@ -84,26 +95,41 @@ const withDefaults = <B extends Binding>(binding: B): B => ({
 
 function checkBinding({ roleRef, subjects = [] }: Binding, kinds: readonly string[]): FieldError[] {
   return [
-    ...checkChoice(roleRef.apiGroup, [rbacGroup], 'roleRef.apiGroup'),
-    ...checkChoice(roleRef.kind, kinds, 'roleRef.kind'),
-    ...(roleRef.name ? [] : [requiredField('roleRef.name')]),
+    ...(roleRef.apiGroup === rbacGroup ? [] : [unsupportedField('roleRef.apiGroup', roleRef.apiGroup, [rbacGroup])]),
+    ...(kinds.includes(roleRef.kind) ? [] : [unsupportedField('roleRef.kind', roleRef.kind, kinds)]),
+    ...(roleRef.name ? checkText(roleRef.name, checkPathSegment, 'roleRef.name') : [requiredField('roleRef.name')]),
     ...subjects.flatMap((subject, i) => checkSubject(subject, `subjects[${i}]`)),
   ];
 }
 
-const checkSubject = ({ kind, name, namespace }: Subject, path: string): FieldError[] => [
-  ...(name ? [] : [requiredField(`${path}.name`)]),
-  ...checkChoice(kind, ['ServiceAccount', 'User', 'Group'], `${path}.kind`),
-  ...(kind === 'ServiceAccount' && !namespace ? [requiredField(`${path}.namespace`)] : []),
-];
+function checkSubject({ kind = '', name, namespace, apiGroup = '' }: Subject, path: string): FieldError[] {
+  const named = name ? [] : [requiredField(`${path}.name`)];
+  switch (kind) {
+    case 'ServiceAccount':
+      return [
+        ...named,
+        ...checkText(name, checkDns1123Subdomain, `${path}.name`),
+        ...(apiGroup ? [unsupportedField(`${path}.apiGroup`, apiGroup, [''])] : []),
+        ...(namespace ? [] : [requiredField(`${path}.namespace`)]),
+      ];
+    case 'User':
+    case 'Group':
+      return [
+        ...named,
+        ...(apiGroup === rbacGroup ? [] : [unsupportedField(`${path}.apiGroup`, apiGroup, [rbacGroup])]),
+      ];
+    default:
+      return [...named, unsupportedField(`${path}.kind`, kind, ['ServiceAccount', 'User', 'Group'])];
+  }
+}
 
 const checkRefKept = ({ roleRef }: Binding, old: Binding): FieldError[] =>
-  jsonEqual(roleRef, old.roleRef) ? [] : [forbiddenField('roleRef', 'cannot change roleRef')];
+  jsonEqual(roleRef, old.roleRef) ? [] : [invalidField('roleRef', roleRef, 'cannot change roleRef')];
 
 export const roleBindingRules = createRules<RoleBinding>({
   checkName: checkPathSegment,
   defaults: withDefaults,
-  validate: (binding) => checkBinding(binding, ['ClusterRole', 'Role']),
+  validate: (binding) => checkBinding(binding, ['Role', 'ClusterRole']),
   validateUpdate: checkRefKept,
 });
 

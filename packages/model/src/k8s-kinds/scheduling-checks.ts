@@ -1,11 +1,14 @@
 // Checks of what decides where pods run: taints, tolerations, affinity, topology.
 import {
+  checkDns1123Label,
+  checkDns1123Subdomain,
   checkLabelValue,
   checkQualifiedName,
   duplicateField,
   forbiddenField,
   invalidField,
   requiredField,
+  unsupportedField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { checkLabelSelector, parseInteger } from '../k8s-selectors/index.ts';
@@ -19,7 +22,7 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from '../k8s-types/index.ts';
-import { checkChoice, checkOptionalChoice, checkRange, checkRequiredName, checkText, repeated } from './checks.ts';
+import { checkChoice, checkOptionalChoice, checkText, repeated } from './checks.ts';
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -54,12 +57,12 @@ function checkToleration({ key, operator, value, effect, tolerationSeconds }: To
 export function checkTaints(taints: readonly Taint[], path: string): FieldError[] {
   return [
     ...taints.flatMap(({ key, value, effect }, at) => [
-      ...checkRequiredName(key, checkQualifiedName, `${path}[${at}]`),
-      ...checkText(value, checkLabelValue, `${path}[${at}]`),
+      ...checkQualifiedName(key ?? '').map((sentence) => invalidField(`${path}[${at}].key`, key ?? '', sentence)),
+      ...checkText(value, checkLabelValue, `${path}[${at}].value`),
       ...checkChoice(effect, effects, `${path}[${at}].effect`),
     ]),
     ...repeated(taints, ({ key, effect }) => `${key}:${effect}`).map((at) =>
-      duplicateField(`${path}[${at}]`, taints[at]),
+      duplicateField(`${path}[${at}]`, taints[at], 'taints must be unique by key and effect pair'),
     ),
   ];
 }
@@ -83,31 +86,44 @@ export function checkAffinity(affinity: Affinity | undefined, path: string): Fie
   ];
 }
 
-const checkWeight = (weight: number, path: string): FieldError[] =>
+const checkWeight = (weight = 0, path: string): FieldError[] =>
   weight >= 1 && weight <= 100 ? [] : [invalidField(`${path}.weight`, weight, 'must be in the range 1-100')];
 
 const checkNodeTerm = (term: NodeSelectorTerm | undefined, path: string): FieldError[] => [
   ...(term?.matchExpressions ?? []).flatMap((requirement, i) =>
     checkNodeRequirement(requirement, `${path}.matchExpressions[${i}]`),
   ),
-  ...(term?.matchFields ?? []).flatMap((requirement, i) => [
-    ...checkOptionalChoice(requirement.operator, ['In', 'NotIn'], `${path}.matchFields[${i}].operator`),
-    ...(requirement.key === 'metadata.name'
-      ? []
-      : [invalidField(`${path}.matchFields[${i}].key`, requirement.key, 'not a valid field selector key')]),
-    ...(requirement.values?.length === 1
-      ? []
-      : [
-          requiredField(
-            `${path}.matchFields[${i}].values`,
-            "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
-          ),
-        ]),
-  ]),
+  ...(term?.matchFields ?? []).flatMap((requirement, i) => checkNodeField(requirement, `${path}.matchFields[${i}]`)),
 ];
 
-function checkNodeRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
-  return [...checkNodeOperator(operator, values, path), ...checkRequiredName(key, checkQualifiedName, `${path}.key`)];
+function checkNodeField({ key = '', operator = '', values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
+  return [
+    ...(operator === 'In' || operator === 'NotIn'
+      ? values.length === 1
+        ? []
+        : [
+            requiredField(
+              `${path}.values`,
+              "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+            ),
+          ]
+      : [invalidField(`${path}.operator`, operator, 'not a valid selector operator')]),
+    ...(key === 'metadata.name'
+      ? values.flatMap((value, at) =>
+          checkDns1123Subdomain(value).map((sentence) => invalidField(`${path}.values[${at}]`, value, sentence)),
+        )
+      : [invalidField(`${path}.key`, key, 'not a valid field selector key')]),
+  ];
+}
+
+function checkNodeRequirement(
+  { key = '', operator = '', values = [] }: NodeSelectorRequirement,
+  path: string,
+): FieldError[] {
+  return [
+    ...checkNodeOperator(operator, values, path),
+    ...checkQualifiedName(key).map((sentence) => invalidField(`${path}.key`, key, sentence)),
+  ];
 }
 
 function checkNodeOperator(operator: string, values: readonly string[], path: string): FieldError[] {
@@ -150,24 +166,50 @@ function checkPodAffinity(affinity: PodAffinity | undefined, path: string): Fiel
 const checkPodTerm = (term: PodAffinityTerm | undefined, path: string): FieldError[] => [
   ...checkLabelSelector(term?.labelSelector, `${path}.labelSelector`),
   ...checkLabelSelector(term?.namespaceSelector, `${path}.namespaceSelector`),
-  ...(term?.topologyKey
-    ? checkText(term.topologyKey, checkQualifiedName, `${path}.topologyKey`)
-    : [requiredField(`${path}.topologyKey`, 'can not be empty')]),
+  ...(term?.namespaces ?? []).flatMap((name) =>
+    checkDns1123Label(name).map((sentence) => invalidField(`${path}.namespace`, name, sentence)),
+  ),
+  ...(['matchLabelKeys', 'mismatchLabelKeys'] as const).flatMap((field) =>
+    checkLabelKeys(term?.[field] ?? [], term?.labelSelector !== undefined, `${path}.${field}`),
+  ),
+  ...(term?.topologyKey ? [] : [requiredField(`${path}.topologyKey`, 'can not be empty')]),
+  ...checkQualifiedName(term?.topologyKey ?? '').map((sentence) =>
+    invalidField(`${path}.topologyKey`, term?.topologyKey ?? '', sentence),
+  ),
 ];
+
+function checkLabelKeys(keys: readonly string[], hasSelector: boolean, path: string): FieldError[] {
+  if (keys.length === 0) return [];
+  return hasSelector
+    ? keys.flatMap((key, at) =>
+        checkQualifiedName(key).map((sentence) => invalidField(`${path}[${at}]`, key, sentence)),
+      )
+    : [forbiddenField(path, 'must not be specified when labelSelector is not set')];
+}
+
+const unsatisfiable = ['DoNotSchedule', 'ScheduleAnyway'];
 
 export function checkTopologySpread(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
   return [
     ...constraints.flatMap((constraint, i) => [
       ...(constraint.maxSkew > 0
         ? []
-        : [invalidField(`${path}[${i}].maxSkew`, constraint.maxSkew, 'must be greater than zero')]),
-      ...checkRequiredName(constraint.topologyKey, checkQualifiedName, `${path}[${i}].topologyKey`),
-      ...checkChoice(
-        constraint.whenUnsatisfiable,
-        ['DoNotSchedule', 'ScheduleAnyway'],
-        `${path}[${i}].whenUnsatisfiable`,
+        : [invalidField(`${path}[${i}].maxSkew`, constraint.maxSkew ?? 0, 'must be greater than zero')]),
+      ...(constraint.topologyKey ? [] : [requiredField(`${path}[${i}].topologyKey`, 'can not be empty')]),
+      ...(unsatisfiable.includes(constraint.whenUnsatisfiable ?? '')
+        ? []
+        : [unsupportedField(`${path}[${i}].whenUnsatisfiable`, constraint.whenUnsatisfiable ?? '', unsatisfiable)]),
+      ...checkDomains(constraint, `${path}[${i}].minDomains`),
+      ...(['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const).flatMap((field) =>
+        constraint[field] === undefined || inclusions.includes(constraint[field])
+          ? []
+          : [unsupportedField(`${path}[${i}].${field}`, constraint[field], inclusions)],
       ),
-      ...checkRange(constraint.minDomains, 1, 2 ** 31 - 1, `${path}[${i}].minDomains`),
+      ...checkLabelKeys(
+        constraint.matchLabelKeys ?? [],
+        constraint.labelSelector !== undefined,
+        `${path}[${i}].matchLabelKeys`,
+      ),
       ...checkLabelSelector(constraint.labelSelector, `${path}[${i}].labelSelector`),
     ]),
     ...repeated(constraints, ({ topologyKey, whenUnsatisfiable }) => `{${topologyKey}, ${whenUnsatisfiable}}`).map(
@@ -177,5 +219,23 @@ export function checkTopologySpread(constraints: readonly TopologySpreadConstrai
           `{${constraints[i]!.topologyKey}, ${constraints[i]!.whenUnsatisfiable}}`,
         ),
     ),
+  ];
+}
+
+const inclusions = ['Honor', 'Ignore'];
+
+function checkDomains({ minDomains, whenUnsatisfiable }: TopologySpreadConstraint, path: string): FieldError[] {
+  if (minDomains === undefined) return [];
+  return [
+    ...(minDomains > 0 ? [] : [invalidField(path, minDomains, 'must be greater than 0')]),
+    ...(whenUnsatisfiable === 'DoNotSchedule'
+      ? []
+      : [
+          invalidField(
+            path,
+            minDomains,
+            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable ?? ''}`,
+          ),
+        ]),
   ];
 }

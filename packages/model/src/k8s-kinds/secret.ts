@@ -1,5 +1,5 @@
 // Secrets.
-import { requiredField, tooLongField } from '../k8s/index.ts';
+import { invalidField, requiredField, tooLongField } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import type { Secret } from '../k8s-types/index.ts';
 import { base64Length, encodeBase64 } from './base64.ts';
@@ -55,6 +55,18 @@ function checkByType({ type = '', metadata }: Secret, data: Readonly<Record<stri
     return keys.some((key) => Object.hasOwn(data, key)) ? [] : keys.map((key) => requiredField(`data[${key}]`));
   }
   return (requiredKeys[type] ?? [])
-    .filter((key) => !Object.hasOwn(data, key))
-    .map((key) => requiredField(`data[${key}]`));
+    .filter((key) => !Object.hasOwn(data, key) || (key === 'ssh-privatekey' && !data[key]))
+    .map((key) => requiredField(`data[${key}]`))
+    .concat(requiredKeys[type]?.[0]?.startsWith('.docker') ? checkJson(data, requiredKeys[type]![0]!) : []);
+}
+
+/** What is wrong with the JSON under a key is said without its content. */
+function checkJson(data: Readonly<Record<string, string>>, key: string): FieldError[] {
+  if (!Object.hasOwn(data, key)) return [];
+  try {
+    JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(data[key]!), (byte) => byte.charCodeAt(0))));
+    return [];
+  } catch {
+    return [invalidField(`data[${key}]`, '<secret contents redacted>', 'must be valid JSON')];
+  }
 }

@@ -8,6 +8,7 @@ import {
   forbiddenField,
   invalidField,
   requiredField,
+  unsupportedField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { jsonEqual } from '../k8s-patch/index.ts';
@@ -19,7 +20,6 @@ import {
   checkOptionalChoice,
   checkPort,
   checkPortOrName,
-  checkRange,
   checkText,
   repeated,
 } from './checks.ts';
@@ -30,7 +30,8 @@ import { checkIP } from './pod-checks.ts';
 export const serviceRules = createRules<Service>({
   checkName: checkDns1035Label,
   defaults: (service) => ({ ...service, spec: defaultSpec(service.spec ?? {}) }),
-  prepareUpdate: (service, old) => ({ ...service, spec: carryOver(service.spec!, old.spec!) }),
+  prepareCreate: (service) => ({ ...service, spec: withFamilies(service.spec!), status: { loadBalancer: {} } }),
+  prepareUpdate: (service, old) => ({ ...service, spec: withFamilies(carryOver(service.spec!, old.spec!)) }),
   validate: ({ spec }) => checkSpec(spec!),
   validateUpdate: ({ spec }, old) => checkUpdate(spec!, old.spec!),
 });
@@ -64,6 +65,22 @@ const defaultPort = (port: ServicePort): ServicePort => ({
   protocol: port.protocol || 'TCP',
   targetPort: port.targetPort || port.port,
 });
+
+/** What the address that was assigned says about families; one without an address and a selector has whatever comes. */
+function withFamilies(spec: ServiceSpec): ServiceSpec {
+  if (!needsAddress(spec.type)) return spec;
+  const isOpen = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
+  const family = spec.clusterIP?.includes(':') ? 'IPv6' : 'IPv4';
+  return {
+    ...spec,
+    ipFamilyPolicy: spec.ipFamilyPolicy ?? (isOpen ? 'RequireDualStack' : 'SingleStack'),
+    ipFamilies: spec.ipFamilies?.length
+      ? spec.ipFamilies
+      : isOpen
+        ? [family, family === 'IPv4' ? 'IPv6' : 'IPv4']
+        : [family],
+  };
+}
 
 const needsAddress = (type: string | undefined): boolean => type !== 'ExternalName';
 
@@ -103,10 +120,8 @@ function checkSpec(spec: ServiceSpec): FieldError[] {
     ),
     ...checkLabels(spec.selector, 'spec.selector'),
     ...checkChoice(spec.sessionAffinity, ['ClientIP', 'None'], 'spec.sessionAffinity'),
-    ...checkRange(
+    ...checkAffinityTimeout(
       spec.sessionAffinityConfig?.clientIP?.timeoutSeconds,
-      1,
-      86_400,
       'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
     ),
     ...checkAddresses(spec),
@@ -114,6 +129,13 @@ function checkSpec(spec: ServiceSpec): FieldError[] {
     ...checkTraffic(spec),
   ];
 }
+
+const maxAffinitySeconds = 86_400;
+
+const checkAffinityTimeout = (seconds: number | undefined, path: string): FieldError[] =>
+  seconds !== undefined && (seconds <= 0 || seconds > maxAffinitySeconds)
+    ? [invalidField(path, seconds, `must be greater than 0 and less than ${maxAffinitySeconds}`)]
+    : [];
 
 function checkType(spec: ServiceSpec): FieldError[] {
   const choice = checkChoice(spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'], 'spec.type');
@@ -147,7 +169,11 @@ function checkServicePort(port: ServicePort, spec: ServiceSpec, path: string): F
     ...checkPort(port.port ?? 0, `${path}.port`),
     ...checkChoice(port.protocol, protocols, `${path}.protocol`),
     ...checkPortOrName(port.targetPort, `${path}.targetPort`),
-    ...checkText(port.appProtocol, checkQualifiedName, `${path}.appProtocol`),
+    ...(port.appProtocol === undefined
+      ? []
+      : checkQualifiedName(port.appProtocol).map((sentence) =>
+          invalidField(`${path}.appProtocol`, port.appProtocol, sentence),
+        )),
     ...(port.nodePort && spec.type === 'ClusterIP'
       ? [forbiddenField(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'")]
       : []),
@@ -187,15 +213,57 @@ function checkAddresses({
   ];
 }
 
+const isReachable = ({ type, externalIPs, clusterIP }: ServiceSpec): boolean =>
+  type === 'LoadBalancer' ||
+  type === 'NodePort' ||
+  (type === 'ClusterIP' && clusterIP !== 'None' && (externalIPs?.length ?? 0) > 0);
+
+function checkHealthPort({ type, externalTrafficPolicy, healthCheckNodePort: port = 0 }: ServiceSpec): FieldError[] {
+  if (port === 0) return [];
+  const path = 'spec.healthCheckNodePort';
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local'
+    ? checkPort(port, path)
+    : [
+        invalidField(
+          path,
+          port,
+          "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+        ),
+      ];
+}
+
 function checkTraffic(spec: ServiceSpec): FieldError[] {
   const ranges = spec.loadBalancerSourceRanges ?? [];
   const isBalanced = spec.type === 'LoadBalancer';
   const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
   return [
-    ...checkOptionalChoice(spec.externalTrafficPolicy, ['Cluster', 'Local'], 'spec.externalTrafficPolicy'),
-    ...checkOptionalChoice(spec.internalTrafficPolicy, ['Cluster', 'Local'], 'spec.internalTrafficPolicy'),
+    ...(isReachable(spec)
+      ? checkOptionalChoice(spec.externalTrafficPolicy, ['Cluster', 'Local'], 'spec.externalTrafficPolicy')
+      : spec.externalTrafficPolicy
+        ? [
+            invalidField(
+              'spec.externalTrafficPolicy',
+              spec.externalTrafficPolicy,
+              'may only be set for externally-accessible services',
+            ),
+          ]
+        : []),
+    ...(spec.internalTrafficPolicy === undefined || ['Cluster', 'Local'].includes(spec.internalTrafficPolicy)
+      ? []
+      : [unsupportedField('spec.internalTrafficPolicy', spec.internalTrafficPolicy, ['Cluster', 'Local'])]),
+    ...(spec.trafficDistribution === undefined || spec.trafficDistribution === 'PreferClose'
+      ? []
+      : [unsupportedField('spec.trafficDistribution', spec.trafficDistribution, ['PreferClose'])]),
+    ...checkHealthPort(spec),
     ...(ranges.length > 0 && !isBalanced ? [forbiddenField('spec.LoadBalancerSourceRanges', onlyBalanced)] : []),
-    ...(spec.loadBalancerClass && !isBalanced ? [forbiddenField('spec.loadBalancerClass', onlyBalanced)] : []),
+    ...(spec.loadBalancerClass !== undefined && !isBalanced
+      ? [forbiddenField('spec.loadBalancerClass', onlyBalanced)]
+      : []),
+    ...(spec.loadBalancerClass !== undefined && isBalanced
+      ? checkQualifiedName(spec.loadBalancerClass).map((sentence) =>
+          invalidField('spec.loadBalancerClass', spec.loadBalancerClass, sentence),
+        )
+      : []),
     ...(spec.allocateLoadBalancerNodePorts !== undefined && !isBalanced
       ? [forbiddenField('spec.allocateLoadBalancerNodePorts', onlyBalanced)]
       : []),
@@ -215,12 +283,22 @@ function checkTraffic(spec: ServiceSpec): FieldError[] {
 
 /** An address stays while the Service has one; only through ExternalName can it be given up. */
 function checkUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
+  const isBalanced = spec.type === 'LoadBalancer' && old.type === 'LoadBalancer';
+  return [
+    ...checkAddressUpdate(spec, old),
+    ...(isBalanced && spec.loadBalancerClass !== old.loadBalancerClass
+      ? [invalidField('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set')]
+      : []),
+  ];
+}
+
+function checkAddressUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   if (!needsAddress(spec.type) || !needsAddress(old.type)) return [];
   const [primary, before] = [spec.clusterIPs?.[0], old.clusterIPs?.[0]];
   const path = 'spec.clusterIPs[0]';
   if (before && !primary) return [invalidField(path, spec.clusterIPs ?? [], 'primary clusterIP can not be unset')];
   if (before && primary !== before) return [invalidField(path, spec.clusterIPs, 'may not change once set')];
-  return jsonEqual(spec.ipFamilies?.[0] ?? old.ipFamilies?.[0], old.ipFamilies?.[0])
+  return !old.ipFamilies?.length || jsonEqual(spec.ipFamilies?.[0], old.ipFamilies[0])
     ? []
     : [invalidField('spec.ipFamilies[0]', spec.ipFamilies, 'may not change once set')];
 }

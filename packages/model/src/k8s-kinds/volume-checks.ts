@@ -7,6 +7,7 @@ import {
   invalidField,
   notFoundField,
   requiredField,
+  unsupportedField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { parseQuantity } from '../k8s-quantity/index.ts';
@@ -84,7 +85,7 @@ const checkNoBacksteps = (target: string, path: string): FieldError[] =>
   target.split('/').includes('..') ? [invalidField(path, target, "must not contain '..'")] : [];
 
 /** A path below a directory: relative, without a way out. */
-const checkDescending = (target: string | undefined, path: string): FieldError[] =>
+export const checkDescending = (target: string | undefined, path: string): FieldError[] =>
   target === undefined
     ? []
     : [
@@ -155,7 +156,7 @@ function checkMount(
   const isPrivileged = container.securityContext?.privileged ?? false;
   return [
     ...(mount.name ? [] : [requiredField(`${path}.name`)]),
-    ...(mount.name && !volumes.has(mount.name) ? [notFoundField(`${path}.name`, mount.name)] : []),
+    ...(volumes.has(mount.name) ? [] : [notFoundField(`${path}.name`, mount.name ?? '')]),
     ...(mount.mountPath ? [] : [requiredField(`${path}.mountPath`)]),
     ...checkDescending(mount.subPath, `${path}.subPath`),
     ...checkDescending(mount.subPathExpr, `${path}.subPathExpr`),
@@ -164,7 +165,9 @@ function checkMount(
       : []),
     ...(mount.mountPropagation === undefined
       ? []
-      : checkChoice(mount.mountPropagation, ['Bidirectional', 'HostToContainer', 'None'], `${path}.mountPropagation`)),
+      : propagations.includes(mount.mountPropagation)
+        ? []
+        : [unsupportedField(`${path}.mountPropagation`, mount.mountPropagation, propagations)]),
     ...(mount.mountPropagation === 'Bidirectional' && !isPrivileged
       ? [
           forbiddenField(
@@ -173,6 +176,49 @@ function checkMount(
           ),
         ]
       : []),
+  ];
+}
+
+const propagations = ['Bidirectional', 'HostToContainer', 'None'];
+
+/** Raw block devices: claims only, each once, and not mounted as well. */
+export function checkDevices(container: Container, volumes: readonly Volume[], path: string): FieldError[] {
+  const devices = container.volumeDevices ?? [];
+  const mounts = container.volumeMounts ?? [];
+  return [
+    ...devices.flatMap(({ name = '', devicePath = '' }, at) => {
+      const volume = volumes.find((one) => one.name === name);
+      const here = `${path}[${at}]`;
+      return [
+        ...(name ? [] : [requiredField(`${here}.name`)]),
+        ...(volume && !volume.persistentVolumeClaim && !volume.ephemeral
+          ? [
+              invalidField(
+                `${here}.name`,
+                name,
+                'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+              ),
+            ]
+          : []),
+        ...(volume ? [] : [notFoundField(`${here}.name`, name)]),
+        ...(devicePath ? [] : [requiredField(`${here}.devicePath`)]),
+        ...(devicePath.split('/').includes('..')
+          ? [invalidField(`${here}.devicePath`, devicePath, "can not contain backsteps ('..')")]
+          : []),
+        ...(mounts.some((mount) => mount.name === name)
+          ? [invalidField(`${here}.name`, name, 'must not already exist in volumeMounts')]
+          : []),
+        ...(mounts.some(({ mountPath }) => mountPath === devicePath)
+          ? [invalidField(`${here}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts')]
+          : []),
+      ];
+    }),
+    ...repeated(devices, ({ name }) => name).map((at) =>
+      invalidField(`${path}[${at}].name`, devices[at]!.name, 'must be unique'),
+    ),
+    ...repeated(devices, ({ devicePath }) => devicePath).map((at) =>
+      invalidField(`${path}[${at}].devicePath`, devices[at]!.devicePath, 'must be unique'),
+    ),
   ];
 }
 

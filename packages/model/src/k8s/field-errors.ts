@@ -25,7 +25,7 @@ export interface FieldError {
 
 /** A value as error messages show it. */
 function show(value: unknown): string {
-  if (value === undefined) return 'null';
+  if (value === undefined) return '"null"';
   const isTexts = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
   return isTexts ? `[]string{${value.map((one) => JSON.stringify(one)).join(', ')}}` : JSON.stringify(value);
 }
@@ -44,14 +44,18 @@ const described = (
 export const invalidField = (field: string, value: unknown, detail: string): FieldError =>
   described('FieldValueInvalid', field, show(value), detail);
 
+/** What is wrong is the whole of an item, so that no value is shown. */
+export const invalidItem = (field: string, detail: string): FieldError =>
+  described('FieldValueInvalid', field, undefined, detail);
+
 export const requiredField = (field: string, detail = ''): FieldError =>
   described('FieldValueRequired', field, undefined, detail);
 
 export const forbiddenField = (field: string, detail: string): FieldError =>
   described('FieldValueForbidden', field, undefined, detail);
 
-export const duplicateField = (field: string, value: unknown): FieldError =>
-  described('FieldValueDuplicate', field, show(value), '');
+export const duplicateField = (field: string, value: unknown, detail = ''): FieldError =>
+  described('FieldValueDuplicate', field, show(value), detail);
 
 export const notFoundField = (field: string, value: unknown): FieldError =>
   described('FieldValueNotFound', field, show(value), '');

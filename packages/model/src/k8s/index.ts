@@ -18,6 +18,7 @@ export {
   duplicateField,
   forbiddenField,
   invalidField,
+  invalidItem,
   invalidObject,
   notFoundField,
   requiredField,

@@ -8,8 +8,9 @@ import type { Container, PodSpec, PriorityClass, ServiceAccount, Toleration, Vol
 import { generatedName } from '../objects/object-metadata.ts';
 import type { AdmissionRequest, AdmissionStep } from './admission.ts';
 
-const isNewPod = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
-  operation === 'create' && kind.collection === 'pods' && subresource === undefined;
+const isWholePod = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
+  operation !== 'delete' && kind.collection === 'pods' && subresource === undefined;
+const isNewPod = (request: AdmissionRequest): boolean => request.operation === 'create' && isWholePod(request);
 
 export interface ServiceAccountDeps {
   readonly clock: Clock;
@@ -98,7 +99,8 @@ export const defaultTolerations: AdmissionStep = {
   name: 'DefaultTolerationSeconds',
   admit(request) {
     const spec = request.object?.['spec'] as PodSpec | undefined;
-    if (!isNewPod(request) || !spec) return;
+    // On updates as well: a client that sends what it once created does not take them away.
+    if (!isWholePod(request) || !spec) return;
     for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
       const tolerates = ({ key: its, effect, operator }: Toleration): boolean =>
         (its === key || (!its && operator === 'Exists')) && (!effect || effect === 'NoExecute');

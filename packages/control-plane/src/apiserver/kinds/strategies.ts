@@ -21,6 +21,7 @@ const generational = [
   'validatingadmissionpolicies.admissionregistration.k8s.io',
   'validatingadmissionpolicybindings.admissionregistration.k8s.io',
   'priorityclasses.scheduling.k8s.io',
+  'csidrivers.storage.k8s.io',
 ];
 
 const createdByPut = [

@@ -82,8 +82,20 @@ const kept = (had: ObjectMeta): Partial<ObjectMeta> =>
 
 /** A new generation when anything that is desired has changed. */
 export function countGeneration(kind: Kind, next: KubeObject, before: KubeObject): void {
-  if (!kind.strategy.countsGenerations || jsonEqual(desired(kind, next), desired(kind, before))) return;
+  if (!kind.strategy.countsGenerations || isSameWish(desired(kind, next), desired(kind, before))) return;
   next.metadata.generation = (before.metadata.generation ?? 0) + 1;
+}
+
+/** Empty texts and lists say the same as nothing. */
+function isSameWish(next: unknown, before: unknown): boolean {
+  return jsonEqual(next, before) || jsonEqual(withoutBlanks(next), withoutBlanks(before));
+}
+
+function withoutBlanks(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutBlanks);
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== '' && !(Array.isArray(field) && !field.length));
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutBlanks(field)]));
 }
 
 function desired(kind: Kind, object: KubeObject): unknown {
