@@ -293,7 +293,7 @@ describe('a running pod', () => {
       'spec.containers: Forbidden: pod updates may not add or remove containers',
     ]);
     assert.deepEqual(change({ activeDeadlineSeconds: 5 }, {}), [
-      'spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value',
+      'spec.activeDeadlineSeconds: Invalid value: "null": must not update from a positive integer to nil value',
     ]);
     assert.match(
       change({ tolerations: [{ key: 'a', operator: 'Exists' }] }, {})[0]!,
