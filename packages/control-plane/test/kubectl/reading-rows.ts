@@ -309,8 +309,11 @@ export const reading: readonly Section[] = [
             },
             { apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'x.example.com' }, spec: {} },
           );
+          await place.eventually(async () =>
+            assert.equal(await place.ok('get pvc data -o jsonpath={.status.phase}'), 'Bound'),
+          );
         },
-        shows: [/Reclaim Policy: +Retain/, /Status: +Pending/, /IsDefaultClass: +No/, /Attach Required: +true/],
+        shows: [/Reclaim Policy: +Retain/, /Status: +Bound/, /IsDefaultClass: +No/, /Attach Required: +true/],
       },
       {
         command: 'describe node edge-1',

@@ -121,7 +121,7 @@ const create: Section = {
       command: 'create quota few --hard=pods=3,cpu=1 --scopes=BestEffort',
       gives: 'a ResourceQuota with scopes, where they fit what is counted',
       fails: true,
-      shows: [/spec\.scopes: Invalid value: \["BestEffort"\]: unsupported scope applied to resource/],
+      shows: [/spec\.scopes: Invalid value: \[\]string\{"BestEffort"\}: unsupported scope applied to resource/],
     },
     {
       command: 'create quota few --hard=pods=3,configmaps=9',
@@ -637,7 +637,7 @@ const remove: Section = {
         const target = { namespace: place.namespace, name: 'alpha' };
         setTimeout(() => void place.api.delete({ group: '', version: 'v1', resource: 'configmaps' }, target), 300);
       },
-      shows: [/condition met/],
+      leaves: gone('cm/alpha'),
     },
     {
       command: 'wait deployment/web --for=condition=Nothing --timeout=200ms',
