@@ -33,6 +33,8 @@ const commands: Readonly<Record<string, Command>> = {
     options: {
       config: data,
       'encryption-provider-config': data,
+      'disable-controllers': flag,
+      'disable-scheduler': flag,
       'audit-log-path': data,
       'audit-policy-file': data,
       'audit-log-maxsize': data,

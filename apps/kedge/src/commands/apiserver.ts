@@ -47,6 +47,9 @@ interface ApiServerFile {
   readonly port: number;
   /** Where to write kubeconfigs, by whom they are for. */
   readonly kubeconfigs: Readonly<Record<string, string>>;
+  /** False where a kube-controller-manager, or a kube-scheduler, does the work. */
+  readonly controllers?: boolean;
+  readonly scheduler?: boolean;
   /** As kube-apiserver's flags of these names, which win when they are given. */
   readonly 'encryption-provider-config'?: string;
   readonly 'audit-log-path'?: string;
@@ -161,8 +164,10 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       informers,
       metrics.module,
       events,
-      createControllers({ api, informers, events, clock, log, random, rootCa, signing }),
-      createScheduler({ api, informers, events, clock, log, random }),
+      ...(config.controllers === false
+        ? []
+        : [createControllers({ api, informers, events, clock, log, random, rootCa, signing })]),
+      ...(config.scheduler === false ? [] : [createScheduler({ api, informers, events, clock, log, random })]),
     ],
     async ready() {
       for (const path of Object.values(config.kubeconfigs)) {
@@ -198,6 +203,8 @@ export async function runApiServer(values: Readonly<Record<string, string | bool
   const config = {
     ...(await readConfig(path)),
     ...auditFlags(values),
+    ...(values['disable-controllers'] ? { controllers: false } : {}),
+    ...(values['disable-scheduler'] ? { scheduler: false } : {}),
     ...(typeof keys === 'string' ? { 'encryption-provider-config': keys } : {}),
   };
   return runDaemon('apiserver', (log) => assemble(log, config));

@@ -24,8 +24,10 @@ const texts: Readonly<Record<string, string>> = {
 `,
   apiserver: `kedge apiserver --config FILE [--audit-log-path FILE] [--audit-policy-file FILE]
                 [--audit-log-maxsize MB] [--audit-log-maxbackup N] [--audit-log-maxage DAYS]
+                [--encryption-provider-config FILE] [--disable-controllers] [--disable-scheduler]
   Runs the embedded Kubernetes API with its controllers and scheduler. The audit flags are kube-apiserver's; without a
-  policy the log holds who did what, with what was sent to change things, and never the contents of secrets.
+  policy the log holds who did what, with what was sent to change things, and never the contents of secrets. With the last two,
+  a kube-controller-manager and a kube-scheduler do the work.
 `,
   backup: `kedge backup [--data DIR] --out FILE
   Copies everything the embedded Kubernetes API of a site knows, its keys included, into one file, while the site runs

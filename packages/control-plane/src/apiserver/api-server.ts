@@ -237,6 +237,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
       serviceAddress: services.apiAddress,
       address: config.advertiseAddress,
       port,
+      clientCa: pki.authority.certificatePem,
     });
     served.start(scope);
     scope.defer('connections to kubelets', () => kubelets.close());

@@ -4,24 +4,26 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemUser } from '@kedge/control-plane/apiserver';
+import { readAuditPolicy, systemUser } from '@kedge/control-plane/apiserver';
 import { createControllers } from '@kedge/control-plane/controllers';
 import { createScheduler } from '@kedge/control-plane/scheduler';
 import { silentLog } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
 import { milliseconds, toTime } from '@kedge/core/time';
 import { createEventSink } from '@kedge/engine/event-recorder';
-import { collections, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
+import { collections, createKubeClient, createSharedInformers, type KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
 import { findResourceOfKind } from '@kedge/model/k8s-resources';
 import type { Pod } from '@kedge/model/k8s-types';
-import { createKeys, createRandom, systemClock } from '@kedge/platform/node';
+import { createHttpClient, createKeys, createRandom, systemClock } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
-import { startTestServer } from '../apiserver/test-server.ts';
+import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
 import type { Place, Ran } from './row.ts';
 
 export interface Site {
   readonly api: KubeApi;
+  readonly directory: string;
+  readonly kubeconfig: string;
   place(): Promise<Place>;
   stop(): Promise<void>;
 }
@@ -30,27 +32,41 @@ const clock = systemClock;
 /** How long a row waits for controllers. */
 const patience = 20_000;
 
-export async function startSite(): Promise<Site> {
+export interface SiteOptions {
+  /** False where programs of somebody else are the controllers and the scheduler. */
+  readonly ownControllers?: boolean;
+  /** Where every request is written down with its answer. */
+  readonly auditLog?: string;
+}
+
+export async function startSite({ ownControllers = true, auditLog }: SiteOptions = {}): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), 'kedge-kubectl-rows-'));
-  const server = await startTestServer({ directory });
-  const api = server.server.localApi(systemUser);
+  const policy = readAuditPolicy({
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [{ level: 'RequestResponse' }],
+  });
+  const audit = auditLog && { path: auditLog, policy, maxBytes: 1 << 30, maxBackups: 0, maxAgeDays: 0 };
+  const server = await startTestServer({ directory, ...(audit ? { audit } : {}) });
+  // The log sees what comes over HTTP.
+  const api = audit ? overHttp(server) : server.server.localApi(systemUser);
   const random = createRandom();
   const informers = createSharedInformers({ api, clock, log: silentLog, random });
   const events = createEventSink({ api, clock, log: silentLog });
   const parts = { api, informers, events, clock, log: silentLog, random };
   const authorities = createCertificateAuthorities();
-  const controllers = createControllers({
-    ...parts,
-    rootCa: 'CA',
-    signing: { authority: server.server.pki.authority, authorities, keys: createKeys() },
-  });
+  const signing = { authority: server.server.pki.authority, authorities, keys: createKeys() };
+  const own = ownControllers ? [createControllers({ ...parts, rootCa: 'CA', signing }), createScheduler(parts)] : [];
   const host = createHost({ clock, log: silentLog });
-  await host.start([informers, events, controllers, createScheduler(parts)], new AbortController().signal);
+  await host.start([informers, events, ...own], new AbortController().signal);
   const kubelet = runPods(api, informers);
   let places = 0;
 
   return {
     api,
+    directory,
+    kubeconfig: server.kubeconfigPath,
     async place() {
       const unique = `at-${++places}`;
       const folder = join(directory, unique);
@@ -67,6 +83,19 @@ export async function startSite(): Promise<Site> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function overHttp({ server }: TestServer): KubeApi {
+  const { admin, authority } = server.pki;
+  const tls = { ca: authority.certificatePem, certificate: admin.certificatePem, key: admin.key.reveal() };
+  return createKubeClient({
+    http: createHttpClient({ tls }),
+    server: `https://127.0.0.1:${server.port()}`,
+    credentials: { by: 'connection' },
+    userAgent: 'kubelet',
+    clock,
+    random: createRandom(),
+  });
 }
 
 /** Words as a shell would split them; single quotes keep spaces. */

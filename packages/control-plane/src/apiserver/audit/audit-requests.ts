@@ -118,9 +118,9 @@ class AuditRecord {
       ...request,
       body: async (limit) => {
         const bytes = await request.body(limit);
-        const isJson = (request.headers['content-type'] ?? 'application/json').includes('json');
-        if (this.#logs('Request') && isJson && bytes.length <= maxBody) this.#sent = new TextDecoder().decode(bytes);
-        else if (this.#logs('Request') && bytes.length > 0) this.annotate('audit.k8s.io/truncated', 'true');
+        if (!this.#logs('Request') || bytes.length === 0) return bytes;
+        if (bytes.length <= maxBody) this.#sent = await asJson(bytes, request.headers['content-type'] ?? '');
+        if (this.#sent === undefined) this.annotate('audit.k8s.io/truncated', 'true');
         return bytes;
       },
     };
@@ -189,6 +189,22 @@ class AuditRecord {
       stageTimestamp: toMicroTime(this.#deps.clock.now()),
       ...(this.#annotations.size > 0 ? { annotations: Object.fromEntries(this.#annotations) } : {}),
     };
+  }
+}
+
+/** Whatever form a body has, the log has JSON; undefined for one that cannot be read, which is refused anyway. */
+async function asJson(bytes: Uint8Array, type: string): Promise<string | undefined> {
+  try {
+    if (type.startsWith('application/vnd.kubernetes.protobuf')) {
+      const { decodeKubeProtobuf } = await import('@kedge/wire/kube-protobuf');
+      return JSON.stringify(decodeKubeProtobuf(bytes));
+    }
+    const text = new TextDecoder().decode(bytes);
+    if (!type.startsWith('application/yaml')) return text;
+    const { parse } = await import('yaml');
+    return JSON.stringify(parse(text, { version: '1.1' }));
+  } catch {
+    return undefined;
   }
 }
 

@@ -10,6 +10,8 @@ export interface OwnAddress {
   /** Where this server listens, as others reach it. */
   readonly address: string;
   readonly port: number;
+  /** PEM of the CA of client certificates. */
+  readonly clientCa: string;
 }
 
 /** Writes as the system; throws StatusErrors. */
@@ -67,8 +69,17 @@ export async function createDefaultObjects(api: BootstrapApi, own: OwnAddress): 
   }
   ensure(core('services'), kubernetesService(own));
   await Promise.all(missing);
+  await api.replace(core('configmaps'), authenticationFacts(own));
   await pointEndpoints(api, own);
 }
+
+/** Read by other servers of the cluster, such as kube-scheduler, that know callers by the same CA. */
+const authenticationFacts = ({ clientCa }: OwnAddress): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+  data: { 'client-ca-file': clientCa },
+});
 
 const labels = { component: 'apiserver', provider: 'kubernetes' };
 const identity = { name: 'kubernetes', namespace: 'default' };
