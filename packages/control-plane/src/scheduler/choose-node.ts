@@ -60,9 +60,14 @@ function filterWithNominated(pod: PodFacts, cluster: ClusterFacts): Filtered {
   const nodes = cluster.nodes.map((node) => (expected.get(node.name) ?? []).reduce(withPod, node));
   const crowded = filterNodes(pod, { ...cluster, nodes });
   const fitting = new Set(crowded.possible.map(({ name }) => name));
+  const real = new Map(cluster.nodes.map((node) => [node.name, node]));
   return {
     possible: plain.possible.filter(({ name }) => fitting.has(name)),
-    refusals: [...crowded.refusals, ...plain.refusals.filter(({ node }) => fitting.has(node.name))],
+    refusals: [
+      // Of the nodes as they are: whoever looks for room on them has to start from that.
+      ...crowded.refusals.map((refusal) => ({ ...refusal, node: real.get(refusal.node.name)! })),
+      ...plain.refusals.filter(({ node }) => fitting.has(node.name)),
+    ],
     ...(plain.hopeless === undefined ? {} : { hopeless: plain.hopeless }),
   };
 }

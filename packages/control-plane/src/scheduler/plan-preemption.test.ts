@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLabelSelector } from '@kedge/model/k8s-selectors';
 import type { Node, Pod, PodSpec } from '@kedge/model/k8s-types';
-import { filterNodes } from './choose-node.ts';
+import { chooseNode, filterNodes } from './choose-node.ts';
 import type { ClusterFacts } from './filters/filter.ts';
 import { type Budget, planPreemption } from './plan-preemption.ts';
 import { ClusterTable } from './state/cluster-table.ts';
@@ -148,3 +148,16 @@ for (const [what, one, placed, budgets, expected] of table) {
     assert.equal(said, expected);
   });
 }
+
+test('room that others leave for a more important pod is not taken, nor left once more', () => {
+  const meek = podFacts(pod('meek', '3', 10));
+  const plain = cluster({ a: [pod('low', '3', 0)] }, [node('a')]);
+  const facts = { ...plain, nominated: new Map([['a', [podFacts(pod('high', '3', 1_000))]]]) };
+  const choice = chooseNode(meek, facts, () => 0);
+  assert.ok(!choice.ok);
+  const preemption = planPreemption(meek, facts, choice.refusals, []);
+  assert.deepEqual(preemption, { ok: false, why: 'preemption: 0/1 nodes are available: 1 Insufficient cpu.' });
+  const free = { ...facts, nodes: cluster({}, [node('a')]).nodes };
+  assert.equal(chooseNode(meek, free, () => 0).ok, false);
+  assert.equal(chooseNode(podFacts(pod('higher', '3', 2_000)), free, () => 0).ok, true);
+});
