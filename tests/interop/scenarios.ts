@@ -53,6 +53,8 @@ export class Actions {
     void (await this.#site.api.patch(of, { ...this.#target(name), subresource }, 'merge', JSON.stringify(patch)));
   get = async <T>(of: GroupVersionResource, name: string): Promise<T> =>
     (await this.#site.api.get(of, this.#target(name))) as T;
+  getCluster = async <T>(of: GroupVersionResource, name: string): Promise<T> =>
+    (await this.#site.api.get(of, { name })) as T;
   list = async <T>(of: GroupVersionResource): Promise<T[]> =>
     (await this.#site.api.list(of, { namespace: this.#site.namespace })).items as unknown as T[];
   remove = (of: GroupVersionResource, name: string, propagationPolicy: 'Foreground' | 'Background' | 'Orphan') =>
@@ -586,6 +588,286 @@ export const scenarios: readonly Scenario[] = [
     async outcome(at) {
       const sets = await at.list<KubeObject>(replicaSets);
       return [(await at.list(deployments)).length, sets.map(({ metadata }) => metadata.ownerReferences?.length ?? 0)];
+    },
+  },
+  {
+    name: 'a Job in which one index fails',
+    async act(at) {
+      const spec = {
+        completions: 2,
+        parallelism: 2,
+        completionMode: 'Indexed',
+        backoffLimitPerIndex: 0,
+        template: template('work', { restartPolicy: 'Never', terminationGracePeriodSeconds: 0 }),
+      };
+      await at.create(jobs, { metadata: { name: 'work' }, spec });
+      await at.wait();
+      await at.run('Failed', (name) => name.startsWith('work-0'));
+      await at.run('Succeeded', (name) => name.startsWith('work-1'));
+      await at.wait();
+    },
+    async outcome(at) {
+      const job = await at.get<Conditioned & { status: { completedIndexes?: string; failedIndexes?: string } }>(
+        jobs,
+        'work',
+      );
+      return [
+        counts(job),
+        job.status.completedIndexes,
+        job.status.failedIndexes,
+        conditions(job),
+        await at.events('work'),
+      ];
+    },
+  },
+  {
+    name: 'a Job whose failure policy gives up',
+    async act(at) {
+      const rules = [{ action: 'FailJob', onPodConditions: [{ type: 'Doomed', status: 'True' }] }];
+      const spec = {
+        podFailurePolicy: { rules },
+        template: template('work', { restartPolicy: 'Never', terminationGracePeriodSeconds: 0 }),
+      };
+      await at.create(jobs, { metadata: { name: 'work' }, spec });
+      await at.wait();
+      const [{ metadata }] = (await at.list<KubeObject>(pods)) as [KubeObject];
+      const doomed = { type: 'Doomed', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' };
+      await at.patch(pods, metadata.name!, { status: { phase: 'Failed', conditions: [doomed] } }, 'status');
+      await at.wait();
+    },
+    async outcome(at) {
+      const job = await at.get<Conditioned>(jobs, 'work');
+      return [counts(job), conditions(job).map((text) => text.replace(/work-\S+/, 'work-#'))];
+    },
+  },
+  {
+    name: 'a Job that is suspended and goes on',
+    async act(at) {
+      const spec = {
+        parallelism: 2,
+        completions: 4,
+        template: template('work', { restartPolicy: 'Never', terminationGracePeriodSeconds: 0 }),
+      };
+      await at.create(jobs, { metadata: { name: 'work' }, spec });
+      await at.wait();
+      await at.patch(jobs, 'work', { spec: { suspend: true } });
+      await at.wait();
+      await at.patch(jobs, 'work', { spec: { suspend: false } });
+      await at.wait();
+    },
+    async outcome(at) {
+      const job = await at.get<Conditioned>(jobs, 'work');
+      return [counts(job), conditions(job), await at.events('work')];
+    },
+  },
+  {
+    name: 'a StatefulSet that updates down to its partition and shrinks',
+    async act(at) {
+      const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { partition: 2 } };
+      const more = { podManagementPolicy: 'Parallel', updateStrategy, serviceName: 'db' };
+      const spec = {
+        replicas: 4,
+        selector: label('db'),
+        template: template('db', { terminationGracePeriodSeconds: 0 }),
+        ...more,
+      };
+      await at.create(statefulSets, { metadata: { name: 'db' }, spec });
+      await at.wait();
+      await at.run('Running');
+      await at.wait();
+      await at.patch(statefulSets, 'db', {
+        spec: { template: { spec: { containers: [{ name: 'main', image: 'app:2' }] } } },
+      });
+      for (let step = 0; step < 2; step++) {
+        await at.wait();
+        await at.run('Running');
+      }
+      await at.wait();
+      await at.patch(statefulSets, 'db', { spec: { replicas: 3 } });
+      await at.wait();
+    },
+    async outcome(at) {
+      const all = await at.list<AnyPod>(pods);
+      const images = all.map(({ metadata, spec }) => `${metadata.name} ${spec.containers[0]?.image}`).toSorted();
+      return [images, counts(await at.get(statefulSets, 'db')), await at.events('db')];
+    },
+  },
+  {
+    name: 'a DaemonSet that gets another template',
+    async act(at) {
+      const spec = { selector: label('agent'), template: template('agent', { terminationGracePeriodSeconds: 0 }) };
+      await at.create(daemonSets, { metadata: { name: 'agent' }, spec });
+      await at.wait();
+      await at.run('Running');
+      await at.wait();
+      await at.patch(daemonSets, 'agent', {
+        spec: { template: { spec: { containers: [{ name: 'main', image: 'app:2' }] } } },
+      });
+      await at.wait();
+    },
+    async outcome(at) {
+      const images = (await at.list<AnyPod>(pods)).map(({ spec }) => spec.containers[0]?.image).toSorted();
+      return [images, counts(await at.get(daemonSets, 'agent')), await at.events('agent')];
+    },
+  },
+  {
+    name: 'a paused Deployment',
+    async act(at) {
+      const spec = { replicas: 2, paused: true, selector: label('web'), template: template('web') };
+      await at.create(deployments, { metadata: { name: 'web' }, spec });
+      await at.wait();
+      await at.patch(deployments, 'web', { spec: { paused: false } });
+      await at.wait();
+      await at.patch(deployments, 'web', { spec: { paused: true, replicas: 3 } });
+    },
+    async outcome(at) {
+      const one = await at.get<Conditioned>(deployments, 'web');
+      return [counts(one), conditions(one), await at.events('web')];
+    },
+  },
+  {
+    name: 'an autoscaler above its bounds',
+    async act(at) {
+      await at.create(deployments, {
+        metadata: { name: 'web' },
+        spec: { replicas: 6, selector: label('web'), template: template('web') },
+      });
+      await at.create(horizontalPodAutoscalers, {
+        metadata: { name: 'web' },
+        spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 4 },
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      await at.wait();
+    },
+    async outcome(at) {
+      const { spec } = await at.get<{ spec: { replicas: number } }>(deployments, 'web');
+      const said = (await at.events('web')).filter((text) => text.includes('Rescale'));
+      return [spec.replicas, said];
+    },
+  },
+  {
+    name: 'a volume after its claim has gone',
+    async act(at) {
+      const storageClassName = at.namespace;
+      const shared = { accessModes: ['ReadWriteOnce'], storageClassName };
+      const name = `${at.namespace}-left`;
+      const volume = { ...shared, capacity: { storage: '1Gi' }, hostPath: { path: '/d' } };
+      await at.create(persistentVolumes, { metadata: { name }, spec: volume }, true);
+      const spec = { ...shared, resources: { requests: { storage: '1Gi' } } };
+      await at.create(persistentVolumeClaims, { metadata: { name: 'data' }, spec });
+      await at.wait();
+      await at.remove(persistentVolumeClaims, 'data', 'Background');
+      await at.wait();
+    },
+    async outcome(at) {
+      const { status, spec } = await at.getCluster<{
+        status: { phase: string };
+        spec: { claimRef?: { name?: string } };
+      }>(persistentVolumes, `${at.namespace}-left`);
+      return [(await at.list(persistentVolumeClaims)).length, status.phase, spec.claimRef?.name];
+    },
+  },
+  {
+    name: 'Endpoints that somebody else keeps',
+    async act(at) {
+      await at.create(services, { metadata: { name: 'out' }, spec: { ports: [{ port: 80 }] } });
+      const subsets = [
+        { addresses: [{ ip: '192.0.2.1' }], notReadyAddresses: [{ ip: '192.0.2.2' }], ports: [{ port: 8080 }] },
+      ];
+      await at.create(collections.endpoints, { metadata: { name: 'out', labels: { team: 'a' } }, subsets });
+    },
+    async outcome(at) {
+      type Slice = KubeObject & { endpoints: object; ports: object };
+      const slices = await at.list<Slice>(collections.endpointSlices);
+      return slices.map(({ endpoints, ports, metadata }) => [
+        endpoints,
+        ports,
+        metadata.labels,
+        metadata.ownerReferences?.[0]?.kind,
+      ]);
+    },
+  },
+  {
+    name: 'a disruption budget of a part, over pods nobody controls',
+    async act(at) {
+      await at.create(podDisruptionBudgets, {
+        metadata: { name: 'web' },
+        spec: { minAvailable: '50%', selector: label('web') },
+      });
+      await at.pod('alone', never, { app: 'web' });
+      await at.wait();
+    },
+    async outcome(at) {
+      const one = await at.get<Conditioned>(podDisruptionBudgets, 'web');
+      return [counts(one), conditions(one).map((text) => text.replace(/:.*/, ''))];
+    },
+  },
+  {
+    name: 'a CronJob that is due',
+    async act(at) {
+      const jobTemplate = { spec: { template: template('tick', { restartPolicy: 'Never' }) } };
+      await at
+        .create(collections.cronJobs, {
+          metadata: { name: 'tick' },
+          spec: { schedule: '0 0 1 1 *', timeZone: 'Nowhere/Else', jobTemplate },
+        })
+        .catch(() => undefined);
+      await at.create(collections.cronJobs, {
+        metadata: { name: 'tock' },
+        spec: { schedule: '0 0 1 1 *', suspend: true, jobTemplate },
+      });
+    },
+    outcome: async (at) => [(await at.list(jobs)).length, await at.events('tock')],
+  },
+  {
+    name: 'the emptier of two nodes',
+    async act(at) {
+      const tolerations = [{ key: 'dedicated', operator: 'Exists' }];
+      await at.pod('filler', { containers: asking('2') });
+      await at.wait();
+      await at.pod('p', { containers: asking('500m'), tolerations });
+    },
+    outcome: placement('p'),
+  },
+  {
+    name: 'a node that is preferred',
+    async act(at) {
+      const affinity = {
+        nodeAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            {
+              weight: 50,
+              preference: { matchExpressions: [{ key: 'topology.kubernetes.io/zone', operator: 'In', values: ['b'] }] },
+            },
+          ],
+        },
+      };
+      await at.pod('p', { affinity, tolerations: [{ key: 'dedicated', operator: 'Exists' }] });
+    },
+    outcome: placement('p'),
+  },
+  {
+    name: 'pods spread softly over zones',
+    async act(at) {
+      const spec: Partial<PodSpec> = {
+        tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+        topologySpreadConstraints: [
+          {
+            topologyKey: 'topology.kubernetes.io/zone',
+            maxSkew: 1,
+            whenUnsatisfiable: 'DoNotSchedule',
+            labelSelector: label('s'),
+          },
+        ],
+      };
+      for (const name of ['one', 'two']) {
+        await at.pod(name, spec, { app: 's' });
+        await at.wait();
+      }
+    },
+    async outcome(at) {
+      const where = (await at.list<AnyPod>(pods)).map(({ spec }) => spec.nodeName);
+      return where.toSorted();
     },
   },
 ];
