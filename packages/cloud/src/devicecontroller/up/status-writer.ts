@@ -74,7 +74,7 @@ export interface StatusWriter {
 }
 
 /** What comes back to back becomes one write. */
-const gatherFor = milliseconds(50);
+const gatherFor = milliseconds(10);
 const writesAtATime = 32;
 const maxRetry = seconds(30);
 
