@@ -306,4 +306,44 @@ async function request(place: Place): Promise<void> {
   });
 }
 
-export const operating: readonly Section[] = [rollout, nodes, access];
+const started = async (place: Place) => {
+  await place.create(make.pod('web'));
+  await place.ok('wait pod/web --for=condition=Ready --timeout=20s');
+};
+
+/** What runs on a node is reached there; logs and usage come from its kubelet, which has tests of its own. */
+const streams: Section = {
+  title: 'what needs a stream to a node',
+  rows: [
+    {
+      command: 'exec web -- true',
+      gives: 'nothing: the embedded API opens no streams',
+      given: started,
+      fails: true,
+      shows: [/pods\/exec needs a stream, and this server opens none/],
+    },
+    {
+      command: 'attach web',
+      gives: 'nothing, for the same reason',
+      given: started,
+      fails: true,
+      shows: [/pods\/attach needs a stream, and this server opens none/],
+    },
+    {
+      command: 'port-forward web 0:80',
+      gives: 'nothing, for the same reason',
+      given: started,
+      fails: true,
+      shows: [/needs a stream|error upgrading connection|unable to upgrade/],
+    },
+    {
+      command: 'debug web --image=busybox:1 --target=main --profile=general -q --attach=false',
+      gives: 'an ephemeral container in a running pod, without a terminal',
+      given: started,
+      leaves: async (place) =>
+        assert.equal(await place.ok("get pod web -o 'jsonpath={.spec.ephemeralContainers[*].image}'"), 'busybox:1'),
+    },
+  ],
+};
+
+export const operating: readonly Section[] = [rollout, nodes, access, streams];

@@ -42,6 +42,9 @@ export interface Asked {
   readonly call: Call;
 }
 
+/** Subresources that are no requests but connections to what runs on a node. */
+const streamed: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
+
 type Handle = (asked: Asked, target: ObjectTarget) => Promise<void>;
 
 export function createResourceRequests(deps: ResourceRequestDeps): (asked: Asked) => Promise<void> {
@@ -204,6 +207,12 @@ export function createResourceRequests(deps: ResourceRequestDeps): (asked: Asked
     const served = verb === 'watch' ? verbs.includes('watch') : verb !== 'unknown' && verbs.includes(verb);
     if (verb === 'unknown' || !served || misplaced) {
       throw fail('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+    }
+    if (streamed.has(info.subresource)) {
+      throw fail(
+        'MethodNotAllowed',
+        `${resource.resource}/${info.subresource} needs a stream, and this server opens none: ask the node itself`,
+      );
     }
     const namespace = resource.namespaced && info.namespace ? info.namespace : undefined;
     if (resource.namespaced && !namespace && (info.name !== '' || verb === 'create')) {

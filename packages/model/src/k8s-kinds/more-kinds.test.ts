@@ -250,6 +250,35 @@ describe('a kube-apiserver refuses', () => {
       ],
     ],
     [
+      'a volume that is nowhere, in a class without a name',
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        spec: { capacity: { storage: '-1' }, accessModes: ['Sometimes'], local: {} },
+      },
+      [
+        'spec.accessModes: Unsupported value: "Sometimes": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
+        'spec.capacity[storage]: Invalid value: "-1": must be greater than zero',
+        'spec.local.path: Required value',
+        'spec.nodeAffinity: Required value: Local volume requires node affinity',
+      ],
+    ],
+    [
+      'a claim made of what cannot be one',
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          resources: { requests: { storage: '1Gi' } },
+          dataSource: { kind: 'Pod', name: 'x' },
+        },
+      },
+      [
+        'spec.dataSource: Invalid value: "Pod": must be \'PersistentVolumeClaim\' when referencing the default apiGroup',
+      ],
+    ],
+    [
       'profiles without a file',
       pod({ securityContext: { seccompProfile: { type: 'Localhost' }, appArmorProfile: { type: 'None' } } }),
       [

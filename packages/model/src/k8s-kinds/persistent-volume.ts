@@ -1,5 +1,6 @@
 // PersistentVolumes and their claims, StorageClasses.
 import {
+  checkDns1123Subdomain,
   checkQualifiedName,
   duplicateField,
   forbiddenField,
@@ -10,19 +11,23 @@ import {
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import { jsonEqual, jsonKey } from '../k8s-patch/index.ts';
-import { compareQuantities, quantity } from '../k8s-quantity/index.ts';
+import { compareQuantities, parseQuantity, quantity } from '../k8s-quantity/index.ts';
+import { checkLabelSelector } from '../k8s-selectors/index.ts';
 import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
+  PersistentVolumeSpec,
   StorageClass,
   TopologySelectorTerm,
+  TypedLocalObjectReference,
 } from '../k8s-types/index.ts';
-import { checkChoice, checkImmutable, checkOptionalChoice, repeated } from './checks.ts';
+import { checkChoice, checkImmutable, checkOptionalChoice, checkText, repeated } from './checks.ts';
+import { checkDriverName } from './csi.ts';
 import { createRules } from './kind-rules.ts';
-import { checkAmount } from './resource-checks.ts';
+import { checkNodeTerm } from './scheduling-checks.ts';
 
-const accessModes = ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'];
+const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const volumeModes = ['Block', 'Filesystem'];
 
 export const persistentVolumeRules = createRules<PersistentVolume>({
@@ -36,10 +41,11 @@ export const persistentVolumeRules = createRules<PersistentVolume>({
   }),
   prepareCreate: (volume) => ({ ...volume, status: { phase: 'Pending' } }),
   validate: ({ spec }) => [
-    ...checkModes(spec?.accessModes),
-    ...(spec?.capacity?.['storage']
-      ? checkAmount('storage', spec.capacity['storage'], 'spec.capacity[storage]')
-      : [requiredField('spec.capacity')]),
+    ...(spec?.accessModes?.length ? checkModes(spec.accessModes) : [requiredField('spec.accessModes')]),
+    ...checkCapacity(spec?.capacity ?? {}),
+    ...checkVolumeSource(spec ?? {}),
+    ...checkClassName(spec?.storageClassName, 'spec.storageClassName'),
+    ...checkVolumeNodes(spec ?? {}),
     ...checkChoice(
       spec?.persistentVolumeReclaimPolicy,
       ['Delete', 'Recycle', 'Retain'],
@@ -47,8 +53,97 @@ export const persistentVolumeRules = createRules<PersistentVolume>({
     ),
     ...checkOptionalChoice(spec?.volumeMode, volumeModes, 'spec.volumeMode'),
   ],
-  validateUpdate: ({ spec }, { spec: old }) => checkImmutable(spec?.volumeMode, old?.volumeMode, 'spec.volumeMode'),
+  validateUpdate: ({ spec }, { spec: old }) => [
+    ...(jsonEqual(sourceOf(spec ?? {}), sourceOf(old ?? {}))
+      ? []
+      : [forbiddenField('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation')]),
+    ...checkImmutable(spec?.volumeMode, old?.volumeMode, 'volumeMode'),
+    ...(!old?.nodeAffinity || jsonEqual(spec?.nodeAffinity, old.nodeAffinity)
+      ? []
+      : [
+          invalidField(
+            'nodeAffinity',
+            spec?.nodeAffinity,
+            'field is immutable, except for updating from beta label to GA',
+          ),
+        ]),
+  ],
 });
+
+/** The fields of a volume that are not its source. */
+const generalFields = new Set([
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'volumeAttributesClassName',
+  'volumeMode',
+]);
+const sourceOf = (spec: PersistentVolumeSpec): object =>
+  Object.fromEntries(Object.entries(spec).filter(([field]) => !generalFields.has(field)));
+
+function checkCapacity(capacity: Readonly<Record<string, string>>): FieldError[] {
+  const size = capacity['storage'];
+  if (Object.keys(capacity).length === 0)
+    return [requiredField('spec.capacity'), unsupportedField('spec.capacity', capacity, ['storage'])];
+  if (size === undefined || Object.keys(capacity).length > 1)
+    return [unsupportedField('spec.capacity', capacity, ['storage'])];
+  return checkSize(size, 'spec.capacity[storage]');
+}
+
+function checkSize(size: string, path: string): FieldError[] {
+  const amount = parseQuantity(size);
+  return amount && amount.nano <= 0n ? [invalidField(path, size, 'must be greater than zero')] : [];
+}
+
+const checkClassName = (name: string | undefined, path: string): FieldError[] =>
+  checkText(name, checkDns1123Subdomain, path);
+
+const hostPathTypes = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+];
+
+function checkVolumeSource(spec: PersistentVolumeSpec): FieldError[] {
+  const sources = Object.keys(sourceOf(spec));
+  const { hostPath, local, nfs, csi } = spec;
+  return [
+    ...(sources.length === 0 ? [requiredField('spec', 'must specify a volume type')] : []),
+    ...sources.slice(1).map((name) => forbiddenField(`spec.${name}`, 'may not specify more than 1 volume type')),
+    ...(hostPath && !hostPath.path ? [requiredField('spec.hostPath.path')] : []),
+    ...(hostPath?.type !== undefined && !hostPathTypes.includes(hostPath.type)
+      ? [unsupportedField('spec.hostPath.type', hostPath.type, hostPathTypes)]
+      : []),
+    ...(local && !local.path ? [requiredField('spec.local.path')] : []),
+    ...(local && !spec.nodeAffinity ? [requiredField('spec.nodeAffinity', 'Local volume requires node affinity')] : []),
+    ...(nfs && !nfs.server ? [requiredField('spec.nfs.server')] : []),
+    ...(nfs && !nfs.path ? [requiredField('spec.nfs.path')] : []),
+    ...(nfs && !nfs.path?.startsWith('/')
+      ? [invalidField('spec.nfs.path', nfs.path ?? '', 'must be an absolute path')]
+      : []),
+    ...(csi ? checkDriverName(csi.driver, 'spec.csi.driver') : []),
+    ...(csi && !csi.volumeHandle ? [requiredField('spec.csi.volumeHandle')] : []),
+  ];
+}
+
+function checkVolumeNodes({ nodeAffinity }: PersistentVolumeSpec): FieldError[] {
+  if (!nodeAffinity) return [];
+  const path = 'spec.nodeAffinity.required';
+  if (!nodeAffinity.required) return [requiredField(path, 'must specify required node constraints')];
+  const terms = nodeAffinity.required.nodeSelectorTerms ?? [];
+  return terms.length === 0
+    ? [requiredField(`${path}.nodeSelectorTerms`, 'must have at least one node selector term')]
+    : terms.flatMap((term, at) => checkNodeTerm(term, `${path}.nodeSelectorTerms[${at}]`));
+}
 
 function checkModes(modes: readonly string[] | undefined): FieldError[] {
   if (!modes?.length) return [requiredField('spec.accessModes', 'at least 1 access mode is required')];
@@ -64,14 +159,29 @@ export const persistentVolumeClaimRules = createRules<PersistentVolumeClaim>({
   defaults: defaultPersistentVolumeClaim,
   prepareCreate: (claim) => ({ ...claim, status: { phase: 'Pending' } }),
   validate: ({ spec }) => [
+    ...checkLabelSelector(spec?.selector, 'spec.selector'),
     ...checkModes(spec?.accessModes),
     ...(spec?.resources?.requests?.['storage']
-      ? checkAmount('storage', spec.resources.requests['storage'], 'spec.resources[storage]')
+      ? checkSize(spec.resources.requests['storage'], 'spec.resources[storage]')
       : [requiredField('spec.resources[storage]')]),
+    ...checkClassName(spec?.storageClassName, 'spec.storageClassName'),
     ...checkOptionalChoice(spec?.volumeMode, volumeModes, 'spec.volumeMode'),
+    ...(spec?.dataSource ? checkDataSource(spec.dataSource, 'spec.dataSource') : []),
+    ...(spec?.dataSourceRef ? checkDataSource(spec.dataSourceRef, 'spec.dataSourceRef') : []),
   ],
   validateUpdate: ({ spec }, old) => checkClaimUpdate(spec ?? {}, old.spec ?? {}, old.status?.phase === 'Bound'),
 });
+
+function checkDataSource({ kind, name, apiGroup = '' }: TypedLocalObjectReference, path: string): FieldError[] {
+  return [
+    ...(name ? [] : [requiredField(`${path}.name`)]),
+    ...(kind ? [] : [requiredField(`${path}.kind`)]),
+    ...checkText(apiGroup, checkDns1123Subdomain, `${path}.apiGroup`),
+    ...(!apiGroup && kind !== 'PersistentVolumeClaim'
+      ? [invalidField(path, kind ?? '', "must be 'PersistentVolumeClaim' when referencing the default apiGroup")]
+      : []),
+  ];
+}
 
 /** A claim may be bound, and once bound it may grow. */
 function checkClaimUpdate(

@@ -89,7 +89,7 @@ export function checkAffinity(affinity: Affinity | undefined, path: string): Fie
 const checkWeight = (weight = 0, path: string): FieldError[] =>
   weight >= 1 && weight <= 100 ? [] : [invalidField(`${path}.weight`, weight, 'must be in the range 1-100')];
 
-const checkNodeTerm = (term: NodeSelectorTerm | undefined, path: string): FieldError[] => [
+export const checkNodeTerm = (term: NodeSelectorTerm | undefined, path: string): FieldError[] => [
   ...(term?.matchExpressions ?? []).flatMap((requirement, i) =>
     checkNodeRequirement(requirement, `${path}.matchExpressions[${i}]`),
   ),
