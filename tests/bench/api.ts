@@ -11,9 +11,24 @@ import { createRealApi, realApiMissing } from '../e2e/harness/real-api.ts';
 import { kedgeProgram } from '../e2e/harness/run.ts';
 import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
+import { openWatchers } from './watch-fan-out.ts';
 
 const configMaps = { group: '', version: 'v1', resource: 'configmaps' };
+const pods = { group: '', version: 'v1', resource: 'pods' };
+const serviceAccounts = { group: '', version: 'v1', resource: 'serviceaccounts' };
 const objects = 10_000;
+
+/** Held back by a gate: a scheduler has nothing to do with them. */
+const podOf = (n: number): KubeObject =>
+  ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `bench-${n}`, namespace: 'default', labels: { app: 'bench' } },
+    spec: {
+      schedulingGates: [{ name: 'bench' }],
+      containers: [{ name: 'main', image: 'busybox:1', command: ['sleep', '3600'] }],
+    },
+  }) as KubeObject;
 
 const configMapOf = (n: number): KubeObject => ({
   apiVersion: 'v1',
@@ -66,8 +81,27 @@ async function watchLatencies(api: KubeApi, count: number): Promise<readonly num
   return took;
 }
 
+/** Milliseconds until all of `watchers` hold a change, over `changes` changes one after the other. */
+async function fanOut(api: KubeApi, kubeconfig: string, watchers: number, changes: number): Promise<readonly number[]> {
+  const { resourceVersion } = (await api.get(configMaps, { namespace: 'default', name: 'bench-1' })).metadata;
+  const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${resourceVersion}`;
+  const opened = await openWatchers(kubeconfig, path, watchers);
+  const took: number[] = [];
+  for (let n = 0; n < changes; n++) {
+    const seen = opened.seen(1);
+    const began = performance.now();
+    const document = JSON.stringify({ data: { fan: `${watchers}-${n}` } });
+    await api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', document);
+    await seen;
+    took.push(performance.now() - began);
+  }
+  opened.close();
+  return took;
+}
+
 interface RunningApi {
   readonly access: KubeAccess;
+  readonly kubeconfig: string;
   /** All processes that make up the API. */
   readonly pids: readonly number[];
   readonly readyMs: number;
@@ -83,6 +117,7 @@ async function startOurs(parent: string, port: number): Promise<RunningApi> {
   const access = await untilReady(kubeconfig);
   return {
     access,
+    kubeconfig,
     pids: [child.pid!],
     readyMs: Math.round(performance.now() - began),
     async stop() {
@@ -103,6 +138,7 @@ async function startTheirs(parent: string, port: number): Promise<RunningApi> {
   const access = await untilReady(kubeconfig);
   return {
     access,
+    kubeconfig,
     pids: api.pids(),
     readyMs,
     async stop() {
@@ -132,7 +168,7 @@ function memoryOf({ pids }: RunningApi): readonly [rssMB: number, anonMB: number
 type Row = (string | number)[];
 
 /** The same calls against either API. */
-async function load({ api }: KubeAccess, who: string): Promise<Row[]> {
+async function load({ access: { api }, kubeconfig }: RunningApi, who: string): Promise<Row[]> {
   const rows: Row[] = [];
   const add = (name: string, { perSecond, took }: Awaited<ReturnType<typeof drive>>): void =>
     void rows.push([name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)]);
@@ -151,10 +187,49 @@ async function load({ api }: KubeAccess, who: string): Promise<Row[]> {
       JSON.stringify({ data: { n: String(n) } }),
     );
   add('merge patch, 32 at once', await drive(3_000, 32, patch));
+  const update = async (n: number): Promise<unknown> => {
+    const { metadata } = configMapOf(n);
+    return api.update(configMaps, { ...configMapOf(n), metadata, data: { value: `updated ${n}` } });
+  };
+  add('update, 32 at once', await drive(3_000, 32, update));
   add('list of 10,000', await drive(5, 1, () => api.list(configMaps, { namespace: 'default' })));
+  await api.create(serviceAccounts, 'default', { metadata: { name: 'default' } }).catch(() => undefined);
+  add('create pods, 32 at once', await drive(objects, 32, (n) => api.create(pods, 'default', podOf(n))));
+  add('list of 10,000 pods', await drive(5, 1, () => api.list(pods, { namespace: 'default' })));
   const seen = await watchLatencies(api, 500);
   rows.push(['patch sent to seen by a watch', who, '', round(quantile(seen, 0.5), 2), round(quantile(seen, 0.99), 2)]);
+  for (const watchers of [1, 10, 100, 1_000]) {
+    const took = await fanOut(api, kubeconfig, watchers, watchers < 1_000 ? 100 : 20);
+    const total = took.reduce((sum, ms) => sum + ms, 0) / 1_000;
+    const told = Math.round((watchers * took.length) / total);
+    rows.push([
+      `a change told to ${watchers}`,
+      who,
+      told,
+      round(quantile(took, 0.5), 2),
+      round(quantile(took, 0.99), 2),
+    ]);
+  }
   return rows;
+}
+
+/** Ten thousand open watches, and one change told to all of them. */
+async function manyWatches(running: RunningApi, who: string): Promise<Row> {
+  const { api } = running.access;
+  const before = memoryOf(running)[0];
+  const { resourceVersion } = (await api.get(configMaps, { namespace: 'default', name: 'bench-1' })).metadata;
+  const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${resourceVersion}`;
+  const began = performance.now();
+  const opened = await openWatchers(running.kubeconfig, path, 10_000);
+  const openMs = Math.round(performance.now() - began);
+  const open = memoryOf(running)[0];
+  const seen = opened.seen(1);
+  const sent = performance.now();
+  await api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', '{"data":{"to":"everybody"}}');
+  await seen;
+  const toldMs = Math.round(performance.now() - sent);
+  opened.close();
+  return [who, openMs, toldMs, before, open, round(((open - before) * 1_024) / 10_000, 1)];
 }
 
 export async function benchApi(): Promise<void> {
@@ -164,6 +239,7 @@ export async function benchApi(): Promise<void> {
   else contenders.push(['kube-apiserver + etcd', startTheirs]);
   const rates: Row[] = [];
   const memory: Row[] = [];
+  const watches: Row[] = [];
   for (const [who, start] of contenders) {
     const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-api-'));
     const port = (await freePortBase()) + 443;
@@ -171,13 +247,14 @@ export async function benchApi(): Promise<void> {
     try {
       await pause(3_000);
       memory.push([who, 'empty', running.readyMs, ...memoryOf(running)]);
-      rates.push(...(await load(running.access, who)));
-      memory.push([who, 'after writing 10,000 objects', '', ...memoryOf(running)]);
+      rates.push(...(await load(running, who)));
+      memory.push([who, 'after writing 20,000 objects', '', ...memoryOf(running)]);
+      watches.push(await manyWatches(running, who));
       if (start === startOurs) {
         await running.stop();
         running = await start(parent, port);
         await pause(3_000);
-        memory.push([who, 'restarted with 10,000 objects', running.readyMs, ...memoryOf(running)]);
+        memory.push([who, 'restarted with 20,000 objects', running.readyMs, ...memoryOf(running)]);
       }
     } finally {
       await running.stop();
@@ -188,6 +265,11 @@ export async function benchApi(): Promise<void> {
   printTable('API: an answered write is on disk', ['', 'server', 'per second', 'p50 ms', 'p99 ms'], byCall);
   const head = ['server', 'state', 'ready after ms', 'RSS MB', 'anonymous MB'];
   printTable('API: start and memory (ours with controllers and scheduler, theirs without)', head, memory);
+  printTable(
+    'API: 10,000 open watches of one collection',
+    ['server', 'opened in ms', 'a change told to all in ms', 'RSS MB before', 'RSS MB open', 'KiB each'],
+    watches,
+  );
 
   function order(call: string | number): number {
     return rates.findIndex(([name]) => name === call);

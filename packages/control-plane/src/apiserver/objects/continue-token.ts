@@ -10,7 +10,11 @@ export interface Continuation {
 export const formatContinue = ({ revision, namespace, name }: Continuation): string =>
   btoa(JSON.stringify([revision, namespace, name]));
 
-/** Throws BadRequest. */
+/** Goes on in the newest state, whatever happened meanwhile. */
+export const formatInconsistentContinue = ({ namespace, name }: Continuation): string =>
+  formatContinue({ revision: 0, namespace, name });
+
+/** A revision of 0 means the newest. Throws BadRequest. */
 export function parseContinue(token: string): Continuation {
   try {
     const [revision, namespace, name] = JSON.parse(atob(token)) as unknown[];

@@ -10,9 +10,9 @@ import type {
   WatchChange,
   WatchSource,
 } from '@kedge/engine/kube-api';
-import { fail, notFound } from '@kedge/model/k8s';
+import { fail, failure, notFound, statusError } from '@kedge/model/k8s';
 import type { Kind } from '../kinds/kind.ts';
-import { formatContinue, parseContinue } from './continue-token.ts';
+import { type Continuation, formatContinue, formatInconsistentContinue, parseContinue } from './continue-token.ts';
 import type { ObjectStore, StoreChange, StoredObject } from './object-store.ts';
 import { servedWatch } from './served-watch.ts';
 import { asServed, present, presentRemoved } from './present.ts';
@@ -55,7 +55,7 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
 function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options: ListOptions): Listing {
   const { filter, limit } = options;
   const start = options.continueToken === undefined ? undefined : parseContinue(options.continueToken);
-  const revision = start?.revision ?? revisionOf(store, options);
+  const revision = start?.revision || revisionOf(store, options);
   const namespace = target.namespace ?? filter?.namespace;
   const range = { resource: kind.collection, namespace };
   let tail: ReturnType<Listing['tail']> = {};
@@ -66,7 +66,8 @@ function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options:
       ? { resource: kind.collection, namespace: namespace ?? '', name: filter.name }
       : undefined;
   const rowsAfter = (after: StoredObject | typeof start, count: number): readonly StoredObject[] => {
-    if (!only) return expiring(() => store.page({ ...range, after, limit: count, revision }));
+    const page = (): readonly StoredObject[] => store.page({ ...range, after, limit: count, revision });
+    if (!only) return start ? expiringContinue(page, start) : expiring(page);
     const found = after ? undefined : store.get(only);
     return found && found.revision <= revision ? [found] : [];
   };
@@ -127,6 +128,19 @@ function changeOf(kind: Kind, event: StoreChange, filter: ObjectFilter | undefin
   const wasIn = event.before !== undefined && (!filter || filter.matches(present(kind, event.before).object));
   if (isIn) return { type: wasIn ? 'MODIFIED' : 'ADDED', document: after };
   return wasIn ? { type: 'DELETED', document: presentRemoved(kind, event.before!, event.revision) } : undefined;
+}
+
+/** A list that was left for too long may be gone on with all the same, though not in the state it began in. */
+function expiringContinue<T>(read: () => T, start: Continuation): T {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) !== 'APISTORE_COMPACTED') throw error;
+    const message =
+      'the continue token is too old: the state that the list began in is no longer kept. Start the list again, or go on ' +
+      'with the token in this answer, which lists the rest as it is now.';
+    throw statusError({ ...failure('Expired', message), metadata: { continue: formatInconsistentContinue(start) } });
+  }
 }
 
 /** History that is gone is Expired to clients. */
