@@ -1,6 +1,7 @@
 // Puts the API server together: keys, security, the served objects, and the HTTP listener in front of them.
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { CertificateAuthorities, Files, HttpHandler, HttpServers, Keys, Random } from '@kedge/core/ports';
 import { type Clock, minutes } from '@kedge/core/time';
@@ -8,6 +9,7 @@ import {
   type ApiUser,
   createKubeApiHandler,
   createOpenApi,
+  limitRequests,
   type Gatekeeper,
   type Gzip,
   type KubeApiPaths,
@@ -106,6 +108,8 @@ const ownNames = [
   'kubernetes.default.svc.cluster.local',
 ];
 const compactEvery = minutes(1);
+/** As kube-apiserver has them. */
+const inFlight = { reading: 400, writing: 200 } as const;
 
 /** Opens the keys in `config.pkiDirectory`, or makes them; nothing listens before the module starts. */
 export async function createApiServer(deps: ApiServerDeps, config: ApiServerConfig): Promise<ApiServer> {
@@ -134,6 +138,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     openHttpClient: deps.openHttpClient,
     readRequest: (pem) => deps.authorities.readRequest(deps.keys.fromPem(pem)),
   });
+  const metrics = createMetrics();
   const { kinds, published } = served;
   const mounts = createMounts(kinds, served.objects);
   const { catalog, objects } = mounts;
@@ -175,7 +180,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         subresource === 'scale' ? scaleLayout : (kinds.of(resource)?.layout ?? mounts.layoutOf(resource)),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
       texts: { 'pods/log': logs },
-      ...(deps.ownPaths ? { own: deps.ownPaths } : {}),
+      own: { ...deps.ownPaths, '/metrics': async (_request, answer) => answer.plain(200, metrics.format()) },
     });
 
   const localApi = (user: ApiUser): KubeApi => {
@@ -210,7 +215,11 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         clientAuth: 'request',
         http2: true,
       },
-      handler: audit ? audit.handler(handlerFor(audit.gatekeeper(gatekeeper))) : handlerFor(gatekeeper),
+      handler: limitRequests(audit ? audit.handler(handlerFor(audit.gatekeeper(gatekeeper))) : handlerFor(gatekeeper), {
+        clock,
+        metrics,
+        limits: inFlight,
+      }),
     });
     scope.defer('the API listener', () => listening.close());
     port = listening.port;

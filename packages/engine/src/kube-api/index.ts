@@ -28,6 +28,7 @@ export type {
   Written,
 } from './object-api.ts';
 export type { KubeApiPaths } from './paths.ts';
+export { limitRequests } from './request-limits.ts';
 export type { ServeText } from './resource-requests.ts';
 export { createOpenApi } from './open-api.ts';
 export type { OpenApi } from './open-api.ts';
