@@ -1,4 +1,4 @@
-// What every mapper shares. A protocol is a driver; `defineMapper` gives it its types:
+// What every mapper shares. A protocol is a driver; `defineMapper` gives it its types, `createMapper` makes it a module:
 //
 //     export const thermometer = defineMapper({
 //       name: 'thermometer-mapper', protocol: 'thermometer', version: '1.0.0',
@@ -6,7 +6,12 @@
 //       visitorConfig: object({ line: integer(0) }),
 //       open: async ({ path }, { signal }) => ({ read: ..., close: ... }),
 //     });
+//     await host.start([createMapper(thermometer, deps, { socketPath, edgecoreSocket })], signal);
+export { createMapper } from './mapper.ts';
+export type { Mapper, MapperConfig, MapperDeps } from './mapper.ts';
 export { defineMapper, required } from './driver.ts';
 export type { Connection, DriverContext, FoundDevice, MapperDriver, Point, RawValue, Reading } from './driver.ts';
-export { mapperErrors, refused } from './sdk-errors.ts';
+export type { PushDeps } from './push/index.ts';
+export { readConfig } from './read-config.ts';
+export { fault, mapperErrors, refused } from './sdk-errors.ts';
 export { choice, decimal, flag, integer, object, optional, text } from '@kedge/core/config';

@@ -43,10 +43,25 @@ export interface ReportDeviceStatusResponse {
 export interface ReportDeviceStatesRequest {
   deviceName?: string | undefined;
   deviceNamespace?: string | undefined;
-  state?: string | undefined;
+  state?:
+    | string
+    | undefined;
+  /** Ours, from our mappers to our edgecore; others skip a field that they do not know. */
+  conditions?: Condition[] | undefined;
 }
 
 export interface ReportDeviceStatesResponse {
+}
+
+export interface Condition {
+  type?: string | undefined;
+  status?: string | undefined;
+  reason?: string | undefined;
+  message?:
+    | string
+    | undefined;
+  /** Unix milliseconds. */
+  since?: bigint | undefined;
 }
 
 export interface RegisterDeviceRequest {
@@ -604,7 +619,7 @@ export const ReportDeviceStatusResponse: MessageFns<ReportDeviceStatusResponse> 
 };
 
 function createBaseReportDeviceStatesRequest(): ReportDeviceStatesRequest {
-  return { deviceName: "", deviceNamespace: "", state: "" };
+  return { deviceName: "", deviceNamespace: "", state: "", conditions: [] };
 }
 
 export const ReportDeviceStatesRequest: MessageFns<ReportDeviceStatesRequest> = {
@@ -617,6 +632,11 @@ export const ReportDeviceStatesRequest: MessageFns<ReportDeviceStatesRequest> = 
     }
     if (message.state !== undefined && message.state !== "") {
       writer.uint32(26).string(message.state);
+    }
+    if (message.conditions !== undefined && message.conditions.length !== 0) {
+      for (const v of message.conditions) {
+        Condition.encode(v!, writer.uint32(802).fork()).join();
+      }
     }
     return writer;
   },
@@ -652,6 +672,17 @@ export const ReportDeviceStatesRequest: MessageFns<ReportDeviceStatesRequest> = 
             message.state = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            const el = Condition.decode(reader, reader.uint32());
+            if (el !== undefined) {
+              message.conditions!.push(el);
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -678,6 +709,90 @@ export const ReportDeviceStatesResponse: MessageFns<ReportDeviceStatesResponse> 
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+  },
+};
+
+function createBaseCondition(): Condition {
+  return { type: "", status: "", reason: "", message: "", since: 0n };
+}
+
+export const Condition: MessageFns<Condition> = {
+  encode(message: Condition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== undefined && message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.status !== undefined && message.status !== "") {
+      writer.uint32(18).string(message.status);
+    }
+    if (message.reason !== undefined && message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.message !== undefined && message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.since !== undefined && message.since !== 0n) {
+      if (BigInt.asIntN(64, message.since) !== message.since) {
+        throw new globalThis.Error("value provided for field message.since of type int64 too large");
+      }
+      writer.uint32(40).int64(message.since);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Condition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCondition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.status = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.since = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

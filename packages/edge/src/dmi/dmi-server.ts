@@ -1,0 +1,206 @@
+// The DMI server: mappers register here and report what their devices say.
+import type { Log } from '@kedge/core/log';
+import type { Scope } from '@kedge/core/flow';
+import type { Metrics } from '@kedge/core/metrics';
+import type { Module } from '@kedge/core/module';
+import type { Database, Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import { deviceId } from '@kedge/model/kubeedge';
+import type { DeviceName } from '@kedge/model/messages';
+import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
+import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
+import { MapperLink } from './mapper-link.ts';
+import { createMapperRegistry, type Handed, type Mapper } from './mapper-registry.ts';
+import { protocolOf, wantedBy } from './plan-hand-over.ts';
+import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
+
+export interface DmiServerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** Opened with `edgeMigrations`. */
+  readonly db: Database;
+  readonly servers: RpcServers;
+  readonly openChannel: OpenRpcChannel;
+  readonly devices: DmiDevices;
+  readonly twins: DmiTwins;
+}
+
+export interface DmiServerConfig {
+  readonly socketPath: string;
+  /** Reports that one mapper may make: so many a second, and so many more at once. */
+  readonly reportsPerSecond?: number;
+  readonly reportBurst?: number;
+}
+
+/** Mappers that one edge looks after. */
+const maxMappers = 64;
+const maxTwinsPerReport = 1_000;
+
+export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): Module {
+  const { clock, log: parentLog, random, metrics, db, servers, openChannel, devices, twins } = deps;
+  const { socketPath, reportsPerSecond = 2_000, reportBurst = 4_000 } = config;
+  const log = parentLog.child({ module: 'dmi' });
+  const registry = createMapperRegistry(db);
+  const reports = metrics.counter('kedge_dmi_reports_total', 'Reports of mappers, by outcome.');
+  const links = new Map<string, { link: MapperLink; stop: AbortController; allow: () => boolean }>();
+
+  function adopt(mapper: Mapper, handed: Handed, scope: Scope): MapperLink {
+    links.get(mapper.protocol)?.stop.abort(replaced);
+    const link = new MapperLink(mapper, handed, {
+      clock,
+      log,
+      random: () => random.next(),
+      openChannel,
+      registry,
+      twins,
+      wanted: () => wantedBy(mapper.protocol, devices),
+    });
+    const stop = new AbortController();
+    links.set(mapper.protocol, { link, stop, allow: createBucket(clock, reportsPerSecond, reportBurst) });
+    scope.spawn(`mapper ${mapper.name}`, (signal) => link.run(AbortSignal.any([signal, stop.signal])));
+    return link;
+  }
+
+  /** The mapper that a device belongs to; throws what the caller is told. */
+  function takeReport(name: DeviceName) {
+    const device = find(name);
+    if (!device) {
+      reports.add(1, { outcome: 'unknown device' });
+      throw rpcFailure('NOT_FOUND', `there is no device ${deviceId(name)} on this node`);
+    }
+    const entry = links.get(protocolOf(device));
+    if (entry && !entry.allow()) {
+      reports.add(1, { outcome: 'too many' });
+      throw rpcFailure('RESOURCE_EXHAUSTED', `fail to report device because of too many request: ${name.name}`);
+    }
+    return entry;
+  }
+
+  function find({ namespace, name }: DeviceName) {
+    for (const device of devices.list()) {
+      if (device.metadata.name === name && device.metadata.namespace === namespace) return device;
+    }
+    return undefined;
+  }
+
+  async function setStateAfterSilence(name: DeviceName, entry: ReturnType<typeof takeReport>): Promise<void> {
+    if (entry?.link.heard(name)) await twins.state(name, 'online');
+  }
+
+  const handlers = (scope: Scope) =>
+    serveDeviceManager({
+      async mapperRegister({ withData = false, mapper: info = {} }) {
+        const { name = '', version = '', protocol = '' } = info;
+        const address = new TextDecoder().decode(info.address ?? new Uint8Array(0));
+        if (protocol === '') throw rpcFailure('INVALID_ARGUMENT', `mapper "${name}" names no protocol`);
+        if (!address.startsWith('/') || address.length > 107) {
+          throw rpcFailure(
+            'INVALID_ARGUMENT',
+            `mapper "${name}" has no usable socket: "${address}" is no absolute path`,
+          );
+        }
+        if (!links.has(protocol) && links.size >= maxMappers) {
+          throw rpcFailure('RESOURCE_EXHAUSTED', `more than ${maxMappers} mappers`);
+        }
+        const mapper: Mapper = { name, version, protocol, address };
+        const link = adopt(mapper, new Map(), scope);
+        log.info('mapper registered', { name, version, address });
+        if (!withData) {
+          await registry.save(mapper, new Map());
+          return {};
+        }
+        const wanted = wantedBy(protocol, devices);
+        await link.handOver(wanted);
+        return {
+          deviceList: [...wanted.devices.values()].map(({ device }) => device),
+          modelList: [...wanted.models.values()].map(({ model }) => model),
+        };
+      },
+      async reportDeviceStatus({ deviceName = '', deviceNamespace = '', reportedDevice }) {
+        const name = { namespace: deviceNamespace || 'default', name: deviceName };
+        const reported = reportedDevice?.twins ?? [];
+        if (reported.length === 0) {
+          throw rpcFailure('UNKNOWN', 'ReportDeviceStatusRequest does not have twin data');
+        }
+        if (reported.length > maxTwinsPerReport) {
+          throw rpcFailure('INVALID_ARGUMENT', `a report has at most ${maxTwinsPerReport} twins`);
+        }
+        const entry = takeReport(name);
+        await twins.report(name, reported.flatMap(readTwin));
+        await setStateAfterSilence(name, entry);
+        reports.add(1, { outcome: 'stored' });
+        return {};
+      },
+      async reportDeviceStates({ deviceName = '', deviceNamespace = '', state = '', conditions = [] }) {
+        if (deviceName === '' || (state === '' && conditions.length === 0)) {
+          throw rpcFailure('INVALID_ARGUMENT', 'deviceName and state are needed');
+        }
+        const name = { namespace: deviceNamespace || 'default', name: deviceName };
+        takeReport(name)?.link.heard(name);
+        if (state !== '') await twins.state(name, state);
+        for (const condition of conditions.slice(0, 16)) await twins.condition(name, readCondition(condition, clock));
+        return {};
+      },
+    });
+
+  return {
+    name: 'dmi',
+    async start(scope) {
+      for (const { mapper, handed } of registry.load()) adopt(mapper, handed, scope);
+      scope.defer(
+        'watch of devices',
+        devices.listen(() => {
+          for (const { link } of links.values()) link.wake();
+        }),
+      );
+      const listening = await servers.listen({ socketPath, handlers: handlers(scope) });
+      scope.defer('DMI socket', () => listening.close());
+      log.info('waiting for mappers', { path: socketPath, count: links.size });
+    },
+  };
+}
+
+const replaced = new Error('another mapper of this protocol has registered');
+
+function readTwin({ propertyName = '', reported, observedDesired }: DmiTwin): MapperReport[] {
+  if (propertyName === '') return [];
+  const at = Number(reported?.metadata?.['timestamp']);
+  return [
+    {
+      property: propertyName,
+      ...(reported?.value === undefined ? {} : { reported: reported.value }),
+      // An empty one is how Go says that there is none.
+      ...(observedDesired?.value ? { observedDesired: observedDesired.value } : {}),
+      ...(Number.isSafeInteger(at) && at > 0 ? { at } : {}),
+      duplicate: reported?.metadata?.['duplicate'] === 'true',
+    },
+  ];
+}
+
+const statuses = ['True', 'False', 'Unknown'] as const;
+
+function readCondition({ type = '', status = '', reason = '', message = '', since = 0n }: DmiCondition, clock: Clock) {
+  return {
+    type: type.slice(0, 64),
+    status: statuses.find((known) => known === status) ?? 'Unknown',
+    reason: reason.slice(0, 64),
+    message: message.slice(0, 1_024),
+    since: since > 0n ? Number(since) : clock.now(),
+  };
+}
+
+/** True while there is room: so many a second, `burst` saved up at most. */
+function createBucket(clock: Clock, perSecond: number, burst: number): () => boolean {
+  let tokens = burst;
+  let at = clock.monotonic();
+  return () => {
+    const now = clock.monotonic();
+    tokens = Math.min(burst, tokens + ((now - at) / 1_000) * perSecond);
+    at = now;
+    if (tokens < 1) return false;
+    tokens -= 1;
+    return true;
+  };
+}

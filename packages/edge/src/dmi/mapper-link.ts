@@ -1,0 +1,246 @@
+// One mapper: keeps it up to date with its devices, and notices when it dies or hangs. Every call has a deadline and every
+// mapper a loop of its own, so that none holds up another.
+import { explain } from '@kedge/core/errors';
+import { createBackoff, Wakeup } from '@kedge/core/flow';
+import type { Log } from '@kedge/core/log';
+import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
+import type { DeviceCondition, DeviceName } from '@kedge/model/messages';
+import { createDeviceMapper } from '@kedge/wire/dmi';
+import { type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
+import type { Handed, Mapper, MapperRegistry } from './mapper-registry.ts';
+import { handedOf, planHandOver, type Step, type Wanted } from './plan-hand-over.ts';
+import type { DmiTwins } from './ports.ts';
+
+export const callTimeout = seconds(10);
+const aliveInterval = seconds(10);
+/** A mapper that answers nothing twice in a row is gone. */
+const strikes = 2;
+
+export interface MapperLinkDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly openChannel: OpenRpcChannel;
+  readonly registry: MapperRegistry;
+  readonly twins: DmiTwins;
+  readonly wanted: () => Wanted;
+}
+
+export class MapperLink {
+  readonly mapper: Mapper;
+  readonly #deps: MapperLinkDeps;
+  readonly #log: Log;
+  readonly #wake = new Wakeup();
+  readonly #said = new Map<string, string>();
+  readonly #offline = new Set<string>();
+  #handed: Map<string, string>;
+  #failures = 0;
+  #heardAt: number;
+  #gone = false;
+
+  constructor(mapper: Mapper, handed: Handed, deps: MapperLinkDeps) {
+    this.mapper = mapper;
+    this.#handed = new Map(handed);
+    this.#deps = deps;
+    this.#log = deps.log.child({ name: mapper.name, address: mapper.address });
+    // The mapper opens its socket after it has registered: give it a moment.
+    this.#heardAt = deps.clock.monotonic();
+  }
+
+  /** Something may have to be handed over. */
+  wake(): void {
+    this.#wake.wake();
+  }
+
+  /** The mapper has reported something about a device: it lives, and so does the device. */
+  heard(name: DeviceName): boolean {
+    this.#heardAt = this.#deps.clock.monotonic();
+    if (this.#gone) this.#wake.wake();
+    return this.#offline.delete(`${name.namespace}/${name.name}`);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#deps;
+    const backoff = createBackoff({ first: seconds(1), max: seconds(30), jitter: 0.2, random });
+    while (!signal.aborted) {
+      let wait: Duration = aliveInterval;
+      try {
+        if (await this.#pass(signal)) backoff.reset();
+        else wait = backoff.next();
+      } catch (error) {
+        if (signal.aborted) return;
+        wait = backoff.next();
+        this.#log.warn('mapper could not be looked after', { err: error, retryInMs: wait });
+      }
+      await this.#rest(clock, wait, signal);
+    }
+  }
+
+  async #rest(clock: Clock, wait: Duration, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    await Promise.race([this.#wake.wait(either), clock.sleep(`mapper ${this.mapper.name}`, wait, either)]).catch(
+      () => undefined,
+    );
+    stop.abort(rested);
+  }
+
+  /** False: try again soon. */
+  async #pass(signal: AbortSignal): Promise<boolean> {
+    const wanted = this.#deps.wanted();
+    await this.#sayFaults(wanted);
+    const steps = planHandOver(wanted, this.#handed);
+    const { clock, openChannel } = this.#deps;
+    const silent = clock.monotonic() - this.#heardAt >= aliveInterval || this.#failures > 0;
+    if (steps.length === 0 && !silent) return true;
+    const channel = openChannel({ socketPath: this.mapper.address, timeout: callTimeout });
+    try {
+      if (!(await this.#isAlive(channel, wanted, signal))) return false;
+      const api = createDeviceMapper(channel);
+      let allTaken = true;
+      for (const step of steps) {
+        const taken = await this.#carryOut(api, step, signal);
+        if (taken === 'unreachable') return await this.#strike(wanted, 'calls to it are not answered');
+        if (taken === 'refused') allTaken = false;
+      }
+      if (steps.length > 0) await this.#deps.registry.save(this.mapper, this.#handed);
+      return allTaken;
+    } finally {
+      channel.close();
+    }
+  }
+
+  /** Any answer will do: mappers that know nothing of health checks say that they do not. */
+  async #isAlive(channel: ReturnType<OpenRpcChannel>, wanted: Wanted, signal: AbortSignal): Promise<boolean> {
+    try {
+      await channel.call('/grpc.health.v1.Health/Check', new Uint8Array(0), { signal });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!rpcErrors.REFUSED.is(error)) return this.#strike(wanted, reasonOf(error), rpcErrors.TIMED_OUT.is(error));
+    }
+    this.#heardAt = this.#deps.clock.monotonic();
+    this.#failures = 0;
+    if (this.#gone) this.#log.info('mapper answers again');
+    this.#gone = false;
+    for (const { name } of wanted.devices.values()) {
+      await this.#say(name, {
+        type: 'MapperReady',
+        status: 'True',
+        reason: 'Answers',
+        message: `${this.mapper.name} answers`,
+      });
+    }
+    return true;
+  }
+
+  async #strike(wanted: Wanted, why: string, hangs = false): Promise<false> {
+    this.#failures += 1;
+    if (this.#failures < strikes || this.#gone) return false;
+    this.#gone = true;
+    this.#log.warn('mapper is gone: its devices are offline', { reason: why });
+    const message = hangs
+      ? `${this.mapper.name} does not answer within ${callTimeout / 1_000} s: look at its log, or restart it`
+      : `${this.mapper.name} cannot be reached at ${this.mapper.address}: start it again`;
+    for (const { name } of wanted.devices.values()) {
+      this.#offline.add(`${name.namespace}/${name.name}`);
+      await this.#deps.twins
+        .state(name, 'offline')
+        .catch((error: unknown) => this.#log.warn('state could not be stored', { device: name.name, err: error }));
+      await this.#say(name, {
+        type: 'MapperReady',
+        status: 'False',
+        reason: hangs ? 'MapperHangs' : 'MapperGone',
+        message,
+      });
+    }
+    return false;
+  }
+
+  async #carryOut(
+    api: ReturnType<typeof createDeviceMapper>,
+    step: Step,
+    signal: AbortSignal,
+  ): Promise<'taken' | 'refused' | 'unreachable'> {
+    try {
+      await send(api, step, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!rpcErrors.REFUSED.is(error)) return 'unreachable';
+      // What is to be gone and is not known there, is gone.
+      if (!step.do.startsWith('remove')) {
+        this.#log.warn('mapper refuses what it was handed', { key: step.key, reason: rpcMessage(error) });
+        if (step.do === 'put device') {
+          await this.#say(step.name, {
+            type: 'Accepted',
+            status: 'False',
+            reason: 'Refused',
+            message: rpcMessage(error),
+          });
+        }
+        return 'refused';
+      }
+    }
+    if (step.do === 'put model' || step.do === 'put device') this.#handed.set(step.key, step.digest);
+    else this.#handed.delete(step.key);
+    if (step.do === 'put device' && this.#said.has(`${step.key}/Accepted`)) {
+      await this.#say(step.name, {
+        type: 'Accepted',
+        status: 'True',
+        reason: 'Accepted',
+        message: 'the mapper has the device',
+      });
+    }
+    return 'taken';
+  }
+
+  async #sayFaults(wanted: Wanted): Promise<void> {
+    const faulty = new Set(wanted.faults.map(({ name }) => `${name.namespace}/${name.name}`));
+    for (const { name, reason, message } of wanted.faults) {
+      await this.#say(name, { type: 'Configured', status: 'False', reason, message });
+    }
+    for (const { name } of wanted.devices.values()) {
+      if (faulty.has(`${name.namespace}/${name.name}`)) continue;
+      await this.#say(name, { type: 'Configured', status: 'True', reason: 'Valid', message: 'model and device fit' });
+    }
+  }
+
+  /** Once for each change. */
+  async #say(name: DeviceName, condition: Omit<DeviceCondition, 'since'>): Promise<void> {
+    const key = `device/${name.namespace}/${name.name}/${condition.type}`;
+    const text = `${condition.status} ${condition.reason} ${condition.message}`;
+    if (this.#said.get(key) === text) return;
+    try {
+      await this.#deps.twins.condition(name, { ...condition, since: this.#deps.clock.now() });
+      this.#said.set(key, text);
+    } catch (error) {
+      this.#log.warn('condition could not be stored', { device: name.name, reason: explain(error) });
+    }
+  }
+
+  /** What goes out with the answer to a registration counts as handed over. */
+  handOver(wanted: Wanted): Promise<void> {
+    this.#handed = handedOf(wanted);
+    return this.#deps.registry.save(this.mapper, this.#handed);
+  }
+}
+
+const rested = new Error('rested');
+const reasonOf = (error: unknown): string => rpcCodeOf(error) ?? explain(error);
+
+function send(api: ReturnType<typeof createDeviceMapper>, step: Step, signal: AbortSignal): Promise<unknown> {
+  const options = { signal, timeout: milliseconds(callTimeout) };
+  switch (step.do) {
+    case 'put model':
+      return step.known
+        ? api.updateDeviceModel({ model: step.model }, options)
+        : api.createDeviceModel({ model: step.model }, options);
+    case 'put device':
+      return step.known
+        ? api.updateDevice({ device: step.device }, options)
+        : api.registerDevice({ device: step.device }, options);
+    case 'remove device':
+      return api.removeDevice({ deviceName: step.name.name, deviceNamespace: step.name.namespace }, options);
+    case 'remove model':
+      return api.removeDeviceModel({ modelName: step.name.name, modelNamespace: step.name.namespace }, options);
+  }
+}

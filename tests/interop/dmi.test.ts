@@ -1,0 +1,355 @@
+// Our DMI server and our mapper SDK over real Unix sockets: everything that passes between them, and what happens when
+// either goes away.
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { openScope } from '@kedge/core/flow';
+import { silentLog } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
+import type { Module } from '@kedge/core/module';
+import { milliseconds, seconds } from '@kedge/core/time';
+import {
+  createMapper,
+  decimal,
+  defineMapper,
+  fault,
+  integer,
+  object,
+  refused,
+  required,
+  text,
+} from '@kedge/devices/mapper-sdk';
+import type { RawValue } from '@kedge/devices/mapper-sdk';
+import { createDmiServer, type MapperReport } from '@kedge/edge/dmi';
+import { edgeMigrations } from '@kedge/edge/metamanager';
+import type { Device, DeviceModel } from '@kedge/model/kubeedge';
+import type { DeviceCondition } from '@kedge/model/messages';
+import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
+import { createHttpServers, createHttpClient, createRandom, systemClock } from '@kedge/platform/node';
+import { openDatabase } from '@kedge/platform/sqlite';
+import { temporaryDirectory } from '@kedge/testing/contracts';
+import { createDeviceManager } from '@kedge/wire/dmi';
+
+const model: DeviceModel = {
+  metadata: { name: 'temp-model', namespace: 'default' },
+  spec: {
+    protocol: 'toy',
+    properties: [
+      { name: 'temperature', type: 'FLOAT', accessMode: 'ReadWrite', minimum: '0', maximum: '100' },
+      { name: 'count', type: 'INT', accessMode: 'ReadOnly' },
+    ],
+  },
+};
+
+const device = (name: string, desired = '', more: Record<string, unknown> = {}): Device => ({
+  metadata: { name, namespace: 'default' },
+  spec: {
+    deviceModelRef: { name: 'temp-model' },
+    nodeName: 'edge-1',
+    protocol: { protocolName: 'toy', configData: { box: name, ...more } },
+    properties: ['temperature', 'count'].map((property, n) => ({
+      name: property,
+      reportToCloud: true,
+      collectCycle: 20,
+      ...(property === 'temperature' && desired !== '' ? { desired: { value: desired } } : {}),
+      visitors: { protocolName: 'toy', configData: { register: n, ...(n === 0 ? { scale: 0.1 } : {}) } },
+    })),
+    methods: [{ name: 'SetTemp', propertyNames: ['temperature'] }],
+  },
+});
+
+/** Boxes of registers that stand for devices. */
+function toyWorld() {
+  const boxes = new Map<string, RawValue[]>();
+  const opened: string[] = [];
+  const driver = defineMapper({
+    name: 'toy-mapper',
+    protocol: 'toy',
+    version: '1.0.0',
+    protocolConfig: object({ box: required(text('')), delay: integer(0) }),
+    visitorConfig: object({ register: required(integer(0, { minimum: 0 })), factor: decimal(1) }),
+    async open({ box }) {
+      opened.push(box);
+      const registers = boxes.get(box);
+      if (!registers) throw fault('Unreachable', `box ${box} is not there`);
+      return {
+        read: async (points) =>
+          points.map(({ property, visitor }) => {
+            const value = registers[visitor.register];
+            return value === undefined
+              ? { property, error: fault('IllegalAddress', `no register ${visitor.register}`) }
+              : { property, value };
+          }),
+        async write({ visitor }, value) {
+          if (value === 666) throw refused('the number of the beast', 'superstition');
+          registers[visitor.register] = value;
+        },
+        close: async () => undefined,
+      };
+    },
+  });
+  return { boxes, opened, driver };
+}
+
+interface Stored extends MapperReport {
+  readonly device: string;
+}
+
+function edge(directory: string) {
+  const objects = new Map<string, Device>();
+  const models = new Map([['default/temp-model', model]]);
+  const listeners = new Set<() => void>();
+  const reports: Stored[] = [];
+  const states = new Map<string, string>();
+  const conditions = new Map<string, DeviceCondition>();
+  const db = openDatabase({ path: join(directory, 'edge.db'), migrations: edgeMigrations, durability: 'normal' });
+  const server = () =>
+    createDmiServer(
+      {
+        clock: systemClock,
+        log: silentLog,
+        random: createRandom(),
+        metrics: createMetrics(),
+        db,
+        servers: grpcServers,
+        openChannel: openGrpcChannel,
+        devices: {
+          list: () => objects.values(),
+          model: ({ namespace, name }) => models.get(`${namespace}/${name}`),
+          listen(onChange) {
+            listeners.add(onChange);
+            return () => void listeners.delete(onChange);
+          },
+        },
+        twins: {
+          report: async ({ name }, some) => void reports.push(...some.map((one) => ({ ...one, device: name }))),
+          state: async ({ name }, state) => void states.set(name, state),
+          condition: async ({ name }, condition) => void conditions.set(`${name}/${condition.type}`, condition),
+        },
+      },
+      { socketPath: join(directory, 'dmi.sock') },
+    );
+  return {
+    db,
+    server,
+    models,
+    reports,
+    states,
+    conditions,
+    put(...some: Device[]) {
+      for (const one of some) objects.set(one.metadata.name!, one);
+      for (const listener of listeners) listener();
+    },
+    remove(name: string) {
+      objects.delete(name);
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
+async function place(t: TestContext) {
+  const directory = await temporaryDirectory(t);
+  const site = edge(directory);
+  const world = toyWorld();
+  const httpServers = createHttpServers({ log: silentLog });
+  const mapper = (config: { http?: { address: string; port: number } } = {}) =>
+    createMapper(
+      world.driver,
+      {
+        clock: systemClock,
+        log: silentLog,
+        random: createRandom(),
+        metrics: createMetrics(),
+        servers: grpcServers,
+        openChannel: openGrpcChannel,
+        httpServers,
+        push: { http: createHttpClient({}), env: {}, load: (name) => import(name) },
+      },
+      { socketPath: join(directory, 'toy.sock'), edgecoreSocket: join(directory, 'dmi.sock'), ...config },
+    );
+  const running = new Set<() => Promise<unknown>>();
+  const run = async (module: Module) => {
+    const scope = openScope({ clock: systemClock, name: module.name });
+    scope.failed.then((error) => assert.fail(error));
+    await module.start(scope);
+    const stop = async (): Promise<void> => {
+      running.delete(stop);
+      assert.deepEqual(await scope.close(seconds(5)), []);
+    };
+    running.add(stop);
+    return stop;
+  };
+  t.after(async () => {
+    for (const stop of running) await stop();
+    await site.db.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return { ...site, ...world, directory, mapper, run };
+}
+
+/** Looks again until it is so. */
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let n = 0; n < 1_000; n++) {
+    if (isSo()) return;
+    await systemClock.sleep(what, milliseconds(10));
+  }
+  assert.fail(`never: ${what}`);
+}
+
+describe('a mapper of ours with our edgecore', () => {
+  test('gets its devices, gives them what is desired, and reports what they say', async (t) => {
+    const { boxes, put, run, server, mapper, reports, states, conditions } = await place(t);
+    boxes.set('a', [215, 7]);
+    put(device('a', '23.5'));
+    await run(server());
+    await run(mapper());
+    await until('a report of what was desired', () =>
+      reports.some(
+        ({ property, reported, observedDesired }) =>
+          property === 'temperature' && reported === '23.5' && observedDesired === '23.5',
+      ),
+    );
+    assert.equal(boxes.get('a')![0], 235);
+    const count = reports.find(({ property }) => property === 'count')!;
+    assert.equal(count.reported, '7');
+    assert.equal(count.observedDesired, undefined);
+    assert.ok(count.at! > 1.7e12 && !count.duplicate);
+    await until('online', () => states.get('a') === 'online' && conditions.get('a/Communicating')?.status === 'True');
+  });
+
+  test('a new desired value is written without connecting anew; new devices come and go', async (t) => {
+    const { boxes, opened, put, remove, run, server, mapper, reports } = await place(t);
+    boxes.set('a', [215, 7]).set('b', [100, 1]);
+    put(device('a'));
+    await run(server());
+    await run(mapper());
+    await until('a report', () => reports.length > 0);
+    put(device('a', '30'));
+    await until('30 written', () => boxes.get('a')![0] === 300);
+    assert.deepEqual(opened, ['a']);
+    put(device('b'));
+    await until('a report of b', () => reports.some((one) => one.device === 'b'));
+    remove('b');
+    await until('b is left alone', () => {
+      const before = reports.filter((one) => one.device === 'b').length;
+      reports.length = 0;
+      return before === 0;
+    });
+  });
+
+  test('a bad configuration, a bad register, a refused value, a missing device: a condition each, and no other device notices', async (t) => {
+    const { boxes, models, put, run, server, mapper, reports, states, conditions } = await place(t);
+    boxes.set('good', [1, 2]).set('short', [1]).set('proud', [1, 2]);
+    models.set('default/temp-model', model);
+    put(
+      device('good'),
+      device('short'),
+      device('proud', '66.6'),
+      device('gone'),
+      device('odd', '', { box: '', delay: 'soon' }),
+    );
+    put({ ...device('lost'), spec: { ...device('lost').spec, deviceModelRef: { name: 'nowhere' } } });
+    await run(server());
+    await run(mapper());
+    const said = (key: string): string => `${conditions.get(key)?.status} ${conditions.get(key)?.reason}`;
+    await until(
+      'all conditions',
+      () =>
+        said('short/Communicating') === 'False IllegalAddress' &&
+        said('proud/Desired') === 'False Refused' &&
+        said('gone/Communicating') === 'False Unreachable' &&
+        said('odd/Configured') === 'False BadConfiguration' &&
+        said('lost/Configured') === 'False ModelNotFound',
+    );
+    assert.match(conditions.get('odd/Configured')!.message, /delay is "soon", needs a whole number/);
+    assert.deepEqual([states.get('short'), states.get('gone')], ['unhealthy', 'offline']);
+    assert.ok(reports.some(({ device: name, property }) => name === 'short' && property === 'temperature'));
+    assert.ok(reports.some(({ device: name }) => name === 'good'));
+    assert.equal(said('good/Communicating'), 'True AsExpected');
+  });
+
+  test('samples wait while edgecore is away, and arrive in order; it knows its mappers again', async (t) => {
+    const { boxes, put, run, server, mapper, reports } = await place(t);
+    boxes.set('a', [0, 0]);
+    put(device('a'));
+    const stop = await run(server());
+    await run(mapper());
+    await until('a report', () => reports.length > 0);
+    await stop();
+    for (let n = 1; n <= 10; n++) {
+      boxes.get('a')![1] = n;
+      await systemClock.sleep('the next sample', milliseconds(40));
+    }
+    await run(server());
+    await until('the last sample', () =>
+      reports.some(({ property, reported }) => property === 'count' && reported === '10'),
+    );
+    const counts = reports.filter(({ property }) => property === 'count').map(({ reported }) => Number(reported));
+    assert.deepEqual(
+      counts,
+      [...counts].sort((a, b) => a - b),
+    );
+    assert.deepEqual([...new Set(counts)], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    put(device('a', '44'));
+    await until('44 written', () => boxes.get('a')![0] === 440);
+  });
+
+  test('a mapper that comes back has its devices again', async (t) => {
+    const { boxes, put, run, server, mapper, reports } = await place(t);
+    boxes.set('a', [0, 0]);
+    put(device('a'));
+    await run(server());
+    const stop = await run(mapper());
+    await until('a report', () => reports.length > 0);
+    await stop();
+    reports.length = 0;
+    await run(mapper());
+    await until('reports again', () => reports.length > 0);
+  });
+
+  test('reads, writes and describes over the REST API', async (t) => {
+    const { boxes, put, run, server, mapper, reports } = await place(t);
+    boxes.set('a', [215, 7]);
+    put(device('a'));
+    await run(server());
+    const program = mapper({ http: { address: '127.0.0.1', port: 0 } });
+    await run(program);
+    await until('a report', () => reports.length > 0);
+    const get = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${program.port}${path}`, {
+        headers: { 'x-correlation-id': 'c1' },
+      });
+      return { status: response.status, text: await response.text(), id: response.headers.get('x-correlation-id') };
+    };
+    const read = await get('/api/v1/device/default/a/temperature');
+    const { Data, apiVersion, statusCode } = JSON.parse(read.text);
+    assert.deepEqual([apiVersion, statusCode, read.id], ['v1', 200, 'c1']);
+    assert.deepEqual(
+      [Data.DeviceName, Data.PropertyName, Data.Value, Data.Type],
+      ['a', 'temperature', '21.5', 'float'],
+    );
+    const written = await get('/api/v1/devicemethod/default/a/SetTemp/temperature/42');
+    assert.equal(written.status, 200);
+    assert.equal(boxes.get('a')![0], 420);
+    const tooHot = await get('/api/v1/devicemethod/default/a/SetTemp/temperature/420');
+    assert.deepEqual([tooHot.status, /above the maximum of 100/.test(tooHot.text)], [500, true]);
+    assert.equal((await get('/api/v1/device/default/x/temperature')).status, 500);
+    assert.match((await get('/api/v1/devicemethod/default/a')).text, /SetTemp\/\{propertyName\}\/\{data\}/);
+    assert.match((await get('/api/v1/meta/model/default/a')).text, /"dataType":"FLOAT"/);
+    assert.equal((await get('/healthz')).text, 'ok');
+    assert.match((await get('/metrics')).text, /kedge_mapper_samples_total\{outcome="delivered"\} [1-9]/);
+  });
+});
+
+test('a report that nobody can take is refused, with the words that KubeEdge has', async (t) => {
+  const { directory, run, server } = await place(t);
+  await run(server());
+  const channel = openGrpcChannel({ socketPath: join(directory, 'dmi.sock') });
+  t.after(() => channel.close());
+  const manager = createDeviceManager(channel);
+  const twins = [{ propertyName: 'x', reported: { value: '1' } }];
+  await assert.rejects(manager.reportDeviceStatus({ deviceName: 'none', reportedDevice: { twins } }), /NOT_FOUND/);
+  await assert.rejects(manager.reportDeviceStatus({ deviceName: 'none' }), /does not have twin data/);
+  await assert.rejects(manager.mapperRegister({ mapper: { name: 'm' } }), /names no protocol/);
+});
