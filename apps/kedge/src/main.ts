@@ -33,6 +33,7 @@ const commands: Readonly<Record<string, Command>> = {
     options: {
       config: data,
       'encryption-provider-config': data,
+      controllers: data,
       'disable-controllers': flag,
       'disable-scheduler': flag,
       'audit-log-path': data,

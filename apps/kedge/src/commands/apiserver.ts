@@ -39,6 +39,7 @@ import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { backupPaths } from '../backup/serve-backup.ts';
 import { type Assembled, runDaemon } from '../daemon.ts';
 import { CommandLineError } from './command-line-error.ts';
+import { pickControllers } from './pick-controllers.ts';
 
 interface ApiServerFile {
   /** Where objects, keys and certificates are kept. */
@@ -47,8 +48,11 @@ interface ApiServerFile {
   readonly port: number;
   /** Where to write kubeconfigs, by whom they are for. */
   readonly kubeconfigs: Readonly<Record<string, string>>;
-  /** False where a kube-controller-manager, or a kube-scheduler, does the work. */
-  readonly controllers?: boolean;
+  /**
+   * False where a kube-controller-manager, or a kube-scheduler, does the work. A list picks controllers as
+   * kube-controller-manager's flag of this name does.
+   */
+  readonly controllers?: boolean | readonly string[];
   readonly scheduler?: boolean;
   /** As kube-apiserver's flags of these names, which win when they are given. */
   readonly 'encryption-provider-config'?: string;
@@ -99,6 +103,10 @@ async function readEncryption({ 'encryption-provider-config': path }: ApiServerF
   if (path === undefined) return undefined;
   const { parse } = await import('yaml');
   return readEncryptionConfig(parse(await readFile(path, 'utf8')));
+}
+
+function controllersOf({ controllers = true }: ApiServerFile): ReturnType<typeof pickControllers> {
+  return typeof controllers === 'boolean' ? () => controllers : pickControllers(controllers);
 }
 
 async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
@@ -156,6 +164,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
     timeouts: { connect: seconds(5), answer: seconds(5) },
     maxConnections: 1,
   });
+  const isOn = controllersOf(config);
   const metrics = createMetricsApi({ clock, log, kubelets, informers });
   server.mount(metrics);
   return {
@@ -164,9 +173,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       informers,
       metrics.module,
       events,
-      ...(config.controllers === false
-        ? []
-        : [createControllers({ api, informers, events, clock, log, random, rootCa, signing })]),
+      createControllers({ api, informers, events, clock, log, random, rootCa, signing, isOn }),
       ...(config.scheduler === false ? [] : [createScheduler({ api, informers, events, clock, log, random })]),
     ],
     async ready() {
@@ -199,13 +206,16 @@ function auditFlags(values: Readonly<Record<string, string | boolean | undefined
 export async function runApiServer(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
   const path = values['config'];
   if (typeof path !== 'string') throw new CommandLineError('kedge apiserver needs --config FILE');
-  const keys = values['encryption-provider-config'];
+  const { 'encryption-provider-config': keys, controllers } = values;
   const config = {
     ...(await readConfig(path)),
     ...auditFlags(values),
+    ...(typeof controllers === 'string' ? { controllers: controllers.split(',') } : {}),
     ...(values['disable-controllers'] ? { controllers: false } : {}),
     ...(values['disable-scheduler'] ? { scheduler: false } : {}),
     ...(typeof keys === 'string' ? { 'encryption-provider-config': keys } : {}),
   };
+  // What is wrong with a flag is said before anything is opened.
+  controllersOf(config);
   return runDaemon('apiserver', (log) => assemble(log, config));
 }

@@ -24,10 +24,14 @@ const texts: Readonly<Record<string, string>> = {
 `,
   apiserver: `kedge apiserver --config FILE [--audit-log-path FILE] [--audit-policy-file FILE]
                 [--audit-log-maxsize MB] [--audit-log-maxbackup N] [--audit-log-maxage DAYS]
-                [--encryption-provider-config FILE] [--disable-controllers] [--disable-scheduler]
+                [--encryption-provider-config FILE] [--controllers LIST | --disable-controllers]
+                [--disable-scheduler]
   Runs the embedded Kubernetes API with its controllers and scheduler. The audit flags are kube-apiserver's; without a
-  policy the log holds who did what, with what was sent to change things, and never the contents of secrets. With the last two,
-  a kube-controller-manager and a kube-scheduler do the work.
+  policy the log holds who did what, with what was sent to change things, and never the contents of secrets.
+  --controllers LIST     which controllers run, as kube-controller-manager takes it: "*" for all (the default), "foo" for
+                         one, "*,-foo" for all but one
+  --disable-controllers  none of them: a kube-controller-manager of yours does their work
+  --disable-scheduler    a kube-scheduler of yours binds pods
 `,
   backup: `kedge backup [--data DIR] --out FILE
   Copies everything the embedded Kubernetes API of a site knows, its keys included, into one file, while the site runs

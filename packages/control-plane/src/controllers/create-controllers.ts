@@ -35,6 +35,42 @@ import { createEphemeralClaims } from './volumes/ephemeral-claims.ts';
 import { createClaimProtection, createVolumeProtection } from './volumes/protection.ts';
 import { createVolumeBinder } from './volumes/volume-binder.ts';
 
+/** As kube-controller-manager spells them, in the order in which they start. */
+export const controllerNames = [
+  'namespace-controller',
+  'serviceaccount-controller',
+  'root-ca-certificate-publisher-controller',
+  'serviceaccount-token-controller',
+  'token-cleaner-controller',
+  'bootstrap-signer-controller',
+  'persistentvolumeclaim-protection-controller',
+  'persistentvolume-protection-controller',
+  'persistentvolume-binder-controller',
+  'ephemeral-volume-controller',
+  'replicaset-controller',
+  'replicationcontroller-controller',
+  'deployment-controller',
+  'daemonset-controller',
+  'statefulset-controller',
+  'job-controller',
+  'ttl-after-finished-controller',
+  'cronjob-controller',
+  'disruption-controller',
+  'horizontal-pod-autoscaler-controller',
+  'resourcequota-controller',
+  'certificatesigningrequest-signing-controller',
+  'certificatesigningrequest-cleaner-controller',
+  'endpoints-controller',
+  'endpointslice-controller',
+  'endpointslice-mirroring-controller',
+  'node-lifecycle-controller',
+  'taint-eviction-controller',
+  'pod-garbage-collector-controller',
+  'garbage-collector-controller',
+] as const;
+
+export type ControllerName = (typeof controllerNames)[number];
+
 export interface ControllersOptions {
   readonly api: KubeApi;
   /** Shared with the scheduler; started before the controllers. */
@@ -47,10 +83,12 @@ export interface ControllersOptions {
   readonly rootCa: string;
   /** What the cluster's own signers sign certificates with; without it nobody does. */
   readonly signing?: Signing;
+  /** Which of them run; all when absent. */
+  readonly isOn?: (name: ControllerName) => boolean;
 }
 
 export function createControllers(options: ControllersOptions): Module {
-  const { api, informers, events, clock, log, random, rootCa, signing } = options;
+  const { api, informers, events, clock, log, random, rootCa, signing, isOn = () => true } = options;
   const deps: ControllerDeps = {
     api,
     clock,
@@ -59,42 +97,41 @@ export function createControllers(options: ControllersOptions): Module {
     cluster: createClusterView(informers),
     events: events.from,
   };
-  const controllers = [
-    createNamespaceController(deps),
-    createServiceAccountController(deps),
-    createRootCaPublisher({ ...deps, rootCa }),
-    createTokenController({ ...deps, rootCa }),
-    createTokenCleaner(deps),
-    createBootstrapSigner(deps),
-    createClaimProtection(deps),
-    createVolumeProtection(deps),
-    createVolumeBinder(deps),
-    createEphemeralClaims(deps),
-    createReplicaSetController(deps),
-    createReplicationController(deps),
-    createDeploymentController(deps),
-    createDaemonSetController(deps),
-    createStatefulSetController(deps),
-    createJobController(deps),
-    createTtlAfterFinished(deps),
-    createCronJobController(deps),
-    createDisruptionController(deps),
-    createHorizontalPodAutoscalerController(deps),
-    createResourceQuotaController(deps),
-    ...(signing
-      ? [
-          createCertificateController({ ...deps, signing }),
-          createCertificateRequestCleaner({ ...deps, keys: signing.keys }),
-        ]
-      : []),
-    createEndpointsController(deps),
-    createEndpointSliceController(deps),
-    createEndpointSliceMirroring(deps),
-    createNodeLifecycleController(deps),
-    createTaintEviction(deps),
-    createPodGc(deps),
-    createGarbageCollector(deps),
-  ];
+  const made: Readonly<Record<ControllerName, (() => Module) | undefined>> = {
+    'namespace-controller': () => createNamespaceController(deps),
+    'serviceaccount-controller': () => createServiceAccountController(deps),
+    'root-ca-certificate-publisher-controller': () => createRootCaPublisher({ ...deps, rootCa }),
+    'serviceaccount-token-controller': () => createTokenController({ ...deps, rootCa }),
+    'token-cleaner-controller': () => createTokenCleaner(deps),
+    'bootstrap-signer-controller': () => createBootstrapSigner(deps),
+    'persistentvolumeclaim-protection-controller': () => createClaimProtection(deps),
+    'persistentvolume-protection-controller': () => createVolumeProtection(deps),
+    'persistentvolume-binder-controller': () => createVolumeBinder(deps),
+    'ephemeral-volume-controller': () => createEphemeralClaims(deps),
+    'replicaset-controller': () => createReplicaSetController(deps),
+    'replicationcontroller-controller': () => createReplicationController(deps),
+    'deployment-controller': () => createDeploymentController(deps),
+    'daemonset-controller': () => createDaemonSetController(deps),
+    'statefulset-controller': () => createStatefulSetController(deps),
+    'job-controller': () => createJobController(deps),
+    'ttl-after-finished-controller': () => createTtlAfterFinished(deps),
+    'cronjob-controller': () => createCronJobController(deps),
+    'disruption-controller': () => createDisruptionController(deps),
+    'horizontal-pod-autoscaler-controller': () => createHorizontalPodAutoscalerController(deps),
+    'resourcequota-controller': () => createResourceQuotaController(deps),
+    'certificatesigningrequest-signing-controller':
+      signing && (() => createCertificateController({ ...deps, signing })),
+    'certificatesigningrequest-cleaner-controller':
+      signing && (() => createCertificateRequestCleaner({ ...deps, keys: signing.keys })),
+    'endpoints-controller': () => createEndpointsController(deps),
+    'endpointslice-controller': () => createEndpointSliceController(deps),
+    'endpointslice-mirroring-controller': () => createEndpointSliceMirroring(deps),
+    'node-lifecycle-controller': () => createNodeLifecycleController(deps),
+    'taint-eviction-controller': () => createTaintEviction(deps),
+    'pod-garbage-collector-controller': () => createPodGc(deps),
+    'garbage-collector-controller': () => createGarbageCollector(deps),
+  };
+  const controllers = controllerNames.filter(isOn).flatMap((name) => made[name]?.() ?? []);
   return {
     name: 'controllers',
     async start(scope) {

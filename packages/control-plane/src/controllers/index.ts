@@ -4,5 +4,5 @@
 //     const informers = createSharedInformers({ api, clock, log, random });
 //     const events = createEventSink({ api, clock, log });
 //     await host.start([informers, events, createControllers({ api, informers, events, clock, log, random, rootCa })], signal);
-export { createControllers } from './create-controllers.ts';
-export type { ControllersOptions } from './create-controllers.ts';
+export { controllerNames, createControllers } from './create-controllers.ts';
+export type { ControllerName, ControllersOptions } from './create-controllers.ts';

@@ -145,7 +145,11 @@ describe('watches', () => {
       seen.map(({ type, object }) => `${type} ${object.metadata.name ?? ''}`),
       ['ADDED a', 'ADDED e', 'BOOKMARK '],
     );
-    assert.deepEqual(seen[2]?.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+    const blueprint = btoa('{"kind":"ConfigMapList","apiVersion":"v1","metadata":{},"items":[]}');
+    assert.deepEqual(seen[2]?.object.metadata.annotations, {
+      'k8s.io/initial-events-end': 'true',
+      'kubernetes.io/initial-events-list-blueprint': blueprint,
+    });
   });
 
   test('go on from a version, also as tables with one head', async () => {

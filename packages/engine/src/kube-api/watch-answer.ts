@@ -7,6 +7,7 @@ import { apiVersionOf, toStatus } from '@kedge/model/k8s';
 import { writePatiently } from './answer.ts';
 import type { ServedResource } from './catalog.ts';
 import { kubeApiErrors } from './kube-api-errors.ts';
+import { listKindOf } from './list-answer.ts';
 import type { Form } from './negotiate.ts';
 import type { Document, Listing, WatchSource } from './object-api.ts';
 import { columnDefinitions, type IncludeObject, metadataOnly, type TableLayout, tableRow } from './table.ts';
@@ -75,8 +76,17 @@ async function sendInitial(
   for await (const page of initial.pages()) {
     for (const document of page) await write(encode.change('ADDED', document));
   }
-  if (run.markInitialEnd)
-    await write(encode.bookmark(initial.resourceVersion, { 'k8s.io/initial-events-end': 'true' }));
+  if (run.markInitialEnd) await write(encode.bookmark(initial.resourceVersion, initialEnd(run.form)));
+}
+
+/** Clients that know no Go type of what they watch take the empty list in the annotation as the form of their answer. */
+function initialEnd({ resource, form }: WatchForm): Record<string, string> {
+  const { kind, apiVersion } =
+    form === 'metadata'
+      ? { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
+      : { kind: listKindOf(resource), apiVersion: apiVersionOf(resource.group, resource.version) };
+  const blueprint = JSON.stringify({ kind, apiVersion, metadata: {}, items: [] });
+  return { 'k8s.io/initial-events-end': 'true', 'kubernetes.io/initial-events-list-blueprint': btoa(blueprint) };
 }
 
 async function follow(
