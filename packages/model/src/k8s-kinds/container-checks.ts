@@ -10,7 +10,6 @@ import {
   invalidField,
   isSidecar,
   requiredField,
-  unsupportedField,
 } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import type { Container, ContainerPort, EnvFromSource, EnvVar, PodSpec } from '../k8s-types/index.ts';
@@ -18,7 +17,7 @@ import { checkChoice, checkOptionalChoice, checkPort, checkRequiredName, checkTe
 import { checkLifecycle, checkProbe } from './probe-checks.ts';
 import { checkResources } from './resource-checks.ts';
 import { checkAppArmor, checkSeccomp } from './security-checks.ts';
-import { checkDevices, checkFieldRef, checkMounts } from './volume-checks.ts';
+import { checkDevices, checkFieldRef, checkMounts, checkResourceRef } from './volume-checks.ts';
 
 export const protocols = ['SCTP', 'TCP', 'UDP'];
 
@@ -158,27 +157,11 @@ function checkEnv({ name, value, valueFrom }: EnvVar, path: string): FieldError[
   return [
     ...nameErrors,
     ...(fieldRef ? checkFieldRef(fieldRef, readableFields, `${at}.fieldRef`) : []),
-    ...(resourceFieldRef ? checkResourceRef(resourceFieldRef.resource, `${at}.resourceFieldRef.resource`) : []),
+    ...(resourceFieldRef ? checkResourceRef(resourceFieldRef, `${at}.resourceFieldRef`, false) : []),
     ...(configMapKeyRef ? checkKeyRef(configMapKeyRef, `${at}.configMapKeyRef`) : []),
     ...(secretKeyRef ? checkKeyRef(secretKeyRef, `${at}.secretKeyRef`) : []),
     ...checkSourceCount(Object.keys(valueFrom).length, value, at),
   ];
-}
-
-const readableResources = [
-  'limits.cpu',
-  'limits.ephemeral-storage',
-  'limits.memory',
-  'requests.cpu',
-  'requests.ephemeral-storage',
-  'requests.memory',
-];
-
-function checkResourceRef(resource: string | undefined, path: string): FieldError[] {
-  if (!resource) return [requiredField(path)];
-  return readableResources.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
-    ? []
-    : [unsupportedField(path, resource, readableResources)];
 }
 
 const checkKeyRef = ({ name, key }: { name?: string; key: string }, path: string): FieldError[] => [

@@ -197,8 +197,8 @@ describe('a kube-apiserver refuses', () => {
     ],
     [
       'subjects of no kind, or in no namespace',
-      rbac('RoleBinding', {
-        roleRef: { kind: 'Role', name: 'r' },
+      rbac('ClusterRoleBinding', {
+        roleRef: { kind: 'ClusterRole', name: 'r' },
         subjects: [{ name: 'a' }, { kind: 'ServiceAccount', name: 'b' }],
       }),
       [
@@ -271,11 +271,11 @@ describe('a kube-apiserver refuses', () => {
         spec: {
           accessModes: ['ReadWriteOnce'],
           resources: { requests: { storage: '1Gi' } },
-          dataSource: { kind: 'Pod', name: 'x' },
+          dataSourceRef: { kind: 'Pod', name: 'x' },
         },
       },
       [
-        'spec.dataSource: Invalid value: "Pod": must be \'PersistentVolumeClaim\' when referencing the default apiGroup',
+        'spec.dataSourceRef: Invalid value: "Pod": must be \'PersistentVolumeClaim\' when referencing the default apiGroup',
       ],
     ],
     [
@@ -284,6 +284,26 @@ describe('a kube-apiserver refuses', () => {
       [
         'spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost',
         'spec.securityContext.appArmorProfile.type: Unsupported value: "None": supported values: "Localhost", "RuntimeDefault", "Unconfined"',
+      ],
+    ],
+    [
+      'files made of nothing, or of what no pod has',
+      pod({
+        volumes: [
+          { name: 'v', downwardAPI: { items: [{ path: 'a' }, { path: 'b', fieldRef: { fieldPath: 'spec.color' } }] } },
+        ],
+      }),
+      [
+        'spec.volumes[0].downwardAPI: Required value: one of fieldRef and resourceFieldRef is required',
+        'spec.volumes[0].downwardAPI.fieldRef.fieldPath: Invalid value: "spec.color": error converting fieldPath: field label not supported: spec.color',
+      ],
+    ],
+    [
+      'a volume made for the pod of which nothing is asked',
+      pod({ volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec: {} } } }] }),
+      [
+        'spec.volumes[0].ephemeral.volumeClaimTemplate.spec.accessModes: Required value: at least 1 access mode is required',
+        'spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources[storage]: Required value',
       ],
     ],
     [

@@ -41,7 +41,9 @@ export const persistentVolumeRules = createRules<PersistentVolume>({
   }),
   prepareCreate: (volume) => ({ ...volume, status: { phase: 'Pending' } }),
   validate: ({ spec }) => [
-    ...(spec?.accessModes?.length ? checkModes(spec.accessModes) : [requiredField('spec.accessModes')]),
+    ...(spec?.accessModes?.length
+      ? checkModes(spec.accessModes, 'spec.accessModes')
+      : [requiredField('spec.accessModes')]),
     ...checkCapacity(spec?.capacity ?? {}),
     ...checkVolumeSource(spec ?? {}),
     ...checkClassName(spec?.storageClassName, 'spec.storageClassName'),
@@ -145,9 +147,9 @@ function checkVolumeNodes({ nodeAffinity }: PersistentVolumeSpec): FieldError[] 
     : terms.flatMap((term, at) => checkNodeTerm(term, `${path}.nodeSelectorTerms[${at}]`));
 }
 
-function checkModes(modes: readonly string[] | undefined): FieldError[] {
-  if (!modes?.length) return [requiredField('spec.accessModes', 'at least 1 access mode is required')];
-  return modes.flatMap((mode) => checkOptionalChoice(mode, accessModes, 'spec.accessModes'));
+function checkModes(modes: readonly string[] | undefined, path: string): FieldError[] {
+  if (!modes?.length) return [requiredField(path, 'at least 1 access mode is required')];
+  return modes.flatMap((mode) => checkOptionalChoice(mode, accessModes, path));
 }
 
 export const defaultPersistentVolumeClaim = (claim: PersistentVolumeClaim): PersistentVolumeClaim => ({
@@ -155,20 +157,24 @@ export const defaultPersistentVolumeClaim = (claim: PersistentVolumeClaim): Pers
   spec: { ...claim.spec, volumeMode: claim.spec?.volumeMode ?? 'Filesystem' },
 });
 
+/** What is asked of a volume, in a claim or in the template of one. */
+export function checkClaimSpec(spec: PersistentVolumeClaimSpec, path: string): FieldError[] {
+  return [
+    ...checkLabelSelector(spec.selector, `${path}.selector`),
+    ...checkModes(spec.accessModes, `${path}.accessModes`),
+    ...(spec.resources?.requests?.['storage']
+      ? checkSize(spec.resources.requests['storage'], `${path}.resources[storage]`)
+      : [requiredField(`${path}.resources[storage]`)]),
+    ...checkClassName(spec.storageClassName, `${path}.storageClassName`),
+    ...checkOptionalChoice(spec.volumeMode, volumeModes, `${path}.volumeMode`),
+    ...(spec.dataSourceRef ? checkDataSource(spec.dataSourceRef, `${path}.dataSourceRef`) : []),
+  ];
+}
+
 export const persistentVolumeClaimRules = createRules<PersistentVolumeClaim>({
   defaults: defaultPersistentVolumeClaim,
   prepareCreate: (claim) => ({ ...claim, status: { phase: 'Pending' } }),
-  validate: ({ spec }) => [
-    ...checkLabelSelector(spec?.selector, 'spec.selector'),
-    ...checkModes(spec?.accessModes),
-    ...(spec?.resources?.requests?.['storage']
-      ? checkSize(spec.resources.requests['storage'], 'spec.resources[storage]')
-      : [requiredField('spec.resources[storage]')]),
-    ...checkClassName(spec?.storageClassName, 'spec.storageClassName'),
-    ...checkOptionalChoice(spec?.volumeMode, volumeModes, 'spec.volumeMode'),
-    ...(spec?.dataSource ? checkDataSource(spec.dataSource, 'spec.dataSource') : []),
-    ...(spec?.dataSourceRef ? checkDataSource(spec.dataSourceRef, 'spec.dataSourceRef') : []),
-  ],
+  validate: ({ spec }) => checkClaimSpec(spec ?? {}, 'spec'),
   validateUpdate: ({ spec }, old) => checkClaimUpdate(spec ?? {}, old.spec ?? {}, old.status?.phase === 'Bound'),
 });
 

@@ -175,7 +175,7 @@ export const resourceQuotaRules = createRules<ResourceQuota>({
     ...checkScopeSelector(spec, 'spec.scopeSelector.matchExpressions'),
   ],
   validateUpdate: ({ spec }, old) =>
-    jsonEqual([...(spec?.scopes ?? [])].sort(), [...(old.spec?.scopes ?? [])].sort())
+    jsonEqual([...new Set(spec?.scopes)].sort(), [...new Set(old.spec?.scopes)].sort())
       ? []
       : [invalidField('spec.scopes', spec?.scopes ?? null, 'field is immutable')],
 });

@@ -94,15 +94,21 @@ const withDefaults = <B extends Binding>(binding: B): B => ({
 });
 
 function checkBinding({ roleRef, subjects = [] }: Binding, kinds: readonly string[]): FieldError[] {
+  // Within a namespace, an account without one is an account of that namespace.
+  const isNamespaced = kinds.includes('Role');
   return [
     ...(roleRef.apiGroup === rbacGroup ? [] : [unsupportedField('roleRef.apiGroup', roleRef.apiGroup, [rbacGroup])]),
     ...(kinds.includes(roleRef.kind) ? [] : [unsupportedField('roleRef.kind', roleRef.kind, kinds)]),
     ...(roleRef.name ? checkText(roleRef.name, checkPathSegment, 'roleRef.name') : [requiredField('roleRef.name')]),
-    ...subjects.flatMap((subject, i) => checkSubject(subject, `subjects[${i}]`)),
+    ...subjects.flatMap((subject, i) => checkSubject(subject, isNamespaced, `subjects[${i}]`)),
   ];
 }
 
-function checkSubject({ kind = '', name, namespace, apiGroup = '' }: Subject, path: string): FieldError[] {
+function checkSubject(
+  { kind = '', name, namespace, apiGroup = '' }: Subject,
+  isNamespaced: boolean,
+  path: string,
+): FieldError[] {
   const named = name ? [] : [requiredField(`${path}.name`)];
   switch (kind) {
     case 'ServiceAccount':
@@ -110,7 +116,7 @@ function checkSubject({ kind = '', name, namespace, apiGroup = '' }: Subject, pa
         ...named,
         ...checkText(name, checkDns1123Subdomain, `${path}.name`),
         ...(apiGroup ? [unsupportedField(`${path}.apiGroup`, apiGroup, [''])] : []),
-        ...(namespace ? [] : [requiredField(`${path}.namespace`)]),
+        ...(namespace || isNamespaced ? [] : [requiredField(`${path}.namespace`)]),
       ];
     case 'User':
     case 'Group':

@@ -32,10 +32,11 @@ export const replicationControllerRules = createRules<ReplicationController>({
   defaults: ({ spec, ...rest }) => {
     const template = defaultPodTemplate(spec?.template);
     const { labels } = template.metadata ?? {};
-    const selector = spec?.selector ?? labels;
+    const selector = Object.keys(spec?.selector ?? {}).length > 0 ? spec?.selector : labels;
     return { ...rest, spec: { ...spec, replicas: spec?.replicas ?? 1, ...(selector ? { selector } : {}), template } };
   },
   validate: ({ spec }) => [
+    ...checkNonNegative(spec!.minReadySeconds, 'spec.minReadySeconds'),
     ...checkNonNegative(spec!.replicas, 'spec.replicas'),
     ...(Object.keys(spec!.selector ?? {}).length > 0 ? [] : [requiredField('spec.selector')]),
     ...(selects(spec!.selector ?? {}, spec!.template!.metadata?.labels ?? {})

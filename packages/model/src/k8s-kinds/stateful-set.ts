@@ -8,7 +8,7 @@ import type {
   StatefulSetSpec,
   StatefulSetUpdateStrategy,
 } from '../k8s-types/index.ts';
-import { checkChoice, checkNonNegative } from './checks.ts';
+import { checkChoice, checkNonNegative, checkOptionalChoice } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 import { defaultPersistentVolumeClaim } from './persistent-volume.ts';
 import { defaultPodTemplate } from './pod-defaults.ts';
@@ -20,6 +20,13 @@ export const statefulSetRules = createRules<StatefulSet>({
     ...checkChoice(spec!.podManagementPolicy, ['OrderedReady', 'Parallel'], 'spec.podManagementPolicy'),
     ...checkChoice(spec!.updateStrategy?.type, ['RollingUpdate', 'OnDelete'], 'spec.updateStrategy'),
     ...checkNonNegative(spec!.updateStrategy?.rollingUpdate?.partition, 'spec.updateStrategy.rollingUpdate.partition'),
+    ...(['whenDeleted', 'whenScaled'] as const).flatMap((field) =>
+      checkOptionalChoice(
+        spec!.persistentVolumeClaimRetentionPolicy?.[field],
+        ['Retain', 'Delete'],
+        `spec.persistentVolumeClaimRetentionPolicy.${field}`,
+      ),
+    ),
     ...checkNonNegative(spec!.replicas, 'spec.replicas'),
     ...checkNonNegative(spec!.minReadySeconds, 'spec.minReadySeconds'),
     ...checkNonNegative(spec!.ordinals?.start, 'spec.ordinals.start'),

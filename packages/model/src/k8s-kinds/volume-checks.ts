@@ -1,6 +1,5 @@
 // Checks of volumes, and of where containers mount them.
 import {
-  checkConfigMapKey,
   checkDns1123Label,
   duplicateField,
   forbiddenField,
@@ -13,13 +12,18 @@ import type { FieldError } from '../k8s/index.ts';
 import { parseQuantity } from '../k8s-quantity/index.ts';
 import type {
   Container,
+  DownwardAPIVolumeFile,
+  EphemeralVolumeSource,
   KeyToPath,
   ObjectFieldSelector,
+  ResourceFieldSelector,
   Volume,
   VolumeMount,
   VolumeProjection,
 } from '../k8s-types/index.ts';
-import { checkChoice, checkOptionalChoice, checkRange, checkRequiredName, repeated } from './checks.ts';
+import { checkChoice, checkOptionalChoice, checkRequiredName, repeated } from './checks.ts';
+import { checkDriverName } from './csi.ts';
+import { checkClaimSpec } from './persistent-volume.ts';
 
 export function checkVolumes(volumes: readonly Volume[], path: string): FieldError[] {
   return [
@@ -53,7 +57,8 @@ const hostPathTypes = [
 const maxMode = 0o777;
 
 function checkKnownSource(volume: Volume, path: string): FieldError[] {
-  const { emptyDir, hostPath, secret, configMap, downwardAPI, projected, persistentVolumeClaim, nfs, csi } = volume;
+  const { emptyDir, hostPath, secret, configMap, downwardAPI, projected, persistentVolumeClaim, nfs, csi, ephemeral } =
+    volume;
   const size = emptyDir?.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
   return [
     ...(size && size.nano < 0n
@@ -62,8 +67,8 @@ function checkKnownSource(volume: Volume, path: string): FieldError[] {
     ...(hostPath ? checkHostPath(hostPath.path, hostPath.type, `${path}.hostPath`) : []),
     ...(secret ? checkFiles(secret.secretName, secret, `${path}.secret`, 'secretName') : []),
     ...(configMap ? checkFiles(configMap.name, configMap, `${path}.configMap`, 'name') : []),
-    ...checkRange(downwardAPI?.defaultMode, 0, maxMode, `${path}.downwardAPI.defaultMode`),
-    ...checkRange(projected?.defaultMode, 0, maxMode, `${path}.projected.defaultMode`),
+    ...checkMode(downwardAPI?.defaultMode, `${path}.downwardAPI.defaultMode`),
+    ...checkMode(projected?.defaultMode, `${path}.projected.defaultMode`),
     ...(projected?.sources ?? []).flatMap((source, at) => checkProjection(source, `${path}.projected.sources[${at}]`)),
     ...(persistentVolumeClaim && !persistentVolumeClaim.claimName
       ? [requiredField(`${path}.persistentVolumeClaim.claimName`)]
@@ -72,7 +77,12 @@ function checkKnownSource(volume: Volume, path: string): FieldError[] {
     ...(nfs && !nfs.path?.startsWith('/')
       ? [invalidField(`${path}.nfs.path`, nfs.path ?? '', 'must be an absolute path')]
       : []),
-    ...(csi && !csi.driver ? [requiredField(`${path}.csi.driver`)] : []),
+    ...(csi ? checkDriverName(csi.driver, `${path}.csi.driver`) : []),
+    ...(csi?.nodePublishSecretRef && !csi.nodePublishSecretRef.name
+      ? [requiredField(`${path}.csi.nodePublishSecretRef.name`)]
+      : []),
+    ...checkReadable(downwardAPI?.items ?? [], `${path}.downwardAPI`),
+    ...(ephemeral ? checkEphemeral(ephemeral, `${path}.ephemeral.volumeClaimTemplate`) : []),
   ];
 }
 
@@ -93,6 +103,51 @@ export const checkDescending = (target: string | undefined, path: string): Field
         ...checkNoBacksteps(target, path),
       ];
 
+const checkMode = (mode: number | undefined, path: string): FieldError[] =>
+  mode !== undefined && (mode < 0 || mode > maxMode)
+    ? [invalidField(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
+    : [];
+
+const checkEphemeral = ({ volumeClaimTemplate: template }: EphemeralVolumeSource, path: string): FieldError[] =>
+  template ? checkClaimSpec(template.spec ?? {}, `${path}.spec`) : [requiredField(path)];
+
+const volumeFields = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
+
+/** Files made of fields of the pod; their problems are told of the list. */
+const checkReadable = (items: readonly DownwardAPIVolumeFile[], path: string): FieldError[] =>
+  items.flatMap(({ path: target, fieldRef, resourceFieldRef, mode }) => [
+    ...(target ? checkDescending(target, `${path}.path`) : [requiredField(`${path}.path`)]),
+    ...(fieldRef ? checkFieldRef(fieldRef, volumeFields, `${path}.fieldRef`) : []),
+    ...(fieldRef && resourceFieldRef
+      ? [invalidField(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously')]
+      : []),
+    ...(resourceFieldRef && !fieldRef ? checkResourceRef(resourceFieldRef, `${path}.resourceFieldRef`, true) : []),
+    ...(fieldRef || resourceFieldRef ? [] : [requiredField(path, 'one of fieldRef and resourceFieldRef is required')]),
+    ...checkMode(mode, `${path}.mode`),
+  ]);
+
+const readableResources = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+];
+
+/** An amount of a container; in a volume it has to say of which. */
+export function checkResourceRef(
+  { containerName, resource }: ResourceFieldSelector,
+  path: string,
+  isVolume: boolean,
+): FieldError[] {
+  if (isVolume && !containerName) return [requiredField(`${path}.containerName`)];
+  if (!resource) return [requiredField(`${path}.resource`)];
+  return readableResources.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
+    ? []
+    : [unsupportedField(`${path}.resource`, resource, readableResources)];
+}
+
 interface Files {
   readonly defaultMode?: number;
   readonly items?: readonly KeyToPath[];
@@ -101,25 +156,26 @@ interface Files {
 function checkFiles(name: string | undefined, files: Files, path: string, nameField: string): FieldError[] {
   return [
     ...(name ? [] : [requiredField(`${path}.${nameField}`)]),
-    ...checkRange(files.defaultMode, 0, maxMode, `${path}.defaultMode`),
+    ...checkMode(files.defaultMode, `${path}.defaultMode`),
     ...checkItems(files.items ?? [], `${path}.items`),
   ];
 }
 
 const checkItems = (items: readonly KeyToPath[], path: string): FieldError[] =>
   items.flatMap((item, at) => [
-    ...checkRequiredName(item.key, checkConfigMapKey, `${path}[${at}].key`),
+    ...(item.key ? [] : [requiredField(`${path}[${at}].key`)]),
     ...(item.path ? checkDescending(item.path, `${path}[${at}].path`) : [requiredField(`${path}[${at}].path`)]),
-    ...checkRange(item.mode, 0, maxMode, `${path}[${at}].mode`),
+    ...checkMode(item.mode, `${path}[${at}].mode`),
   ]);
 
 const minTokenSeconds = 600;
 
 function checkProjection(source: VolumeProjection, path: string): FieldError[] {
-  const { secret, configMap, serviceAccountToken: token } = source;
+  const { secret, configMap, downwardAPI, serviceAccountToken: token } = source;
   const kinds = Object.keys(source);
   return [
     ...kinds.slice(1).map((kind) => forbiddenField(`${path}.${kind}`, 'may not specify more than 1 volume type')),
+    ...checkReadable(downwardAPI?.items ?? [], `${path}.downwardAPI`),
     ...(secret ? checkFiles(secret.name, secret, `${path}.secret`, 'name') : []),
     ...(configMap ? checkFiles(configMap.name, configMap, `${path}.configMap`, 'name') : []),
     ...(token && (token.expirationSeconds ?? 0) < minTokenSeconds
@@ -226,5 +282,32 @@ export function checkDevices(container: Container, volumes: readonly Volume[], p
 export function checkFieldRef(ref: ObjectFieldSelector, fields: readonly string[], path: string): FieldError[] {
   if (!ref.fieldPath) return [requiredField(`${path}.fieldPath`)];
   if (/^metadata\.(?:annotations|labels)\['[^']+'\]$/.test(ref.fieldPath)) return [];
-  return checkChoice(ref.fieldPath, fields, `${path}.fieldPath`);
+  return known.includes(ref.fieldPath)
+    ? checkChoice(ref.fieldPath, fields, `${path}.fieldPath`)
+    : [
+        invalidField(
+          `${path}.fieldPath`,
+          ref.fieldPath,
+          `error converting fieldPath: field label not supported: ${ref.fieldPath}`,
+        ),
+      ];
 }
+
+/** The fields of a pod that have a name here; not all may be read everywhere. */
+const known = [
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.host',
+  'spec.nodeName',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.phase',
+  'status.podIP',
+  'status.podIPs',
+];
