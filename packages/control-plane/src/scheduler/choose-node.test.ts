@@ -321,3 +321,11 @@ test('chance decides between equals', () => {
   };
   assert.deepEqual([pick(0), pick(0.99)], ['a', 'b']);
 });
+
+test('replicas of one owner keep to different zones, where zones are known', () => {
+  const zone = (name: string) => ({ labels: { 'topology.kubernetes.io/zone': name } });
+  const nodes = [node('a1', zone('a')), node('a2', zone('a')), node('b1', zone('b'))];
+  const facts = cluster(nodes, { a1: [pod('one', { owner: 'web' })] });
+  const choice = chooseNode(podFacts(pod('two', { owner: 'web' })), facts, () => 0);
+  assert.deepEqual(choice, { ok: true, node: 'b1' });
+});

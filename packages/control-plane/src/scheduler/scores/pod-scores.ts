@@ -55,7 +55,7 @@ export const softSpread: Score = {
     const soft = (pod.pod.spec?.topologySpreadConstraints ?? []).filter(
       ({ whenUnsatisfiable }) => whenUnsatisfiable === 'ScheduleAnyway',
     );
-    if (soft.length === 0) return spreadOfOwner(pod, nodes);
+    if (soft.length === 0) return spreadOfOwner(pod, nodes, cluster);
     const costs = nodes.map(() => 0);
     for (const constraint of soft) {
       const matches = constraintMatcher(constraint, pod);
@@ -78,9 +78,34 @@ export const softSpread: Score = {
   },
 };
 
-/** Without constraints of its own, a pod keeps away from others of its owner. */
-function spreadOfOwner({ owner }: PodFacts, nodes: readonly NodeFacts[]): number[] | undefined {
+const hostname = 'kubernetes.io/hostname';
+/** What a pod without constraints of its own is treated as if it had. */
+const usualSpread = [
+  { topologyKey: hostname, maxSkew: 3 },
+  { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5 },
+] as const;
+
+/** Without constraints of its own, a pod keeps away from others of its owner: from their nodes, and their zones. */
+function spreadOfOwner({ owner }: PodFacts, nodes: readonly NodeFacts[], cluster: ClusterFacts): number[] | undefined {
   if (owner === undefined) return undefined;
-  const siblings = nodes.map((node) => countMatching(node, (other) => other.owner === owner));
-  return siblings.some((number) => number > 0) ? normalizeReversed(siblings) : undefined;
+  const isSibling = (other: PodFacts): boolean => other.owner === owner && !other.pod.metadata.deletionTimestamp;
+  const costs = nodes.map(() => 0);
+  let siblings = 0;
+  for (const { topologyKey, maxSkew } of usualSpread) {
+    const counts = new Map<string, number>();
+    for (const node of cluster.nodes) {
+      const domain = topologyKey === hostname ? node.name : node.labels[topologyKey];
+      if (domain !== undefined) count(counts, domain, countMatching(node, isSibling));
+    }
+    const domains = topologyKey === hostname ? nodes.length : counts.size;
+    nodes.forEach((node, at) => {
+      const domain = topologyKey === hostname ? node.name : node.labels[topologyKey];
+      // Not every site says where its nodes are.
+      if (domain === undefined) return;
+      const matching = counts.get(domain) ?? 0;
+      siblings += matching;
+      costs[at]! += matching * Math.log(domains + 2) + (maxSkew - 1);
+    });
+  }
+  return siblings > 0 ? normalizeReversed(costs) : undefined;
 }
