@@ -228,7 +228,8 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): M
       try {
         await api.patch(target, { namespace, name, subresource: 'scale' }, 'merge', patch, { signal });
       } catch (error) {
-        if (signal.aborted || !isStatus(error)) throw error;
+        // Changed meanwhile, which is nothing to tell users: the next try starts from what it is now.
+        if (signal.aborted || !isStatus(error) || isStatus(error, 'Conflict')) throw error;
         const why = explain(error);
         events.warning(autoscaler, 'FailedRescale', `New size: ${replicas}; reason: ${reason}; error: ${why}`);
         const message = `the HPA controller was unable to update the target scale: ${why}`;
