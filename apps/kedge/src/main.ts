@@ -8,7 +8,9 @@ type Values = Record<string, string | boolean | undefined>;
 
 interface Command {
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  run(values: Values): Promise<number>;
+  /** Words that are no options are handed on; without it they are errors. */
+  readonly positionals?: true;
+  run(values: Values, words: readonly string[]): Promise<number>;
 }
 
 const data = { type: 'string' } as const;
@@ -53,6 +55,11 @@ const commands: Readonly<Record<string, Command>> = {
     options: { data, from: data, help: flag },
     run: async (values) => (await import('./commands/restore.ts')).restore(values),
   },
+  mapper: {
+    options: { 'config-file': data, help: flag },
+    positionals: true,
+    run: async (values, words) => (await import('./commands/mapper.ts')).mapper(values, words),
+  },
   doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },
   version: { options: { help: flag }, run: async () => (await import('./commands/version.ts')).version() },
 };
@@ -63,15 +70,16 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(usage());
     return name === undefined ? 2 : 0;
   }
-  if (name === '--version') return commands.version!.run({});
+  if (name === '--version') return commands.version!.run({}, []);
   const command = commands[name];
   if (!command) throw new CommandLineError(`there is no command "${name}"; "kedge help" lists them`);
-  const { values } = parseArgs({ args: rest, options: command.options, strict: true, allowPositionals: false });
+  const { options, positionals: allowPositionals = false } = command;
+  const { values, positionals } = parseArgs({ args: rest, options, strict: true, allowPositionals });
   if (values.help) {
     process.stdout.write(usage(name));
     return 0;
   }
-  return command.run(values as Values);
+  return command.run(values as Values, positionals);
 }
 
 main(process.argv.slice(2)).then(

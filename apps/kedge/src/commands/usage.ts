@@ -40,6 +40,11 @@ const texts: Readonly<Record<string, string>> = {
   restore: `kedge restore [--data DIR] --from FILE
   Makes a stopped site, or a new one, what a backup says. What was there before is put aside.
 `,
+  mapper: `kedge mapper new NAME
+kedge mapper run FILE [--config-file FILE]
+  new: makes a folder NAME with a mapper for a protocol of your own, its test, and a device to apply.
+  run: runs the driver that a TypeScript or JavaScript file exports as its default, beside edgecore.
+`,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.
 `,

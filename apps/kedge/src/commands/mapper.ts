@@ -1,0 +1,38 @@
+// `kedge mapper new NAME` and `kedge mapper run FILE`.
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { MapperDriver } from '@kedge/devices/mapper-sdk';
+import { CommandLineError } from './command-line-error.ts';
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+export async function mapper(values: Values, [what, which, ...more]: readonly string[]): Promise<number> {
+  if (which === undefined || more.length > 0) throw new CommandLineError('see "kedge mapper --help"');
+  switch (what) {
+    case 'new':
+      return (await import('./mapper-new.ts')).newMapper(which);
+    case 'run': {
+      const config = values['config-file'];
+      const driver = await loadMapper(which);
+      return (await import('../mapper-daemon.ts')).runMapper(driver, typeof config === 'string' ? config : undefined);
+    }
+    default:
+      throw new CommandLineError(`there is no "kedge mapper ${what}"; see "kedge mapper --help"`);
+  }
+}
+
+/** The driver that a file exports as its default. */
+async function loadMapper(file: string): Promise<MapperDriver<unknown, unknown>> {
+  const path = resolve(file);
+  let module: { readonly default?: unknown };
+  try {
+    module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+  } catch (cause) {
+    throw new CommandLineError(`${path} cannot be loaded`, { cause });
+  }
+  const driver = module.default as Partial<MapperDriver<unknown, unknown>> | undefined;
+  if (typeof driver?.open !== 'function' || typeof driver.protocol !== 'string') {
+    throw new CommandLineError(`${path} has no driver: write "export default defineMapper({ ... })" in it`);
+  }
+  return driver as MapperDriver<unknown, unknown>;
+}

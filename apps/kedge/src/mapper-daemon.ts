@@ -1,0 +1,70 @@
+// A mapper as a process: one driver, its configuration file, and everything of the outside.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
+import { createMetrics } from '@kedge/core/metrics';
+import { createMapper, type MapperDriver } from '@kedge/devices/mapper-sdk';
+import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
+import { createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
+import { CommandLineError } from './commands/command-line-error.ts';
+import { readConfigFile } from './commands/config-file.ts';
+import { runDaemon } from './daemon.ts';
+
+/** The keys of KubeEdge's mapper framework; what the driver itself knows may be left out. */
+const schema = object({
+  grpc_server: object({ socket_path: text('', { format: 'path', description: 'Where edgecore calls this mapper.' }) }),
+  common: object({
+    name: optional(text('')),
+    version: optional(text('')),
+    api_version: optional(text('')),
+    protocol: optional(text('')),
+    address: text('127.0.0.1', { description: 'Where the REST API listens.' }),
+    edgecore_sock: text('/etc/kubeedge/dmi.sock', { format: 'path' }),
+    http_port: text('7777', { description: 'Of the REST API; "" turns it off.' }),
+  }),
+});
+
+/** Until it is asked to end; its exit code. */
+export async function runMapper<C, V>(driver: MapperDriver<C, V>, configFile: string | undefined): Promise<number> {
+  const sources = configFile === undefined ? {} : await readConfigFile(configFile, 'kedge mapper');
+  const { document: config, warnings } = readConfig(schema, defaultsOf(schema), sources, () => []);
+  const { protocol = driver.protocol, name = driver.name, address, edgecore_sock, http_port } = config.common;
+  if (!/^\d{0,5}$/.test(http_port)) throw new CommandLineError(`common.http_port is "${http_port}", needs a port`);
+  const socketPath = config.grpc_server.socket_path || `/etc/kubeedge/${protocol}-mapper.sock`;
+  return runDaemon(name, async (log) => {
+    for (const say of warnings) log.warn('configuration', { reason: say });
+    const http = createHttpClient({});
+    const mapper = createMapper(
+      { ...driver, name, protocol },
+      {
+        clock: systemClock,
+        log,
+        random: createRandom(),
+        metrics: createMetrics(),
+        servers: grpcServers,
+        openChannel: openGrpcChannel,
+        httpServers: createHttpServers({ log }),
+        push: { http, env: process.env, load: loadDriver },
+      },
+      {
+        socketPath,
+        edgecoreSocket: edgecore_sock,
+        ...(http_port === '' ? {} : { http: { address, port: Number(http_port) } }),
+      },
+    );
+    return { modules: [mapper], close: () => http.close() };
+  });
+}
+
+/** Databases and brokers that not every mapper needs: whoever uses one installs its driver where the mapper runs. */
+export async function loadDriver(name: string): Promise<unknown> {
+  for (const place of [process.cwd(), import.meta.dirname]) {
+    try {
+      return createRequire(join(place, 'mapper.js'))(name) as unknown;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  const root = name.split('/')[0]!;
+  throw new Error(`package "${root}" is not installed: run "npm install ${root}" where the mapper runs`);
+}
