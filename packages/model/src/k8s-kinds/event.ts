@@ -1,5 +1,5 @@
 // Events, of core/v1 and events.k8s.io/v1. They are two views of the same objects, and the older one is lenient.
-import { invalidField, requiredField } from '../k8s/index.ts';
+import { checkQualifiedName, invalidField, requiredField } from '../k8s/index.ts';
 import type { FieldError } from '../k8s/index.ts';
 import type { Event, EventsV1Event } from '../k8s-types/index.ts';
 import { checkImmutable } from './checks.ts';
@@ -24,9 +24,11 @@ export const eventsV1Rules = createRules<EventsV1Event>({
     ...checkPlace(event.metadata.namespace, event.regarding?.namespace),
     ...(event.eventTime ? [] : [requiredField('eventTime')]),
     ...(event.reportingController ? [] : [requiredField('reportingController')]),
-    ...(event.reportingInstance ? [] : [requiredField('reportingInstance')]),
-    ...(event.action ? [] : [requiredField('action')]),
-    ...(event.reason ? [] : [requiredField('reason')]),
+    ...checkQualifiedName(event.reportingController ?? '').map((sentence) =>
+      invalidField('reportingController', event.reportingController ?? '', sentence),
+    ),
+    ...(['reportingInstance', 'action', 'reason'] as const).flatMap((field) => checkWord(event[field], field)),
+    ...checkSeries(event.series),
     ...((event.note?.length ?? 0) > maxNote
       ? [invalidField('message', '', `can have at most ${maxNote} characters`)]
       : []),
@@ -35,7 +37,36 @@ export const eventsV1Rules = createRules<EventsV1Event>({
       : [invalidField('type', '', `has invalid value: ${event.type ?? ''}`)]),
   ],
   validateUpdate: (event, old) =>
-    (
-      ['regarding', 'reason', 'action', 'eventTime', 'reportingController', 'reportingInstance', 'type'] as const
-    ).flatMap((field) => checkImmutable(event[field], old[field], field)),
+    (Object.keys(fixed) as (keyof typeof fixed)[]).flatMap((field) =>
+      checkImmutable(event[field], old[field], fixed[field]),
+    ),
 });
+
+/** What of an event may not change, and what errors call it. */
+const fixed = {
+  regarding: 'involvedObject',
+  reason: 'reason',
+  note: 'message',
+  type: 'type',
+  eventTime: 'eventTime',
+  action: 'action',
+  related: 'related',
+  reportingController: 'reportingController',
+  reportingInstance: 'reportingInstance',
+} as const;
+
+const maxWord = 128;
+
+function checkWord(word: string | undefined, path: string): FieldError[] {
+  if (!word) return [requiredField(path)];
+  return word.length > maxWord ? [invalidField(path, '', `can have at most ${maxWord} characters`)] : [];
+}
+
+function checkSeries(series: EventsV1Event['series']): FieldError[] {
+  return series
+    ? [
+        ...((series.count ?? 0) < 2 ? [invalidField('series.count', '', 'should be at least 2')] : []),
+        ...(series.lastObservedTime ? [] : [requiredField('series.lastObservedTime')]),
+      ]
+    : [];
+}

@@ -232,6 +232,25 @@ describe('a kube-apiserver refuses', () => {
       ],
     ],
     [
+      'an event by nobody, seen once in a series',
+      {
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        regarding: { namespace: 'default' },
+        eventTime: '2026-01-01T00:00:00.000000Z',
+        reportingController: 'a.b/c',
+        action: 'A',
+        reason: 'R'.repeat(129),
+        type: 'Normal',
+        series: { count: 1, lastObservedTime: '2026-01-01T00:00:00.000000Z' },
+      },
+      [
+        'reportingInstance: Required value',
+        'reason: Invalid value: "": can have at most 128 characters',
+        'series.count: Invalid value: "": should be at least 2',
+      ],
+    ],
+    [
       'a revision without content',
       { apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: -1 },
       ['revision: Invalid value: -1: must be greater than or equal to 0', 'data: Required value: data is mandatory'],
@@ -366,6 +385,12 @@ describe('a kube-apiserver keeps', () => {
       { apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1, data: { a: 1 } },
       { apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1, data: { a: 2 } },
       ['data: Invalid value: {"a":2}: field is immutable'],
+    ],
+    [
+      'what an event says',
+      { apiVersion: 'events.k8s.io/v1', kind: 'Event', note: 'a', reason: 'R' },
+      { apiVersion: 'events.k8s.io/v1', kind: 'Event', note: 'b', reason: 'R' },
+      ['message: Invalid value: "b": field is immutable'],
     ],
     [
       'the scopes of a quota',
