@@ -1,7 +1,8 @@
 // Our edge's half of the link joined to a real Go cloudcore: bootstrap, node, pods both ways, ConfigMaps, tokens,
-// rotation and reconnection. Runs where $PEERS names a folder with the programs.
+// rotation and reconnection. Runs where $PEERS names a folder with the programs; KEDGE_RECORD=FOLDER writes down what
+// each asked of our API, for being played again where there are none (control-plane/test/peers).
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -26,6 +27,7 @@ import {
 import { openDatabase } from '@kedge/platform/sqlite';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
+import { recordingOf, recordingTo } from '../../packages/control-plane/test/peers/recording.ts';
 import { api, boundPod, edgeNode } from './cloud-rig.ts';
 import { installCloudCoreDefinitions } from './peers/cloudcore-definitions.ts';
 import { findPeer, type GoCloudCore, startGoCloudCore } from './peers/go-cloudcore.ts';
@@ -53,12 +55,22 @@ const whenTrue = (what: string, check: () => boolean, limit?: number) =>
   eventually(what, () => (check() ? true : undefined), limit);
 
 /** The embedded API with what a Go cloudcore and a namespace need. */
-async function startApi(t: TestContext, folder: string): Promise<{ kube: KubeApi; kubeconfig: string }> {
-  const server = await startTestServer({ directory: join(folder, 'api') });
+async function startApi(
+  t: TestContext,
+  folder: string,
+  version: string,
+): Promise<{ kube: KubeApi; kubeconfig: string }> {
+  const recordings = process.env['KEDGE_RECORD'];
+  const recording = recordings && join(recordings, `go-cloudcore-${version}.jsonl`);
+  const server = await startTestServer({
+    directory: join(folder, 'api'),
+    ...(recording ? recordingTo(`${recording}.audit`) : {}),
+  });
   const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
   t.after(async () => {
     await access.close();
     await server.stop();
+    if (recording) writeFileSync(recording, recordingOf(readFileSync(`${recording}.audit`, 'utf8')));
   });
   const kube = access.api;
   await installCloudCoreDefinitions(kube);
@@ -136,7 +148,7 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
     assert.ok('path' in peer);
     const folder = mkdtempSync(join(tmpdir(), 'kedge-edge-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const { kube, kubeconfig } = await startApi(t, folder);
+    const { kube, kubeconfig } = await startApi(t, folder, version);
     const cloud = await startGoCloudCore(peer.path, kubeconfig);
     t.after(() => cloud.stop());
     const edge = await startEdge(t, cloud, await readToken(kube), folder);

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readAuditPolicy, systemUser } from '@kedge/control-plane/apiserver';
+import { systemUser } from '@kedge/control-plane/apiserver';
 import { createControllers } from '@kedge/control-plane/controllers';
 import { createScheduler } from '@kedge/control-plane/scheduler';
 import { silentLog } from '@kedge/core/log';
@@ -18,6 +18,7 @@ import type { Pod } from '@kedge/model/k8s-types';
 import { createHttpClient, createKeys, createRandom, systemClock } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
+import { recordingTo } from '../peers/recording.ts';
 import type { Place, Ran } from './row.ts';
 
 export interface Site {
@@ -41,14 +42,8 @@ export interface SiteOptions {
 
 export async function startSite({ ownControllers = true, auditLog }: SiteOptions = {}): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), 'kedge-kubectl-rows-'));
-  const policy = readAuditPolicy({
-    apiVersion: 'audit.k8s.io/v1',
-    kind: 'Policy',
-    omitStages: ['RequestReceived'],
-    rules: [{ level: 'RequestResponse' }],
-  });
-  const audit = auditLog && { path: auditLog, policy, maxBytes: 1 << 30, maxBackups: 0, maxAgeDays: 0 };
-  const server = await startTestServer({ directory, ...(audit ? { audit } : {}) });
+  const audit = auditLog && recordingTo(auditLog);
+  const server = await startTestServer({ directory, ...audit });
   // The log sees what comes over HTTP.
   const api = audit ? overHttp(server) : server.server.localApi(systemUser);
   const random = createRandom();

@@ -1,5 +1,17 @@
 // A session of foreign clients with our API, as it was and as it is played again: one request a line, in the order in
 // which they were answered, with what the answer was worth.
+import { type ApiServerConfig, readAuditPolicy } from '@kedge/control-plane/apiserver';
+
+/** Options of a server that writes down every request with its answer. */
+export function recordingTo(path: string): { readonly audit: NonNullable<ApiServerConfig['audit']> } {
+  const policy = readAuditPolicy({
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [{ level: 'RequestResponse' }],
+  });
+  return { audit: { path, policy, maxBytes: 1 << 30, maxBackups: 0, maxAgeDays: 0 } };
+}
 
 export interface Recorded {
   /** The client, such as `kube-scheduler`. */
@@ -39,6 +51,13 @@ const methods: Readonly<Record<string, string>> = {
 };
 export const methodOf = (verb: string): string => methods[verb] ?? verb.toUpperCase();
 
+/** Keys that were made for the run are nobody's business, and as good as any other bytes. */
+function withoutSecrets(body: unknown): unknown {
+  const { kind, data } = body as { readonly kind?: string; readonly data?: object };
+  if (kind !== 'Secret' || !data) return body;
+  return { ...(body as object), data: Object.fromEntries(Object.keys(data).map((key) => [key, 'cmVjb3JkZWQ='])) };
+}
+
 /** From an audit log with requests and responses; what clients ask again and again is left out after a few times. */
 export function recordingOf(auditLog: string): string {
   const seen = new Map<string, number>();
@@ -62,7 +81,7 @@ export function recordingOf(auditLog: string): string {
       groups: event.user.groups ?? [],
       verb: event.verb,
       uri: event.requestURI,
-      ...(event.requestObject === undefined ? {} : { body: event.requestObject }),
+      ...(event.requestObject === undefined ? {} : { body: withoutSecrets(event.requestObject) }),
       code: event.responseStatus?.code ?? 0,
       ...(metadata && !isRead
         ? {
