@@ -4,7 +4,7 @@ import { createMetrics } from '@kedge/core/metrics';
 import { seconds } from '@kedge/core/time';
 import { edgeMigrations } from '@kedge/edge/metamanager';
 import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
-import { askGrpcHealth, openGrpcChannel } from '@kedge/platform/grpc';
+import { askGrpcHealth, grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import {
   createDialer,
@@ -52,8 +52,15 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       host: createHost(),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
+      rpc: { servers: grpcServers, openChannel: openGrpcChannel },
     },
-    { identity: config.identity, hub: config.hub, meta: config.meta, edged: { ...config.edged, version: nodeVersion } },
+    {
+      identity: config.identity,
+      hub: config.hub,
+      meta: config.meta,
+      edged: { ...config.edged, version: nodeVersion },
+      devices: config.devices,
+    },
   );
   return {
     modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(30) })],

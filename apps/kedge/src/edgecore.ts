@@ -17,11 +17,14 @@ import type {
 } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
-import { createEdgeHub, type EdgeHubConfig } from '@kedge/edge/edgehub';
-import { createMetaManager } from '@kedge/edge/metamanager';
+import { createDeviceTwin } from '@kedge/edge/devicetwin';
+import { createDmiServer } from '@kedge/edge/dmi';
+import { createEdgeHub, type EdgeHubConfig, joinOutboxes } from '@kedge/edge/edgehub';
+import { createMetaManager, type MetaManager } from '@kedge/edge/metamanager';
 import { createLinkStatus } from '@kedge/engine/channel';
 import { createEdgeIdentity, type EdgeIdentityConfig, type EdgeIdentityDeps } from '@kedge/engine/identity-edge';
 import type { Cri } from '@kedge/wire/cri';
+import type { OpenRpcChannel, RpcServers } from '@kedge/wire/rpc';
 
 export interface EdgeCorePlatform {
   readonly clock: Clock;
@@ -39,6 +42,8 @@ export interface EdgeCorePlatform {
   readonly host: Host;
   readonly network: ProbeNetwork;
   readonly servers: HttpServers;
+  /** Calls to mappers and from them. */
+  readonly rpc: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel };
 }
 
 export interface EdgeCoreSettings {
@@ -46,6 +51,8 @@ export interface EdgeCoreSettings {
   readonly hub: EdgeHubConfig;
   readonly meta: { readonly remoteQueryTimeout: Duration };
   readonly edged: EdgedConfig;
+  /** Undefined: no devices. */
+  readonly devices: { readonly dmiSocket: string } | undefined;
 }
 
 /** In the order in which they start: pods come back from the disk before anything needs the cloud. */
@@ -74,6 +81,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     link,
     server,
   });
+  const devices = settings.devices && createDevices(on, meta, settings.devices);
   const hub = createEdgeHub({
     clock,
     log,
@@ -83,12 +91,23 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     identity,
     handlers: meta.handlers,
     asks,
-    outbox,
+    outbox: joinOutboxes(outbox, devices?.twin.outbox),
     store,
     link,
     config: settings.hub,
   });
-  return [meta, edged, identity, hub];
+  return [meta, edged, ...(devices ? [devices.twin, devices.dmi] : []), identity, hub];
+}
+
+/** DeviceTwin, and the server that mappers register at. */
+function createDevices(on: EdgeCorePlatform, meta: MetaManager, { dmiSocket }: { readonly dmiSocket: string }) {
+  const { clock, log, random, metrics, db, rpc } = on;
+  const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices });
+  const dmi = createDmiServer(
+    { clock, log, random, metrics, db, ...rpc, devices: twin.devices, twins: twin },
+    { socketPath: dmiSocket },
+  );
+  return { twin, dmi };
 }
 
 /** The node shows the same certificate to callers as to its cloud. */

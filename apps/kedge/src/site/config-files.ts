@@ -46,6 +46,7 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
         tlsPrivateKeyFile: join(directory, 'certs', 'server.key'),
         websocket: { enable: true, server: `127.0.0.1:${ports.hub}` },
       },
+      deviceTwin: { enable: true, dmiSockPath: join(directory, 'dmi.sock') },
       edged: {
         hostnameOverride: facts.node,
         reportEvent: true,

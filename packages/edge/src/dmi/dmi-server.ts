@@ -1,10 +1,11 @@
 // The DMI server: mappers register here and report what their devices say.
+import { explain } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import type { Scope } from '@kedge/core/flow';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
+import { type Clock, seconds } from '@kedge/core/time';
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
 import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
@@ -37,6 +38,7 @@ export interface DmiServerConfig {
 /** Mappers that one edge looks after. */
 const maxMappers = 64;
 const maxTwinsPerReport = 1_000;
+const tryAgainAfter = seconds(30);
 
 export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): Module {
   const { clock, log: parentLog, random, metrics, db, servers, openChannel, devices, twins } = deps;
@@ -145,6 +147,21 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       },
     });
 
+  async function listen(scope: Scope): Promise<boolean> {
+    try {
+      const listening = await servers.listen({ socketPath, handlers: handlers(scope) });
+      scope.defer('DMI socket', () => listening.close());
+      log.info('waiting for mappers', { path: socketPath, count: links.size });
+      return true;
+    } catch (error) {
+      log.warn('mappers cannot register; see modules.deviceTwin.dmiSockPath', {
+        path: socketPath,
+        reason: explain(error),
+      });
+      return false;
+    }
+  }
+
   return {
     name: 'dmi',
     async start(scope) {
@@ -155,9 +172,12 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
           for (const { link } of links.values()) link.wake();
         }),
       );
-      const listening = await servers.listen({ socketPath, handlers: handlers(scope) });
-      scope.defer('DMI socket', () => listening.close());
-      log.info('waiting for mappers', { path: socketPath, count: links.size });
+      if (await listen(scope)) return;
+      // Pods matter more than devices: an edge without a place for the socket runs all the same.
+      scope.spawn('DMI socket', async (signal) => {
+        do await clock.sleep('DMI socket', tryAgainAfter, signal);
+        while (!(await listen(scope)));
+      });
     },
   };
 }

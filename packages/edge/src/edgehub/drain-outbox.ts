@@ -10,6 +10,7 @@ export interface DrainOptions<Item extends OutboxItem> {
   readonly clock: Clock;
   readonly log: Log;
   readonly outbox: Outbox<Item>;
+  readonly isDense: boolean;
   readonly ask: Asks['ask'];
   /** For what the cloud does not answer; resolves when handed to the network. */
   readonly tell: (item: Extract<OutboxItem['send'], { as: 'tell' }>) => Promise<void>;
@@ -17,10 +18,12 @@ export interface DrainOptions<Item extends OutboxItem> {
 
 /** Half of upstream's receive buffer. */
 const maxUnderway = 16;
+/** Our cloud answers the report of a device when it is written, which takes a second: many wait at a time. */
+const maxUnderwayDense = 256;
 const aside = { first: seconds(2), max: seconds(300) } as const;
 
 export async function drainOutbox<Item extends OutboxItem>(
-  { clock, log, outbox, ask, tell }: DrainOptions<Item>,
+  { clock, log, outbox, isDense, ask, tell }: DrainOptions<Item>,
   signal: AbortSignal,
 ): Promise<void> {
   const underway = new Set<string>();
@@ -67,7 +70,8 @@ export async function drainOutbox<Item extends OutboxItem>(
   try {
     while (!signal.aborted) {
       const isBusy = (key: string): boolean => underway.has(key) || waiting.has(key);
-      const item = underway.size < maxUnderway ? outbox.take(isBusy) : undefined;
+      const item =
+        underway.size < (isDense ? maxUnderwayDense : maxUnderway) ? outbox.take(isBusy, isDense) : undefined;
       if (item) {
         underway.add(item.key);
         void handle(item);

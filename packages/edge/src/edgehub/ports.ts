@@ -35,7 +35,8 @@ export interface OutboxItem {
 
 /** `Item` is the outbox's own, handed back as it came. */
 export interface Outbox<Item extends OutboxItem = OutboxItem> {
-  take(isBusy: (key: string) => boolean): Item | undefined;
+  /** `isDense`: the cloud is one of ours, and takes what upstream's does not know. */
+  take(isBusy: (key: string) => boolean, isDense: boolean): Item | undefined;
   settle(item: Item, outcome: Outcome<unknown>): Promise<'done' | 'later'>;
   listen(listener: () => void): () => void;
 }

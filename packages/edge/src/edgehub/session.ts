@@ -114,7 +114,7 @@ export async function runSession<Item extends OutboxItem>(
       beat().catch(end);
       receive(end).catch(end);
       const tell = (told: Parameters<typeof toTold>[0]): Promise<void> => outgoing.send(toTold(told, stamp()));
-      drainOutbox({ clock, log, outbox, ask: asks.ask, tell }, ending).catch(end);
+      drainOutbox({ clock, log, outbox, isDense: codec.isDense, ask: asks.ask, tell }, ending).catch(end);
     });
   } finally {
     stop.abort();

@@ -33,4 +33,49 @@ export const edgeMigrations: readonly Migration[] = [
       CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
       INSERT INTO fact VALUES ('store', 'empty');`,
   },
+  {
+    name: '2 device twins',
+    sql: `
+      CREATE TABLE twin (
+        device TEXT NOT NULL,
+        property TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (device, property)
+      ) WITHOUT ROWID;
+      CREATE TABLE device_state (
+        device TEXT NOT NULL PRIMARY KEY,
+        state TEXT NOT NULL,
+        last_online TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE device_condition (
+        device TEXT NOT NULL,
+        type TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (device, type)
+      ) WITHOUT ROWID;
+      CREATE TABLE device_report (
+        device TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (device, kind)
+      ) WITHOUT ROWID;
+      CREATE INDEX device_report_by_age ON device_report (seq);
+      CREATE TABLE sample_stream (
+        device TEXT NOT NULL,
+        property TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (device, property)
+      ) WITHOUT ROWID;
+      CREATE TABLE sample (
+        device TEXT NOT NULL,
+        property TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (device, property, sequence)
+      ) WITHOUT ROWID;
+      CREATE INDEX sample_by_age ON sample (at, sequence);`,
+  },
 ];

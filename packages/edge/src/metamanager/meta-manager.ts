@@ -4,10 +4,10 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
-import type { NodeName } from '@kedge/model/k8s';
+import type { KubeObject, NodeName } from '@kedge/model/k8s';
 import type { Downstream, Handlers } from '@kedge/model/messages';
 import { type Asks, createAsks } from './asks.ts';
-import { createDesiredObjects, type DesiredObjects } from './desired-objects.ts';
+import { createDesiredObjects, type DesiredObjects, type ObjectListener } from './desired-objects.ts';
 import { createObjectStore } from './object-store.ts';
 import { createObjects, type Objects } from './objects.ts';
 import { createOutbox, type Outbox, type OutboxSource } from './outbox.ts';
@@ -16,6 +16,8 @@ import { createTokens, type Tokens } from './tokens.ts';
 export interface MetaManager extends Module {
   readonly pods: DesiredObjects['pods'];
   readonly objects: Objects;
+  /** Devices and models of this node. */
+  readonly devices: DeviceObjects;
   readonly tokens: Pick<Tokens, 'request'>;
   readonly outbox: Outbox & OutboxSource;
   readonly asks: Asks;
@@ -24,6 +26,11 @@ export interface MetaManager extends Module {
   /** What is here, without the objects themselves. */
   inventory: DesiredObjects['inventory'];
   readonly store: Completeness;
+}
+
+export interface DeviceObjects {
+  list(type: 'device' | 'devicemodel'): readonly KubeObject[];
+  listen(type: 'device' | 'devicemodel', listener: ObjectListener<KubeObject>): () => void;
 }
 
 /** Whether the database holds what the cloud believes it does: not so after it was lost or set aside. */
@@ -50,9 +57,10 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
   const asks = createAsks({ clock, random, ...(askTimeout === undefined ? {} : { timeout: askTimeout }) });
   const tokens = createTokens({ db, clock, asks });
   const forgetStatus = db.statement("DELETE FROM outbox WHERE kind IN ('pod.status', 'pod.delete') AND subject = ?");
+  const store = createObjectStore(db);
   const desired = createDesiredObjects({
     db,
-    store: createObjectStore(db),
+    store,
     log,
     node,
     forgetPod: (uid) => {
@@ -66,6 +74,7 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
     name: 'metamanager',
     pods: desired.pods,
     objects: createObjects({ desired, asks }),
+    devices: { list: (type) => store.list(type), listen: desired.listen },
     tokens,
     outbox,
     asks,

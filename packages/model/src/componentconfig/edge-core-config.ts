@@ -28,6 +28,8 @@ export interface EdgeCoreConfig {
   };
   readonly meta: { readonly remoteQueryTimeout: Duration };
   readonly edged: EdgedSettings;
+  /** Undefined: no devices. */
+  readonly devices: { readonly dmiSocket: string } | undefined;
   readonly modules: { readonly edgeHub: boolean; readonly edged: boolean; readonly metaManager: boolean };
 }
 

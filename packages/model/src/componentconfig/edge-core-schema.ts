@@ -165,7 +165,13 @@ export const edgeCoreSchema = object({
         timeout: integer(60, { minimum: 1 }),
       }),
     ),
-    deviceTwin: unused(object({ enable: flag(true), dmiSockPath: text('/etc/kubeedge/dmi.sock') })),
+    deviceTwin: object({
+      enable: flag(true, { description: 'Devices: their values at the edge and in the cloud.' }),
+      dmiSockPath: text('/etc/kubeedge/dmi.sock', {
+        format: 'path',
+        description: 'Where mappers register. Only root may connect.',
+      }),
+    }),
     dbTest: unused(object({ enable: flag(false) })),
     edgeStream,
     taskManager: unused(object({ enable: flag(false) })),

@@ -95,7 +95,10 @@ export function readEdgeCoreConfig(
   return { config: toConfig(document), warnings };
 }
 
-function toConfig({ database, modules: { edgeHub, edged, metaManager } }: EdgeCoreDocument): EdgeCoreConfig {
+function toConfig({
+  database,
+  modules: { edgeHub, edged, metaManager, deviceTwin },
+}: EdgeCoreDocument): EdgeCoreConfig {
   const node = nodeName(edged.hostnameOverride);
   return {
     node,
@@ -119,6 +122,7 @@ function toConfig({ database, modules: { edgeHub, edged, metaManager } }: EdgeCo
     },
     meta: { remoteQueryTimeout: seconds(metaManager.remoteQueryTimeout) },
     edged: toEdgedSettings(node, edged),
+    devices: deviceTwin.enable ? { dmiSocket: deviceTwin.dmiSockPath } : undefined,
     modules: { edgeHub: edgeHub.enable, edged: edged.enable, metaManager: metaManager.enable },
   };
 }

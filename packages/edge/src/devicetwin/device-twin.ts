@@ -1,0 +1,220 @@
+// DeviceTwin: takes what devices report, keeps the newest of each property on disk, and has it reach the cloud. Which
+// devices there are it knows from the objects that the cloud has sent, whichever part of the cloud sent them.
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Database, Random } from '@kedge/core/ports';
+import { type Clock, instant, toTime } from '@kedge/core/time';
+import type { KubeObject } from '@kedge/model/k8s';
+import {
+  deliversSamples,
+  type Device,
+  deviceId,
+  type DeviceModel,
+  readDevice,
+  readDeviceModel,
+} from '@kedge/model/kubeedge';
+import type { DeviceCondition, DeviceName, Twin, Twins } from '@kedge/model/messages';
+import { createDeviceOutbox, type DeviceOutbox, type StateBody, type TwinsBody } from './device-outbox.ts';
+import { deviceTwinErrors } from './errors.ts';
+import { mergeTwin } from './merge-twin.ts';
+import type { DeviceObjects, PropertyReport } from './ports.ts';
+import { createTwinStore } from './twin-store.ts';
+
+export interface DeviceTwinDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  /** Opened with `edgeMigrations`. */
+  readonly db: Database;
+  readonly objects: DeviceObjects;
+  /** Samples that wait for the cloud at most; the oldest go first. */
+  readonly maxSamples?: number;
+}
+
+export interface DeviceTwin extends Module {
+  readonly devices: {
+    list(): Device[];
+    model(name: DeviceName): DeviceModel | undefined;
+    listen(onChange: () => void): () => void;
+  };
+  /** Resolves once it is on disk. */
+  report(device: DeviceName, reports: readonly PropertyReport[]): Promise<void>;
+  state(device: DeviceName, state: string): Promise<void>;
+  condition(device: DeviceName, condition: DeviceCondition): Promise<void>;
+  /** The newest twin of a property. */
+  twin(device: DeviceName, property: string): Twin | undefined;
+  readonly outbox: DeviceOutbox;
+}
+
+const longestValue = 4_096;
+const manySamples = 200_000;
+
+export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
+  const { clock, random, db, objects, maxSamples = manySamples } = deps;
+  const log = deps.log.child({ module: 'devicetwin' });
+  const store = createTwinStore(db);
+  const outbox = createDeviceOutbox({ db, log, store });
+  const listeners = new Set<() => void>();
+  const devices = new Map<string, Device>();
+  const models = new Map<string, DeviceModel>();
+
+  const idOf = ({ metadata }: KubeObject): string =>
+    deviceId({ namespace: metadata.namespace ?? '', name: metadata.name ?? '' });
+  const changed = (): void => listeners.forEach((listener) => listener());
+  function putDevice(object: KubeObject): void {
+    const device = readDevice(object);
+    if (device) devices.set(idOf(object), device);
+    else log.warn('a device that cannot be read is left out', { device: idOf(object) });
+    changed();
+  }
+  function putModel(object: KubeObject): void {
+    const model = readDeviceModel(object);
+    if (model) models.set(idOf(object), model);
+    changed();
+  }
+  async function removeDevice(object: KubeObject): Promise<void> {
+    const id = idOf(object);
+    if (devices.get(id)?.metadata.uid !== object.metadata.uid) return;
+    devices.delete(id);
+    await db.write(() => store.forget(id));
+    changed();
+  }
+
+  const demand = (name: DeviceName): Device => {
+    const device = devices.get(deviceId(name));
+    if (!device) throw deviceTwinErrors.UNKNOWN_DEVICE({ device: deviceId(name) });
+    return device;
+  };
+
+  function checkValues(id: string, reports: readonly PropertyReport[]): void {
+    for (const { property, reported = '', observedDesired = '' } of reports) {
+      const bytes = Math.max(...[reported, observedDesired].map((text) => new TextEncoder().encode(text).length));
+      if (bytes > longestValue) {
+        throw deviceTwinErrors.VALUE_TOO_LONG({ device: id, property, bytes, limit: longestValue });
+      }
+    }
+  }
+
+  /** Runs inside a transaction. */
+  function keep(device: Device, id: string, reports: readonly PropertyReport[]): Twins {
+    const twins: Record<string, Twin> = {};
+    for (const { property, reported, observedDesired, at = clock.now(), duplicate } of reports) {
+      const change = {
+        at,
+        ...(reported === undefined ? {} : { reported }),
+        ...(observedDesired === undefined ? {} : { observedDesired }),
+      };
+      const before = twins[property] ?? store.twin(id, property);
+      // Said again by a mapper that could not tell whether it was heard.
+      if (duplicate && isKnown(before, change)) continue;
+      twins[property] = mergeTwin(before, change);
+      store.putTwin(id, property, twins[property]);
+      if (reported === undefined || !deliversSamples(device, property)) continue;
+      const last = store.newestSample(id, property);
+      if (duplicate && last?.at === at && last.value === reported) continue;
+      store.addSample(id, property, { at, value: reported }, () => random.uuid());
+    }
+    return twins;
+  }
+
+  function tellTwins(id: string, twins: Twins): void {
+    if (Object.keys(twins).length === 0) return;
+    const waiting = store.pendingOf(id, 'twins');
+    const before = waiting === undefined ? {} : (JSON.parse(waiting) as TwinsBody).twins;
+    const body: TwinsBody = { event: random.uuid(), reportedAt: clock.now(), twins: { ...before, ...twins } };
+    store.putPending(id, 'twins', JSON.stringify(body));
+  }
+
+  function putCondition(id: string, condition: DeviceCondition): void {
+    const before = store.conditions(id).find(({ type }) => type === condition.type);
+    const { since: _, ...said } = condition;
+    if (before && JSON.stringify({ ...before, since: 0 }) === JSON.stringify({ ...said, since: 0 })) return;
+    store.putCondition(id, before?.status === condition.status ? { ...condition, since: before.since } : condition);
+    store.putPending(id, 'conditions', JSON.stringify(store.conditions(id)));
+  }
+
+  return {
+    name: 'devicetwin',
+    outbox,
+    devices: {
+      list: () => [...devices.values()],
+      model: (name) => models.get(deviceId(name)),
+      listen(onChange) {
+        listeners.add(onChange);
+        return () => listeners.delete(onChange);
+      },
+    },
+    twin: (name, property) => store.twin(deviceId(name), property),
+    async report(name, reports) {
+      const device = demand(name);
+      const id = deviceId(name);
+      checkValues(id, reports);
+      const dropped = await db.write(() => {
+        tellTwins(id, keep(device, id, reports));
+        const gone = store.boundSamples(maxSamples);
+        for (const { device: of, property, dropped: count } of gone) {
+          const message = `${count} samples of ${property} were dropped: more than ${maxSamples} wait for the cloud`;
+          const type = 'SamplesComplete';
+          putCondition(of, { type, status: 'False', reason: 'TooManyWaiting', message, since: clock.now() });
+        }
+        return gone;
+      });
+      for (const { device: of, property, dropped: count } of dropped) {
+        log.warn('samples dropped: too many wait for the cloud', { device: of, name: property, count });
+      }
+      outbox.announce();
+    },
+    async state(name, state) {
+      demand(name);
+      const id = deviceId(name);
+      const isOnline = state === 'online' || state === 'ok';
+      await db.write(() => {
+        const before = store.state(id);
+        const lastOnlineTime = isOnline ? toTime(instant(clock.now())) : (before?.lastOnline ?? '');
+        store.putState(id, state, lastOnlineTime);
+        const body: StateBody = { event: random.uuid(), reportedAt: clock.now(), state, lastOnlineTime };
+        store.putPending(id, 'state', JSON.stringify(body));
+      });
+      outbox.announce();
+    },
+    async condition(name, condition) {
+      demand(name);
+      await db.write(() => putCondition(deviceId(name), condition));
+      outbox.announce();
+    },
+    async start(scope) {
+      for (const object of objects.list('devicemodel')) putModel(object);
+      for (const object of objects.list('device')) putDevice(object);
+      // Devices that went while nobody looked.
+      const gone = store.devices().filter((id) => !devices.has(id));
+      if (gone.length > 0) await db.write(() => gone.forEach((id) => store.forget(id)));
+      scope.defer(
+        'devices',
+        objects.listen('device', {
+          onPut: putDevice,
+          onDelete: (last) =>
+            void removeDevice(last).catch((error: unknown) =>
+              log.warn('a device is not forgotten yet', { err: error }),
+            ),
+        }),
+      );
+      scope.defer(
+        'device models',
+        objects.listen('devicemodel', {
+          onPut: putModel,
+          onDelete(last) {
+            models.delete(idOf(last));
+            changed();
+          },
+        }),
+      );
+    },
+  };
+}
+
+const isKnown = (
+  twin: Twin | undefined,
+  { reported, observedDesired, at }: { reported?: string; observedDesired?: string; at: number },
+): boolean =>
+  (reported === undefined || (twin?.actual?.value === reported && twin.actual.metadata?.timestamp === at)) &&
+  (observedDesired === undefined || twin?.expected?.value === observedDesired);
