@@ -61,11 +61,13 @@ export interface PartsOptions {
   readonly diskBytes?: number;
   /** A real kube-apiserver instead of the embedded API; see `realApiMissing`. */
   readonly realApi?: boolean;
+  /** The embedded API without its controllers and scheduler: the test brings others. */
+  readonly apiAlone?: boolean;
 }
 
 export async function createParts(
   name: string,
-  { diskBytes, realApi: wantsRealApi }: PartsOptions = {},
+  { diskBytes, realApi: wantsRealApi, apiAlone = false }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
@@ -87,6 +89,7 @@ export async function createParts(
     address: '127.0.0.1',
     port: ports.api,
     kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
+    ...(apiAlone ? { controllers: false, scheduler: false } : {}),
   };
   await writeFile(layout.api.config, JSON.stringify(apiConfig));
   await writeFile(layout.cloudcore.config, cloudcoreConfig(layout, ports));
