@@ -70,7 +70,9 @@ async function startApi(
   t.after(async () => {
     await access.close();
     await server.stop();
-    if (recording) writeFileSync(recording, recordingOf(readFileSync(`${recording}.audit`, 'utf8')));
+    if (!recording) return;
+    writeFileSync(recording, recordingOf(readFileSync(`${recording}.audit`, 'utf8')));
+    rmSync(`${recording}.audit`);
   });
   const kube = access.api;
   await installCloudCoreDefinitions(kube);

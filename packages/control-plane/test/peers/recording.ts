@@ -23,8 +23,18 @@ export interface Recorded {
   readonly type?: string;
   readonly body?: unknown;
   readonly code: number;
+  /** What kind of object the answer was, and which fields it had, two levels deep. */
+  readonly is?: string;
+  readonly has?: readonly string[];
   /** What the server made up, for finding it again in later requests. */
   readonly made?: { readonly uid?: string; readonly version?: string; readonly name?: string };
+}
+
+export interface Answer {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: { readonly uid?: string; readonly resourceVersion?: string; readonly name?: string };
+  readonly items?: unknown;
 }
 
 interface AuditEvent {
@@ -34,7 +44,7 @@ interface AuditEvent {
   readonly userAgent?: string;
   readonly user: { readonly username?: string; readonly groups?: readonly string[] };
   readonly requestObject?: unknown;
-  readonly responseObject?: { readonly metadata?: { uid?: string; resourceVersion?: string; name?: string } };
+  readonly responseObject?: Answer;
   readonly responseStatus?: { readonly code?: number };
 }
 
@@ -50,6 +60,20 @@ const methods: Readonly<Record<string, string>> = {
   deletecollection: 'DELETE',
 };
 export const methodOf = (verb: string): string => methods[verb] ?? verb.toUpperCase();
+
+export const kindOf = ({ apiVersion, kind }: Answer): string => `${apiVersion} ${kind}`;
+
+/** What is in a list, and who wrote which field, is of no interest. */
+export function fieldsOf(answer: Answer): string[] {
+  const fields: string[] = [];
+  for (const [name, value] of Object.entries(answer)) {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    // Values of a user's own maps are as good as any other.
+    if (isObject && name !== 'data') fields.push(...Object.keys(value).map((inner) => `${name}.${inner}`));
+    else fields.push(name);
+  }
+  return fields.filter((field) => field !== 'metadata.managedFields').sort();
+}
 
 /** Keys that were made for the run are nobody's business, and as good as any other bytes. */
 function withoutSecrets(body: unknown): unknown {
@@ -74,7 +98,8 @@ export function recordingOf(auditLog: string): string {
     // Leases are renewed every two seconds, and discovery is asked by each of thirty controllers.
     const isRead = methodOf(event.verb) === 'GET';
     if ((isRead || /\/leases\//.test(event.requestURI)) && times > 2) continue;
-    const { metadata } = event.responseObject ?? {};
+    const { responseObject } = event;
+    const metadata = responseObject?.metadata;
     const recorded: Recorded = {
       by,
       user: event.user.username ?? '',
@@ -83,6 +108,7 @@ export function recordingOf(auditLog: string): string {
       uri: event.requestURI,
       ...(event.requestObject === undefined ? {} : { body: withoutSecrets(event.requestObject) }),
       code: event.responseStatus?.code ?? 0,
+      ...(responseObject ? { is: kindOf(responseObject), has: fieldsOf(responseObject) } : {}),
       ...(metadata && !isRead
         ? {
             made: {
