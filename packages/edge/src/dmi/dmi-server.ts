@@ -5,13 +5,13 @@ import type { Scope } from '@kedge/core/flow';
 import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
-import { type Clock, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
 import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
 import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
 import { MapperLink } from './mapper-link.ts';
-import { createMapperRegistry, type Handed, type Mapper } from './mapper-registry.ts';
+import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
 import { protocolOf, wantedBy } from './plan-hand-over.ts';
 import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
 
@@ -33,6 +33,10 @@ export interface DmiServerConfig {
   /** Reports that one mapper may make: so many a second, and so many more at once. */
   readonly reportsPerSecond?: number;
   readonly reportBurst?: number;
+  /** What one call of a mapper may take; 10 s when absent. */
+  readonly callTimeout?: Duration;
+  /** A mapper that has said nothing for this long is asked whether it is there; 10 s when absent. */
+  readonly aliveEvery?: Duration;
 }
 
 /** Mappers that one edge looks after. */
@@ -43,14 +47,15 @@ const tryAgainAfter = seconds(30);
 export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): Module {
   const { clock, log: parentLog, random, metrics, db, servers, openChannel, devices, twins } = deps;
   const { socketPath, reportsPerSecond = 2_000, reportBurst = 4_000 } = config;
+  const { callTimeout = seconds(10), aliveEvery = seconds(10) } = config;
   const log = parentLog.child({ module: 'dmi' });
   const registry = createMapperRegistry(db);
   const reports = metrics.counter('kedge_dmi_reports_total', 'Reports of mappers, by outcome.');
   const links = new Map<string, { link: MapperLink; stop: AbortController; allow: () => boolean }>();
 
-  function adopt(mapper: Mapper, handed: Handed, scope: Scope): MapperLink {
+  function adopt(mapper: Mapper, memory: MapperMemory, scope: Scope): MapperLink {
     links.get(mapper.protocol)?.stop.abort(replaced);
-    const link = new MapperLink(mapper, handed, {
+    const link = new MapperLink(mapper, memory, {
       clock,
       log,
       random: () => random.next(),
@@ -58,6 +63,8 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       registry,
       twins,
       wanted: () => wantedBy(mapper.protocol, devices),
+      callTimeout,
+      aliveEvery,
     });
     const stop = new AbortController();
     links.set(mapper.protocol, { link, stop, allow: createBucket(clock, reportsPerSecond, reportBurst) });
@@ -107,10 +114,11 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
           throw rpcFailure('RESOURCE_EXHAUSTED', `more than ${maxMappers} mappers`);
         }
         const mapper: Mapper = { name, version, protocol, address };
-        const link = adopt(mapper, new Map(), scope);
+        const offline = links.get(protocol)?.link.memory.offline ?? new Set();
+        const link = adopt(mapper, { handed: new Map(), offline }, scope);
         log.info('mapper registered', { name, version, address });
         if (!withData) {
-          await registry.save(mapper, new Map());
+          await registry.save(mapper, link.memory);
           return {};
         }
         const wanted = wantedBy(protocol, devices);
@@ -165,7 +173,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
   return {
     name: 'dmi',
     async start(scope) {
-      for (const { mapper, handed } of registry.load()) adopt(mapper, handed, scope);
+      for (const { mapper, memory } of registry.load()) adopt(mapper, memory, scope);
       scope.defer(
         'watch of devices',
         devices.listen(() => {

@@ -3,16 +3,14 @@
 import { explain } from '@kedge/core/errors';
 import { createBackoff, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import type { DeviceCondition, DeviceName } from '@kedge/model/messages';
 import { createDeviceMapper } from '@kedge/wire/dmi';
-import { type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
-import type { Handed, Mapper, MapperRegistry } from './mapper-registry.ts';
+import { type CallOptions, type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
+import type { Mapper, MapperMemory, MapperRegistry } from './mapper-registry.ts';
 import { handedOf, planHandOver, type Step, type Wanted } from './plan-hand-over.ts';
 import type { DmiTwins } from './ports.ts';
 
-export const callTimeout = seconds(10);
-const aliveInterval = seconds(10);
 /** A mapper that answers nothing twice in a row is gone. */
 const strikes = 2;
 
@@ -24,6 +22,10 @@ export interface MapperLinkDeps {
   readonly registry: MapperRegistry;
   readonly twins: DmiTwins;
   readonly wanted: () => Wanted;
+  /** What one call may take. */
+  readonly callTimeout: Duration;
+  /** A mapper that has said nothing for this long is asked whether it is there. */
+  readonly aliveEvery: Duration;
 }
 
 export class MapperLink {
@@ -32,19 +34,24 @@ export class MapperLink {
   readonly #log: Log;
   readonly #wake = new Wakeup();
   readonly #said = new Map<string, string>();
-  readonly #offline = new Set<string>();
+  readonly #offline: Set<string>;
   #handed: Map<string, string>;
   #failures = 0;
   #heardAt: number;
   #gone = false;
 
-  constructor(mapper: Mapper, handed: Handed, deps: MapperLinkDeps) {
+  constructor(mapper: Mapper, { handed, offline }: MapperMemory, deps: MapperLinkDeps) {
     this.mapper = mapper;
     this.#handed = new Map(handed);
+    this.#offline = new Set(offline);
     this.#deps = deps;
     this.#log = deps.log.child({ name: mapper.name, address: mapper.address });
     // The mapper opens its socket after it has registered: give it a moment.
     this.#heardAt = deps.clock.monotonic();
+  }
+
+  get memory(): MapperMemory {
+    return { handed: this.#handed, offline: this.#offline };
   }
 
   /** Something may have to be handed over. */
@@ -63,7 +70,7 @@ export class MapperLink {
     const { clock, random } = this.#deps;
     const backoff = createBackoff({ first: seconds(1), max: seconds(30), jitter: 0.2, random });
     while (!signal.aborted) {
-      let wait: Duration = aliveInterval;
+      let wait: Duration = this.#deps.aliveEvery;
       try {
         if (await this.#pass(signal)) backoff.reset();
         else wait = backoff.next();
@@ -90,8 +97,8 @@ export class MapperLink {
     const wanted = this.#deps.wanted();
     await this.#sayFaults(wanted);
     const steps = planHandOver(wanted, this.#handed);
-    const { clock, openChannel } = this.#deps;
-    const silent = clock.monotonic() - this.#heardAt >= aliveInterval || this.#failures > 0;
+    const { clock, openChannel, callTimeout, aliveEvery } = this.#deps;
+    const silent = clock.monotonic() - this.#heardAt >= aliveEvery || this.#failures > 0;
     if (steps.length === 0 && !silent) return true;
     const channel = openChannel({ socketPath: this.mapper.address, timeout: callTimeout });
     try {
@@ -103,7 +110,7 @@ export class MapperLink {
         if (taken === 'unreachable') return await this.#strike(wanted, 'calls to it are not answered');
         if (taken === 'refused') allTaken = false;
       }
-      if (steps.length > 0) await this.#deps.registry.save(this.mapper, this.#handed);
+      if (steps.length > 0) await this.#deps.registry.save(this.mapper, this.memory);
       return allTaken;
     } finally {
       channel.close();
@@ -139,7 +146,7 @@ export class MapperLink {
     this.#gone = true;
     this.#log.warn('mapper is gone: its devices are offline', { reason: why });
     const message = hangs
-      ? `${this.mapper.name} does not answer within ${callTimeout / 1_000} s: look at its log, or restart it`
+      ? `${this.mapper.name} does not answer within ${this.#deps.callTimeout / 1_000} s: look at its log, or restart it`
       : `${this.mapper.name} cannot be reached at ${this.mapper.address}: start it again`;
     for (const { name } of wanted.devices.values()) {
       this.#offline.add(`${name.namespace}/${name.name}`);
@@ -153,6 +160,7 @@ export class MapperLink {
         message,
       });
     }
+    await this.#deps.registry.save(this.mapper, this.memory);
     return false;
   }
 
@@ -162,7 +170,7 @@ export class MapperLink {
     signal: AbortSignal,
   ): Promise<'taken' | 'refused' | 'unreachable'> {
     try {
-      await send(api, step, signal);
+      await send(api, step, { signal, timeout: this.#deps.callTimeout });
     } catch (error) {
       if (signal.aborted) throw error;
       if (!rpcErrors.REFUSED.is(error)) return 'unreachable';
@@ -220,15 +228,14 @@ export class MapperLink {
   /** What goes out with the answer to a registration counts as handed over. */
   handOver(wanted: Wanted): Promise<void> {
     this.#handed = handedOf(wanted);
-    return this.#deps.registry.save(this.mapper, this.#handed);
+    return this.#deps.registry.save(this.mapper, this.memory);
   }
 }
 
 const rested = new Error('rested');
 const reasonOf = (error: unknown): string => rpcCodeOf(error) ?? explain(error);
 
-function send(api: ReturnType<typeof createDeviceMapper>, step: Step, signal: AbortSignal): Promise<unknown> {
-  const options = { signal, timeout: milliseconds(callTimeout) };
+function send(api: ReturnType<typeof createDeviceMapper>, step: Step, options: CallOptions): Promise<unknown> {
   switch (step.do) {
     case 'put model':
       return step.known

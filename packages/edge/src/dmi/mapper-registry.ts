@@ -13,10 +13,17 @@ export interface Mapper {
 /** Digests of what the mapper has, by `device/<namespace>/<name>` or `model/...`. */
 export type Handed = ReadonlyMap<string, string>;
 
+/** What is known of a mapper beside its name. */
+export interface MapperMemory {
+  readonly handed: Handed;
+  /** Devices that went offline with their mapper, as `<namespace>/<name>`: the first report brings them back. */
+  readonly offline: ReadonlySet<string>;
+}
+
 export interface MapperRegistry {
-  load(): { readonly mapper: Mapper; readonly handed: Handed }[];
+  load(): { readonly mapper: Mapper; readonly memory: MapperMemory }[];
   /** One mapper per protocol: the later one takes over. */
-  save(mapper: Mapper, handed: Handed): Promise<void>;
+  save(mapper: Mapper, memory: MapperMemory): Promise<void>;
 }
 
 const prefix = 'dmi/mapper/';
@@ -29,11 +36,12 @@ export function createMapperRegistry(db: Database): MapperRegistry {
   return {
     load: () =>
       select.all().map(({ value }) => {
-        const { handed, ...mapper } = JSON.parse(value) as Mapper & { handed: [string, string][] };
-        return { mapper, handed: new Map(handed) };
+        const row = JSON.parse(value) as Mapper & { handed: [string, string][]; offline: string[] };
+        const { handed, offline, ...mapper } = row;
+        return { mapper, memory: { handed: new Map(handed), offline: new Set(offline) } };
       }),
-    async save(mapper, handed) {
-      const value = JSON.stringify({ ...mapper, handed: [...handed] });
+    async save(mapper, { handed, offline }) {
+      const value = JSON.stringify({ ...mapper, handed: [...handed], offline: [...offline] });
       await db.write(() => upsert.run(prefix + mapper.protocol, value));
     },
   };
