@@ -188,7 +188,7 @@ export async function place(t: TestContext) {
 
 /** Looks again until it is so. */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let n = 0; n < 4_000; n++) {
+  for (let n = 0; n < 1_000; n++) {
     if (isSo()) return;
     await systemClock.sleep(what, milliseconds(10));
   }

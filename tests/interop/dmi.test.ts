@@ -127,6 +127,7 @@ describe('a mapper of ours with our edgecore', () => {
     put(device('a'), { ...strange, spec: { ...strange.spec, protocol: { protocolName: 'stuck' } } });
     await run(server({ aliveEvery: milliseconds(50), callTimeout: milliseconds(100) }));
     const stop = await run(mapper());
+    assert.equal(conditions.get('strange/MapperReady')?.reason, 'NoMapper');
     await until('online', () => states.get('a') === 'online');
     // Registers, and then answers nothing.
     const stuckSocket = join(directory, 'stuck.sock');

@@ -42,6 +42,7 @@ export interface DmiServerConfig {
 /** Mappers that one edge looks after. */
 const maxMappers = 64;
 const maxTwinsPerReport = 1_000;
+const maxMapperless = 10_000;
 const tryAgainAfter = seconds(30);
 
 export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): Module {
@@ -52,6 +53,8 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
   const registry = createMapperRegistry(db);
   const reports = metrics.counter('kedge_dmi_reports_total', 'Reports of mappers, by outcome.');
   const links = new Map<string, { link: MapperLink; stop: AbortController; allow: () => boolean }>();
+
+  const mapperless = new Set<string>();
 
   function adopt(mapper: Mapper, memory: MapperMemory, scope: Scope): MapperLink {
     links.get(mapper.protocol)?.stop.abort(replaced);
@@ -85,6 +88,25 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       throw rpcFailure('RESOURCE_EXHAUSTED', `fail to report device because of too many request: ${name.name}`);
     }
     return entry;
+  }
+
+  /** A device without a mapper says so, once. */
+  function sayMapperless(): void {
+    for (const device of devices.list()) {
+      const { namespace = '', name = '' } = device.metadata;
+      const protocol = protocolOf(device);
+      const key = `${namespace}/${name}/${protocol}`;
+      if (links.has(protocol) || mapperless.has(key)) continue;
+      if (mapperless.size >= maxMapperless) mapperless.clear();
+      mapperless.add(key);
+      const message = `no mapper for protocol "${protocol}" has registered on this node: start one`;
+      twins
+        .condition(
+          { namespace, name },
+          { type: 'MapperReady', status: 'False', reason: 'NoMapper', message, since: clock.now() },
+        )
+        .catch((error: unknown) => log.warn('condition could not be stored', { device: name, err: error }));
+    }
   }
 
   function find({ namespace, name }: DeviceName) {
@@ -178,8 +200,10 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
         'watch of devices',
         devices.listen(() => {
           for (const { link } of links.values()) link.wake();
+          sayMapperless();
         }),
       );
+      sayMapperless();
       if (await listen(scope)) return;
       // Pods matter more than devices: an edge without a place for the socket runs all the same.
       scope.spawn('DMI socket', async (signal) => {

@@ -3,7 +3,7 @@
 import { explain } from '@kedge/core/errors';
 import { createBackoff, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import { type Clock, type Duration, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
 import type { DeviceCondition, DeviceName } from '@kedge/model/messages';
 import { createDeviceMapper } from '@kedge/wire/dmi';
 import { type CallOptions, type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
@@ -11,8 +11,8 @@ import type { Mapper, MapperMemory, MapperRegistry } from './mapper-registry.ts'
 import { handedOf, planHandOver, type Step, type Wanted } from './plan-hand-over.ts';
 import type { DmiTwins } from './ports.ts';
 
-/** A mapper that answers nothing twice in a row is gone. */
-const strikes = 2;
+/** A mapper that answers nothing so often in a row is gone. One that starts opens its socket after it has registered. */
+const strikes = 3;
 
 export interface MapperLinkDeps {
   readonly clock: Clock;
@@ -39,6 +39,8 @@ export class MapperLink {
   #failures = 0;
   #heardAt: number;
   #gone = false;
+  /** It has answered since it registered. */
+  #met = false;
 
   constructor(mapper: Mapper, { handed, offline }: MapperMemory, deps: MapperLinkDeps) {
     this.mapper = mapper;
@@ -67,8 +69,9 @@ export class MapperLink {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#deps;
-    const backoff = createBackoff({ first: seconds(1), max: seconds(30), jitter: 0.2, random });
+    const { clock, random, aliveEvery } = this.#deps;
+    const first = milliseconds(Math.min(1_000, aliveEvery));
+    const backoff = createBackoff({ first, max: seconds(30), jitter: 0.2, random });
     while (!signal.aborted) {
       let wait: Duration = this.#deps.aliveEvery;
       try {
@@ -98,7 +101,7 @@ export class MapperLink {
     await this.#sayFaults(wanted);
     const steps = planHandOver(wanted, this.#handed);
     const { clock, openChannel, callTimeout, aliveEvery } = this.#deps;
-    const silent = clock.monotonic() - this.#heardAt >= aliveEvery || this.#failures > 0;
+    const silent = clock.monotonic() - this.#heardAt >= aliveEvery || this.#failures > 0 || !this.#met;
     if (steps.length === 0 && !silent) return true;
     const channel = openChannel({ socketPath: this.mapper.address, timeout: callTimeout });
     try {
@@ -129,6 +132,7 @@ export class MapperLink {
     this.#failures = 0;
     if (this.#gone) this.#log.info('mapper answers again');
     this.#gone = false;
+    this.#met = true;
     for (const { name } of wanted.devices.values()) {
       await this.#say(name, {
         type: 'MapperReady',

@@ -10,5 +10,7 @@ export { describeHttp } from './http.ts';
 export { describeKeys } from './keys.ts';
 export { describeKubeApi } from './kube-api.ts';
 export type { KubeApiUnderTest } from './kube-api.ts';
+export { describeMapper } from './mapper.ts';
+export type { MapperProperty, MapperUnderTest } from './mapper.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export { describeWebSocket } from './web-socket.ts';
