@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { collections } from '@kedge/engine/kube-client';
 import { toTime } from '@kedge/core/time';
+import type { KubeObject } from '@kedge/model/k8s';
 import type { Deployment, Job, Node, Pod, StatefulSet } from '@kedge/model/k8s-types';
 import { systemClock } from '@kedge/platform/node';
 import { daemonSet, deployment, job, statefulSet } from '../kubectl/objects.ts';
@@ -171,6 +172,34 @@ describe("Kubernetes' own controllers and scheduler", { skip: missing ?? false, 
       await place.ok('get serviceaccount default');
     });
     assert.match(await place.ok('create token default'), /^[\w-]+\.[\w-]+\.[\w-]+/);
+  });
+
+  test('what loses its owner stays when that was asked for, and goes otherwise', async () => {
+    await place.create(deployment('left', 2));
+    await place.ok('rollout status deployment/left --timeout=60s');
+    await place.ok('delete deployment left --cascade=orphan --timeout=60s');
+    const sets = async (): Promise<readonly KubeObject[]> =>
+      (await site.api.list(collections.replicaSets, { namespace: place.namespace, labelSelector: 'app=left' })).items;
+    const [set] = await sets();
+    assert.deepEqual(set?.metadata.ownerReferences ?? [], []);
+    assert.equal((await podsOf('left')).length, 2);
+    await place.ok('delete replicaset --selector=app=left --timeout=60s');
+    await place.eventually(async () => assert.deepEqual(await podsOf('left'), []));
+  });
+
+  test('a disruption budget is counted, and evictions keep to it', async () => {
+    await place.ok('create poddisruptionbudget shop --selector=app=shop --min-available=2');
+    await place.eventually(async () => {
+      const counted = await place.ok('get pdb shop -o jsonpath={.status.currentHealthy}/{.status.expectedPods}');
+      assert.equal(counted, '2/2');
+    });
+    const [pod] = await podsOf('shop');
+    const { namespace, name = '' } = pod!.metadata;
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } };
+    const raw = `create --raw /api/v1/namespaces/${namespace}/pods/${name}/eviction -f -`;
+    const { code, err } = await place.kubectl(raw, { input: JSON.stringify(eviction) });
+    assert.equal(code, 1);
+    assert.match(err, /disruption budget/);
   });
 
   test('a pod that fits nowhere waits, and says why', async () => {

@@ -46,6 +46,30 @@ interface AuditEvent {
   readonly requestObject?: unknown;
   readonly responseObject?: Answer;
   readonly responseStatus?: { readonly code?: number };
+  readonly requestReceivedTimestamp: string;
+  readonly stageTimestamp: string;
+}
+
+/** Who loses a race is told so before the winner's write is on disk; played one by one, the winner has to come first. */
+function inOrderOfEffect(events: readonly AuditEvent[]): AuditEvent[] {
+  const ordered = [...events];
+  const pathOf = ({ requestURI }: AuditEvent): string => requestURI.replace(/\?.*/, '');
+  const isWrite = ({ verb }: AuditEvent): boolean => methodOf(verb) !== 'GET';
+  for (const loser of events.filter(
+    (event) => isWrite(event) && [404, 409].includes(event.responseStatus?.code ?? 0),
+  )) {
+    const at = ordered.indexOf(loser);
+    const winner = ordered.findLastIndex(
+      (event) =>
+        isWrite(event) &&
+        (pathOf(event) === pathOf(loser) || pathOf(loser).startsWith(`${pathOf(event)}/`)) &&
+        methodOf(event.verb) !== 'POST' &&
+        (event.responseStatus?.code ?? 0) < 300 &&
+        event.requestReceivedTimestamp <= loser.stageTimestamp,
+    );
+    if (winner > at) ordered.splice(winner, 0, ...ordered.splice(at, 1));
+  }
+  return ordered;
 }
 
 const clients = /^(kube-controller-manager|kube-scheduler|cloudcore|kubectl)\b/;
@@ -86,9 +110,8 @@ function withoutSecrets(body: unknown): unknown {
 export function recordingOf(auditLog: string): string {
   const seen = new Map<string, number>();
   const lines: string[] = [];
-  for (const line of auditLog.split('\n')) {
-    if (line === '') continue;
-    const event = JSON.parse(line) as AuditEvent;
+  const events = auditLog.split('\n').filter((line) => line !== '');
+  for (const event of inOrderOfEffect(events.map((line) => JSON.parse(line) as AuditEvent))) {
     const by = clients.exec(event.userAgent ?? '')?.[1] ?? 'kubelet';
     const isWatch = event.verb === 'watch';
     if (event.stage !== (isWatch ? 'ResponseStarted' : 'ResponseComplete')) continue;

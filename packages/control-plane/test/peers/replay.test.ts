@@ -28,11 +28,11 @@ class Translation {
     if (made.name && live.name && sent?.generateName && !sent.name) this.#texts.set(made.name, live.name);
   }
 
-  apply(text: string): string {
+  apply(text: string, code = 200): string {
     let result = text.replace(/"resourceVersion":"(\d+)"/g, (_, version: string) => {
-      const live = this.#versions.get(version);
-      // Of an object that was there before the recording began: unconditional.
-      return live === undefined ? '"resourceVersion":""' : `"resourceVersion":"${live}"`;
+      // One that no recorded answer told of comes from a list, or from a write of the server's own: unconditional, or old.
+      const live = this.#versions.get(version) ?? (code === 409 ? '1' : '');
+      return `"resourceVersion":"${live}"`;
     });
     for (const [recorded, live] of this.#texts) result = result.replaceAll(recorded, live);
     return result;
@@ -74,7 +74,7 @@ async function play(
       'impersonate-user': user,
       'impersonate-group': groups.filter((group) => !everybody.has(group)),
     },
-    ...(body === undefined ? {} : { body: translation.apply(JSON.stringify(body)) }),
+    ...(body === undefined ? {} : { body: translation.apply(JSON.stringify(body), recorded.code) }),
     signal: leave.signal,
   });
   const code = response.status === recorded.code ? undefined : `${recorded.code}, now ${response.status}`;
