@@ -1,7 +1,7 @@
 // What a host does to a site: no containerd, a containerd that dies under running pods, a second edgecore on the same
 // database, ports that somebody else has.
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -84,7 +84,14 @@ describe('a host with faults', () => {
     const api = await run(kedgeProgram, ['apiserver', '--config', parts.layout.api.config]);
     assert.equal(api.code, 1);
     assert.match(api.stderr, /^apiserver: \[SQLITE_LOCKED\].*\(pid \d+\)/m);
-    const cloud = await run(kedgeProgram, ['cloudcore', '--config', parts.layout.cloudcore.config]);
+    const twice = await run(kedgeProgram, ['cloudcore', '--config', parts.layout.cloudcore.config]);
+    assert.equal(twice.code, 1);
+    assert.match(twice.stderr, /^cloudcore: \[SQLITE_LOCKED\].*\(pid \d+\)/m);
+    // One that has a store of its own finds the ports taken.
+    const second = join(parts.layout.data, 'second-cloudcore.yaml');
+    const text = await readFile(parts.layout.cloudcore.config, 'utf8');
+    await writeFile(second, text.replace('samples.db', 'second-samples.db'));
+    const cloud = await run(kedgeProgram, ['cloudcore', '--config', second]);
     assert.equal(cloud.code, 1);
     const last = cloud.stderr.trim().split('\n').at(-1)!;
     assert.match(
