@@ -73,7 +73,7 @@ test('a Go mapper gets its devices, reports them, follows changes, and is missed
       protocol: { protocolName: 'toy' },
     },
   });
-  await until('the odd one is told', () => conditions.get('odd/Configured')?.status === 'False');
+  await until('the odd one is told', () => conditions.get('odd/HandedOver')?.status === 'False');
   remove('b');
   put(device('a', '31'));
   await until('it goes on', () => reported('31'));

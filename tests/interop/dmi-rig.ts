@@ -61,6 +61,7 @@ export const device = (name: string, desired = '', more: Record<string, unknown>
 function toyWorld() {
   const boxes = new Map<string, RawValue[]>();
   const opened: string[] = [];
+  const losses = new Map<string, (error: Error) => void>();
   const driver = defineMapper({
     name: 'toy-mapper',
     protocol: 'toy',
@@ -71,7 +72,10 @@ function toyWorld() {
       opened.push(box);
       const registers = boxes.get(box);
       if (!registers) throw fault('Unreachable', `box ${box} is not there`);
+      const lost = Promise.withResolvers<Error>();
+      losses.set(box, lost.resolve);
       return {
+        lost: lost.promise,
         read: async (points) =>
           points.map(({ property, visitor }) => {
             const value = registers[visitor.register];
@@ -87,7 +91,9 @@ function toyWorld() {
       };
     },
   });
-  return { boxes, opened, driver };
+  /** Breaks the connection to a box. */
+  const lose = (box: string): void => losses.get(box)?.(fault('ConnectionLost', 'the box hung up'));
+  return { boxes, opened, lose, driver };
 }
 
 interface Stored extends MapperReport {

@@ -72,7 +72,7 @@ describe('a mapper of ours with our edgecore', () => {
         said('proud/Desired') === 'False Refused' &&
         said('gone/Communicating') === 'False Unreachable' &&
         said('odd/Configured') === 'False BadConfiguration' &&
-        said('lost/Configured') === 'False ModelNotFound',
+        said('lost/HandedOver') === 'False ModelNotFound',
     );
     assert.match(conditions.get('odd/Configured')!.message, /delay is "soon", needs a whole number/);
     assert.deepEqual([states.get('short'), states.get('gone')], ['unhealthy', 'offline']);
@@ -105,6 +105,19 @@ describe('a mapper of ours with our edgecore', () => {
     assert.deepEqual([...new Set(counts)], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     put(device('a', '44'));
     await until('44 written', () => boxes.get('a')![0] === 440);
+  });
+
+  test('a device that was restarted is given again what is desired', async (t) => {
+    const { boxes, opened, put, run, server, mapper, lose } = await place(t);
+    boxes.set('a', [100, 0]);
+    put(device('a', '42'));
+    await run(server());
+    await run(mapper());
+    await until('42 written', () => boxes.get('a')![0] === 420);
+    boxes.set('a', [100, 0]);
+    lose('a');
+    await until('42 written again', () => boxes.get('a')![0] === 420);
+    assert.equal(opened.length, 2);
   });
 
   test('a mapper that comes back has its devices again', async (t) => {

@@ -15,7 +15,7 @@ import { fromText, rangeFault, toText } from './values.ts';
 export type DeviceState = 'online' | 'offline' | 'unhealthy';
 
 export interface StateCondition {
-  readonly type: 'Configured' | 'Communicating' | 'Valid' | 'Desired';
+  readonly type: 'Configured' | 'Communicating' | 'ValuesUsable' | 'Desired';
   readonly status: 'True' | 'False';
   readonly reason: string;
   readonly message: string;
@@ -64,7 +64,10 @@ export class DeviceRunner<C, V> {
   readonly #given = new Map<string, string>();
   readonly #refusedUntil = new Map<string, number>();
   readonly #conditions = new Map<string, StateCondition>();
-  readonly #faults = new Map<string, { kind: 'Communicating' | 'Valid' | 'Desired' | 'Configured'; error: unknown }>();
+  readonly #faults = new Map<
+    string,
+    { kind: 'Communicating' | 'ValuesUsable' | 'Desired' | 'Configured'; error: unknown }
+  >();
   #state: DeviceState = 'offline';
   #last = '';
 
@@ -154,6 +157,8 @@ export class DeviceRunner<C, V> {
     const live: Live<V> = { connection, points, polled: new Set(points.keys()) };
     try {
       this.#live = live;
+      // It may have been restarted, or be another one: what it was given counts for nothing.
+      this.#given.clear();
       onConnected();
       this.#clearFault('');
       this.#log.info('device connected');
@@ -282,12 +287,12 @@ export class DeviceRunner<C, V> {
       try {
         value = toText(reading.value, property);
       } catch (error) {
-        this.#setFault(property.name, 'Valid', error);
+        this.#setFault(property.name, 'ValuesUsable', error);
         continue;
       }
       const outside = rangeFault(value, property);
-      if (outside) this.#setFault(property.name, 'Valid', outside);
-      else this.#clearFault(property.name, 'Valid');
+      if (outside) this.#setFault(property.name, 'ValuesUsable', outside);
+      else this.#clearFault(property.name, 'ValuesUsable');
       const observedDesired = this.#given.get(property.name) ?? '';
       const at = reading.at ?? clock.now();
       const sample = { property: property.name, value, observedDesired, type: property.type.toLowerCase(), at };
@@ -416,7 +421,7 @@ export class DeviceRunner<C, V> {
     return turn;
   }
 
-  #setFault(property: string, kind: 'Communicating' | 'Valid' | 'Desired' | 'Configured', error: unknown): void {
+  #setFault(property: string, kind: 'Communicating' | 'ValuesUsable' | 'Desired' | 'Configured', error: unknown): void {
     const key = `${property} ${kind}`;
     const known = this.#faults.get(key);
     this.#faults.set(key, { kind, error });
@@ -433,13 +438,13 @@ export class DeviceRunner<C, V> {
   /** After a round: how the device is. */
   #settle(): void {
     if (!this.#live) return;
-    const troubled = [...this.#faults.values()].some(({ kind }) => kind !== 'Desired' && kind !== 'Valid');
+    const troubled = [...this.#faults.values()].some(({ kind }) => kind !== 'Desired' && kind !== 'ValuesUsable');
     this.#setState(troubled ? 'unhealthy' : 'online');
   }
 
   #setState(state: DeviceState): void {
     this.#state = state;
-    for (const type of ['Configured', 'Communicating', 'Valid', 'Desired'] as const) {
+    for (const type of ['Configured', 'Communicating', 'ValuesUsable', 'Desired'] as const) {
       const found = [...this.#faults].filter(([, { kind }]) => kind === type);
       this.#conditions.set(
         type,
@@ -473,7 +478,7 @@ const isHarmless = (error: unknown): boolean =>
 const fine = {
   Configured: 'the mapper can use the configuration',
   Communicating: 'the device answers',
-  Valid: 'values fit the model',
+  ValuesUsable: 'values are of their type and in range',
   Desired: 'the device has taken what is desired',
 } as const;
 

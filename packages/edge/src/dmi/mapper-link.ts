@@ -208,11 +208,16 @@ export class MapperLink {
   async #sayFaults(wanted: Wanted): Promise<void> {
     const faulty = new Set(wanted.faults.map(({ name }) => `${name.namespace}/${name.name}`));
     for (const { name, reason, message } of wanted.faults) {
-      await this.#say(name, { type: 'Configured', status: 'False', reason, message });
+      await this.#say(name, { type: 'HandedOver', status: 'False', reason, message });
     }
     for (const { name } of wanted.devices.values()) {
       if (faulty.has(`${name.namespace}/${name.name}`)) continue;
-      await this.#say(name, { type: 'Configured', status: 'True', reason: 'Valid', message: 'model and device fit' });
+      await this.#say(name, {
+        type: 'HandedOver',
+        status: 'True',
+        reason: 'Complete',
+        message: 'model and device fit',
+      });
     }
   }
 
