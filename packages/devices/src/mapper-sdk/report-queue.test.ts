@@ -106,3 +106,19 @@ test('what is too much to keep goes from the oldest on, and is counted', async (
   assert.match(metrics.format(), /outcome="overflow"\} 5/);
   await end();
 });
+
+test('a report of which one value is refused for ever costs that value alone', async () => {
+  const { clock, queue, stored, end } = place((report) => {
+    if (report.reportedDevice!.twins!.some(({ reported }) => reported!.value === 'bad')) {
+      throw rpcFailure('INVALID_ARGUMENT', 'too long');
+    }
+  });
+  const sample = (property: string, value: string) => ({ property, value, observedDesired: '', type: 'int', at: 1 });
+  queue.add({ namespace: 'default', name: 'd' }, [sample('a', '1'), sample('b', 'bad'), sample('c', '3')]);
+  await clock.advance(seconds(60));
+  assert.deepEqual(
+    stored.map(({ value }) => value),
+    ['1', '3'],
+  );
+  await end();
+});

@@ -21,6 +21,14 @@ interface Waiting extends ReportedSample {
   maybeSent: boolean;
 }
 
+interface Line {
+  readonly namespace: string;
+  readonly name: string;
+  readonly waiting: Waiting[];
+  /** So many are sent one by one: a report with all of them was refused, which is the fault of one. */
+  alone: number;
+}
+
 export interface ReportQueueDeps {
   readonly clock: Clock;
   readonly log: Log;
@@ -38,7 +46,7 @@ const sendTimeout = seconds(10);
 
 export class ReportQueue {
   readonly #deps: ReportQueueDeps;
-  readonly #devices = new Map<string, { namespace: string; name: string; waiting: Waiting[] }>();
+  readonly #devices = new Map<string, Line>();
   readonly #wake = new Wakeup();
   readonly #outcomes;
   #away = false;
@@ -60,7 +68,7 @@ export class ReportQueue {
   add(device: { namespace: string; name: string }, samples: readonly ReportedSample[]): void {
     const key = `${device.namespace}/${device.name}`;
     let entry = this.#devices.get(key);
-    if (!entry) this.#devices.set(key, (entry = { ...device, waiting: [] }));
+    if (!entry) this.#devices.set(key, (entry = { ...device, waiting: [], alone: 0 }));
     for (const sample of samples) entry.waiting.push({ ...sample, maybeSent: false });
     const over = entry.waiting.length - limitPerDevice;
     if (over > 0) {
@@ -102,12 +110,9 @@ export class ReportQueue {
   }
 
   /** What went wrong, if it is worth another try. */
-  async #send(
-    key: string,
-    { namespace, name, waiting }: { namespace: string; name: string; waiting: Waiting[] },
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const batch = firstOfEach(waiting);
+  async #send(key: string, line: Line, signal: AbortSignal): Promise<unknown> {
+    const { namespace, name, waiting } = line;
+    const batch = line.alone > 0 ? waiting.slice(0, 1) : firstOfEach(waiting);
     const twins = batch.map((sample) => ({
       propertyName: sample.property,
       observedDesired: { value: sample.observedDesired, metadata: { timestamp: String(sample.at), type: sample.type } },
@@ -129,6 +134,10 @@ export class ReportQueue {
     } catch (error) {
       if (signal.aborted) return error;
       const code = rpcCodeOf(error);
+      if (code === 'INVALID_ARGUMENT' && batch.length > 1) {
+        line.alone = batch.length;
+        return undefined;
+      }
       if (code === 'NOT_FOUND' || code === 'INVALID_ARGUMENT' || retryOf(error) === 'never') {
         this.#deps.log.warn('edgecore will never take these samples', {
           device: key,
@@ -137,6 +146,7 @@ export class ReportQueue {
         });
         this.#outcomes.add(batch.length, { outcome: 'refused' });
         waiting.splice(0, batch.length);
+        line.alone = Math.max(0, line.alone - 1);
         return undefined;
       }
       // Without an answer nobody knows whether they arrived.
@@ -147,6 +157,7 @@ export class ReportQueue {
     let at = 0;
     while (at < waiting.length && batch.includes(waiting[at]!)) at += 1;
     waiting.splice(0, at);
+    line.alone = Math.max(0, line.alone - 1);
     this.#outcomes.add(batch.length, { outcome: 'delivered' });
     if (this.#away) {
       this.#away = false;

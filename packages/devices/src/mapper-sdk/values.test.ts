@@ -55,6 +55,11 @@ describe('a value from a device', () => {
     assert.throws(() => toText('maybe', shape('BOOLEAN')), /no BOOLEAN/);
   });
 
+  test('that is too long is refused', () => {
+    assert.equal(toText('x'.repeat(4_096), shape('STRING')).length, 4_096);
+    assert.throws(() => toText('ä'.repeat(2_049), shape('STRING')), /more than 4096 bytes/);
+  });
+
   test('outside its range is said to be', () => {
     assert.equal(describeFault(rangeFault('101', shape('INT', {}, [0, 100]))).reason, 'OutOfRange');
     assert.equal(rangeFault('100', shape('INT', {}, [0, 100])), undefined);

@@ -10,6 +10,18 @@ const bad = (property: string, fault: string, reason: string): Error =>
 
 /** Throws MAPPER_BAD_VALUE when the value cannot be of the property's type. Bytes become base64. */
 export function toText(raw: RawValue, property: Shape): string {
+  const text = toAnyText(raw, property);
+  // In UTF-8 a letter has at most three bytes for each of its units here.
+  if (text.length * 3 > longestText && new TextEncoder().encode(text).length > longestText) {
+    throw bad(property.name, 'TooLong', `a value of more than ${longestText} bytes; twins hold no more`);
+  }
+  return text;
+}
+
+/** What a twin holds at most. */
+const longestText = 4_096;
+
+function toAnyText(raw: RawValue, property: Shape): string {
   switch (property.type) {
     case 'INT':
       return intText(raw, property);

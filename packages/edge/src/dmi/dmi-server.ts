@@ -1,5 +1,5 @@
 // The DMI server: mappers register here and report what their devices say.
-import { explain } from '@kedge/core/errors';
+import { explain, retryOf } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import type { Scope } from '@kedge/core/flow';
 import type { Metrics } from '@kedge/core/metrics';
@@ -9,7 +9,7 @@ import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
 import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
-import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
+import { type OpenRpcChannel, rpcFailure, type RpcHandlers, type RpcServers } from '@kedge/wire/rpc';
 import { MapperLink } from './mapper-link.ts';
 import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
 import { protocolOf, wantedBy } from './plan-hand-over.ts';
@@ -160,7 +160,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
           throw rpcFailure('INVALID_ARGUMENT', `a report has at most ${maxTwinsPerReport} twins`);
         }
         const entry = takeReport(name);
-        await twins.report(name, reported.flatMap(readTwin));
+        await twins.report(name, reported.flatMap(readTwin)).catch(refuseForEver);
         await setStateAfterSilence(name, entry);
         reports.add(1, { outcome: 'stored' });
         return {};
@@ -179,7 +179,10 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
 
   async function listen(scope: Scope): Promise<boolean> {
     try {
-      const listening = await servers.listen({ socketPath, handlers: handlers(scope) });
+      const listening = await servers.listen({
+        socketPath,
+        handlers: { ...refuseOldVersion(log), ...handlers(scope) },
+      });
       scope.defer('DMI socket', () => listening.close());
       log.info('waiting for mappers', { path: socketPath, count: links.size });
       return true;
@@ -212,6 +215,23 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       });
     },
   };
+}
+
+/** A mapper keeps a sample until it is taken, so it has to know when that will never be. */
+function refuseForEver(error: unknown): never {
+  throw retryOf(error) === 'never' ? rpcFailure('INVALID_ARGUMENT', explain(error)) : error;
+}
+
+/** Mappers of KubeEdge before v1.15, which its own edgecore does not take any more either. */
+function refuseOldVersion(log: Log): RpcHandlers {
+  const refuse = async (): Promise<never> => {
+    const say =
+      'this edgecore speaks DMI v1beta1: build the mapper with the mapper framework of KubeEdge v1.15 or later';
+    log.warn('a mapper that speaks DMI v1alpha1 was refused', { reason: say });
+    throw rpcFailure('UNIMPLEMENTED', say);
+  };
+  const methods = ['MapperRegister', 'ReportDeviceStatus'];
+  return Object.fromEntries(methods.map((name) => [`/v1alpha1.DeviceManagerService/${name}`, refuse]));
 }
 
 const replaced = new Error('another mapper of this protocol has registered');
