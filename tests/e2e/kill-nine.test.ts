@@ -9,17 +9,7 @@ import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Part, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
-
-/** Mulberry32: small, seeded, good enough to pick victims. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { seeded } from './harness/seeded.ts';
 
 const configMaps = { group: '', version: 'v1', resource: 'configmaps' };
 const pods = { group: '', version: 'v1', resource: 'pods' };
