@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { seconds } from '@kedge/core/time';
 import { device, place, until } from './dmi-rig.ts';
 
 const program = join(process.env['PEERS'] ?? '/nowhere', 'mapper-v1.22.2');
@@ -83,17 +84,17 @@ test('a Go mapper gets its devices, reports them, follows changes, and is missed
   await stopServer();
   await run(server());
   put(device('a', '32'));
-  await until('a change after the restart', () => reported('32'));
+  await until('a change after the restart', () => reported('32'), seconds(20));
   models.set('default/temp-model', {
     ...models.get('default/temp-model')!,
     spec: { ...models.get('default/temp-model')!.spec, protocol: 'toy' },
   });
 
   await mapper.stop();
-  await until('its devices are offline', () => states.get('a') === 'offline');
+  await until('its devices are offline', () => states.get('a') === 'offline', seconds(30));
   assert.equal(conditions.get('a/MapperReady')?.reason, 'MapperGone');
   reports.length = 0;
   const next = await startMapper(t, directory);
-  await until('it is back', () => reported('32') && states.get('a') === 'online');
+  await until('it is back', () => reported('32') && states.get('a') === 'online', seconds(20));
   assert.ok(next.isRunning(), next.log());
 });

@@ -193,8 +193,8 @@ export async function place(t: TestContext) {
 }
 
 /** Looks again until it is so. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let n = 0; n < 1_000; n++) {
+export async function until(what: string, isSo: () => boolean, patience = seconds(10)): Promise<void> {
+  for (let n = 0; n < patience / 10; n++) {
     if (isSo()) return;
     await systemClock.sleep(what, milliseconds(10));
   }

@@ -79,6 +79,26 @@ describe('a gRPC server', () => {
     await aborted;
   });
 
+  test('garbage costs its sender the connection, and nobody else anything', async (t) => {
+    const at = await place(t, { '/a.B/Echo': async (message) => message });
+    const preface = bytes('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    const settings = Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0);
+    const tooLong = Uint8Array.of(255, 255, 255, 1, 4, 0, 0, 0, 1);
+    const nonsense = Uint8Array.of(0, 0, 4, 1, 4, 0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff);
+    const all = [
+      bytes('GET / HTTP/1.1\r\n\r\n'),
+      Buffer.concat([preface, settings, tooLong]),
+      Buffer.concat([preface, settings, nonsense]),
+    ];
+    for (const some of all) {
+      const socket = connect(at.socketPath).on('error', () => undefined);
+      const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+      socket.resume().write(some);
+      await closed;
+    }
+    assert.equal(text(await at.channel.call('/a.B/Echo', bytes('still here'))), 'still here');
+  });
+
   test('a socket of a crashed process is taken over, one in use is not', async (t) => {
     const at = await place(t, {});
     await assert.rejects(grpcServers.listen({ socketPath: at.socketPath, handlers: {} }), /another program listens/);
