@@ -1,6 +1,7 @@
 // A counter whose every value has to reach the cloud, once and in order, while mapper, edgecore and cloudcore are killed and
-// the link is cut at random moments. KEDGE_SEED=n runs the same again, KEDGE_CHAOS_SECONDS=n goes on for longer.
+// their links are cut at random moments. KEDGE_SEED=n runs the same again, KEDGE_CHAOS_SECONDS=n goes on for longer.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type CuttableLink, startLink } from './harness/cuttable-link.ts';
 import {
@@ -16,7 +17,7 @@ import { createParts, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
 import { seeded } from './harness/seeded.ts';
 
-const victims = ['mapper', 'edgecore', 'cloudcore', 'link'] as const;
+const victims = ['mapper', 'edgecore', 'cloudcore', 'cloud link', 'mapper link'] as const;
 type Victim = (typeof victims)[number];
 
 const counterManifest = (node: string, port: number): string => `
@@ -37,7 +38,7 @@ spec:
   protocol: { protocolName: counter, configData: { host: 127.0.0.1, port: ${port} } }
   properties:
     - name: count
-      collectCycle: 50
+      collectCycle: 20
       reportToCloud: true
       visitors: { protocolName: counter, configData: { name: count } }
 `;
@@ -57,7 +58,7 @@ describe('every sample through chaos', () => {
   let count = 0;
   let isCounting = true;
   let parts: Parts;
-  let link: CuttableLink;
+  let links: Record<'cloud link' | 'mapper link', CuttableLink>;
   let device: LineDevice;
   let mapper: MapperProcess;
 
@@ -73,8 +74,12 @@ describe('every sample through chaos', () => {
 
   before(async () => {
     parts = await createParts('chaos');
-    link = await startLink(parts.hubPort);
-    parts.routeEdgeThrough(link.port);
+    const directory = parts.layout.edge.directory;
+    links = {
+      'cloud link': await startLink({ host: '127.0.0.1', port: parts.hubPort }),
+      'mapper link': await startLink({ path: join(directory, 'dmi.sock') }, join(parts.layout.run, 'relay.sock')),
+    };
+    parts.routeEdgeThrough(links['cloud link'].port);
     const lifeOf = new Map<number, Life>();
     device = await startLineDevice({
       get(_, connection) {
@@ -87,7 +92,7 @@ describe('every sample through chaos', () => {
       set: () => undefined,
     });
     await parts.startAll();
-    mapper = await createMapperProcess(parts, 'counter');
+    mapper = await createMapperProcess(parts, 'counter', join(parts.layout.run, 'relay.sock'));
     await parts.kubectl.apply(counterManifest(parts.node, device.port));
     startMapper();
   });
@@ -95,20 +100,29 @@ describe('every sample through chaos', () => {
   after(async () => {
     await mapper.end('SIGTERM');
     await device.close();
+    for (const link of Object.values(links)) await link.close();
     await parts.remove();
-    await link.close();
     assert.deepEqual(await tracesOf(...parts.marks), []);
   });
 
   async function hit(victim: Victim): Promise<void> {
     const forMs = random() * 1_500;
-    if (victim === 'link') link.cut();
-    else if (victim === 'mapper') await killMapper();
-    else await parts.end(victim, 'SIGKILL');
-    await pause(forMs);
-    if (victim === 'link') link.mend();
-    else if (victim === 'mapper') startMapper();
-    else await parts.start(victim);
+    switch (victim) {
+      case 'mapper':
+        await killMapper();
+        await pause(forMs);
+        return startMapper();
+      case 'cloud link':
+      case 'mapper link':
+        await links[victim].cut();
+        await pause(forMs);
+        return links[victim].mend();
+      case 'edgecore':
+      case 'cloudcore':
+        await parts.end(victim, 'SIGKILL');
+        await pause(forMs);
+        return parts.start(victim);
+    }
   }
 
   it(`loses none, keeps their order and repeats none (seed ${seed})`, { timeout: lastsMs * 2 + 120_000 }, async (t) => {
@@ -119,9 +133,12 @@ describe('every sample through chaos', () => {
     const first = victims.map((victim) => ({ victim, at: random() })).sort((a, b) => a.at - b.at);
     while (Date.now() - began < lastsMs) {
       const victim = first.pop()?.victim ?? victims[Math.floor(random() * victims.length)]!;
-      hits.push(victim);
+      // Now and then two at once.
+      const others = random() < 0.3 ? victims.filter((one) => one !== victim) : [];
+      const together = [victim, ...others.splice(Math.floor(random() * others.length), 1)];
+      hits.push(...together);
       await pause(200 + random() * 1_200);
-      await hit(victim);
+      await Promise.all(together.map(hit));
     }
     const lastLife = lives.at(-1)!;
     await eventually('the last mapper to read', async () => lastLife.read.length > 10, 45_000);
@@ -134,12 +151,12 @@ describe('every sample through chaos', () => {
       },
       60_000,
     ).catch((error: unknown) => {
-      throw new Error(`seed ${seed}: ${hits.join(' ')}\n${parts.logs()}\n--- mapper\n${mapper.log()}`, {
+      throw new Error(`seed ${seed}: ${hits.join(', ')}\n${parts.logs()}\n--- mapper\n${mapper.log()}`, {
         cause: error,
       });
     });
     lastLife.confirmed = lastLife.read.length;
-    t.diagnostic(`seed ${seed}: ${last.length} of ${count} samples, ${lives.length} mappers, hits: ${hits.join(' ')}`);
+    t.diagnostic(`seed ${seed}: ${last.length} of ${count} samples, ${lives.length} mappers, hits: ${hits.join(', ')}`);
     judge(last, hits);
     await eventually('the newest value in the API', async () => {
       const path = 'jsonpath={.status.twins[?(@.propertyName=="count")].reported.value}';
@@ -148,7 +165,7 @@ describe('every sample through chaos', () => {
   });
 
   function judge(samples: readonly ReadSample[], hits: readonly Victim[]): void {
-    const say = `seed ${seed}, hits: ${hits.join(' ')}`;
+    const say = `seed ${seed}, hits: ${hits.join(', ')}`;
     for (const victim of victims) assert.ok(hits.includes(victim), `${victim} was never hit; ${say}`);
     assert.ok(samples.length > lastsMs / 500, `only ${samples.length} samples; ${say}`);
     const values = samples.map(({ value }) => Number(value));

@@ -1,39 +1,47 @@
-// A TCP relay that can be cut: what is open breaks, what is new is turned away, until it is mended.
-import { connect, createServer, type Socket } from 'node:net';
+// A relay that can be cut: answers no longer come through, then what is open breaks, and what is new is turned away, until it
+// is mended. So whoever asks last is left without knowing whether it was heard.
+import { once } from 'node:events';
+import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 
 export interface CuttableLink {
+  /** 0 when it listens on a path. */
   readonly port: number;
-  cut(): void;
+  cut(): Promise<void>;
   mend(): void;
   close(): Promise<void>;
 }
 
-export async function startLink(targetPort: number): Promise<CuttableLink> {
-  const open = new Set<Socket>();
+const muteMs = 100;
+
+export async function startLink(target: NetConnectOpts, path?: string): Promise<CuttableLink> {
+  const open = new Set<readonly [client: Socket, upstream: Socket]>();
   let isCut = false;
-  const cut = (): void => open.forEach((socket) => socket.destroy());
+  const breakAll = (): void => open.forEach((pair) => pair.forEach((socket) => socket.destroy()));
   const server = createServer((client) => {
     client.on('error', () => undefined);
     if (isCut) return void client.destroy();
-    const upstream = connect(targetPort, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      open.add(socket);
-      socket
-        .on('error', () => undefined)
-        .on('close', () => (open.delete(socket), client.destroy(), upstream.destroy()));
+    const upstream = connect(target);
+    const pair = [client, upstream] as const;
+    open.add(pair);
+    for (const socket of pair) {
+      socket.on('error', () => undefined).on('close', () => (open.delete(pair), client.destroy(), upstream.destroy()));
     }
     client.pipe(upstream).pipe(client);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
+  await once(server, 'listening');
+  const address = server.address();
   return {
-    port: (server.address() as { port: number }).port,
-    cut() {
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+    async cut() {
       isCut = true;
-      cut();
+      for (const [client, upstream] of open) upstream.unpipe(client).resume();
+      await new Promise((resolve) => setTimeout(resolve, muteMs));
+      breakAll();
     },
     mend() {
       isCut = false;
     },
-    close: () => (cut(), new Promise((resolve) => server.close(() => resolve()))),
+    close: () => (breakAll(), new Promise((resolve) => server.close(() => resolve()))),
   };
 }

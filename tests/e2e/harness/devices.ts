@@ -62,14 +62,18 @@ export interface MapperProcess {
 }
 
 /** Made as a user makes one, below the site's directory. */
-export async function createMapperProcess({ layout }: Parts, protocol: string): Promise<MapperProcess> {
+export async function createMapperProcess(
+  { layout }: Parts,
+  protocol: string,
+  edgecoreSocket: string = join(layout.edge.directory, 'dmi.sock'),
+): Promise<MapperProcess> {
   const folder = join(layout.data, protocol);
   await must(kedgeProgram, ['mapper', 'new', folder]);
   const port = await freePort();
   const logFile = join(layout.logs, `${protocol}-mapper.log`);
   const config = {
     grpc_server: { socket_path: join(folder, 'mapper.sock') },
-    common: { edgecore_sock: join(layout.edge.directory, 'dmi.sock'), http_port: String(port) },
+    common: { edgecore_sock: edgecoreSocket, http_port: String(port) },
   };
   await writeFile(join(folder, 'config.yaml'), JSON.stringify(config));
   let child: ChildProcess | undefined;
