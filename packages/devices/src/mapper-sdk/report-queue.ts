@@ -89,7 +89,7 @@ export class ReportQueue {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#deps;
-    const backoff = createBackoff({ first: seconds(0.2), max: seconds(15), jitter: 0.3, random });
+    const backoff = createBackoff({ first: seconds(0.2), max: seconds(2), jitter: 0.3, random });
     for (;;) {
       let failure: unknown;
       for (const [key, entry] of this.#devices) {
