@@ -1,6 +1,6 @@
 // Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/edgecore.cjs` (the edge's starter) and
-// `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there). `--if-changed` skips the work
-// when no source is newer.
+// `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there; what most edges do not use is
+// in a file of its own, `dist/edgecore-mqtt.cjs`). `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,10 +11,27 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** `ws` loads zlib for frames that are compressed; ours never are. */
 const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 
-const programs: readonly { entry: string; out: string; alias?: Record<string, string> }[] = [
+/** Loaded by the daemon when there is a broker. */
+const mqtt = './edgecore-mqtt.cjs';
+
+interface Program {
+  readonly entry: string;
+  readonly out: string;
+  readonly alias?: Readonly<Record<string, string>>;
+  /** Left to be loaded from beside it. */
+  readonly external?: readonly string[];
+}
+
+const programs: readonly Program[] = [
   { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.cjs' },
   { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.cjs' },
-  { entry: 'apps/kedge/src/edgecore-daemon.ts', out: 'dist/edgecore-daemon.cjs', alias: withoutCompression },
+  {
+    entry: 'apps/kedge/src/edgecore-daemon.ts',
+    out: 'dist/edgecore-daemon.cjs',
+    alias: { ...withoutCompression, '@kedge/platform/mqtt': mqtt },
+    external: [mqtt],
+  },
+  { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
 ];
 
 function newestSource(folder: string): number {
@@ -39,13 +56,14 @@ function upToDate(): boolean {
 
 if (!process.argv.includes('--if-changed') || !upToDate()) {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  for (const { entry, out, alias = {} } of programs) {
+  for (const { entry, out, alias = {}, external = [] } of programs) {
     const result = await build({
       absWorkingDir: root,
       entryPoints: [entry],
       outfile: out,
       bundle: true,
       alias,
+      external: [...external],
       platform: 'node',
       target: 'node24',
       // Not modules: to import node:http is to read each of its names, WebSocket among them, which loads fetch (3 MB).

@@ -52,6 +52,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       host: createHost(),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
+      openMqtt: async () => (await import('@kedge/platform/mqtt')).createMqtt(),
       rpc: { servers: grpcServers, openChannel: openGrpcChannel },
     },
     {
@@ -60,6 +61,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       meta: config.meta,
       edged: { ...config.edged, version: nodeVersion },
       devices: config.devices,
+      eventBus: config.eventBus,
     },
   );
   return {

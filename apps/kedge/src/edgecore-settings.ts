@@ -11,8 +11,10 @@ export interface EdgeCoreSettingsRead {
   readonly warnings: readonly string[];
 }
 
+/** Secrets do not turn into text by themselves. */
 interface Handed extends EdgeCoreSettingsRead {
   readonly token: string | undefined;
+  readonly mqttPassword: string | undefined;
 }
 
 /** `environment` with the settings added. */
@@ -21,7 +23,12 @@ export function handOver(
   environment: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const identity = { ...config.identity, token: undefined };
-  const handed: Handed = { config: { ...config, identity }, warnings, token: config.identity.token?.reveal() };
+  const handed: Handed = {
+    config: { ...config, identity },
+    warnings,
+    token: config.identity.token?.reveal(),
+    mqttPassword: config.eventBus?.broker.credentials?.password.reveal(),
+  };
   return { ...environment, [variable]: JSON.stringify(handed) };
 }
 
@@ -30,9 +37,24 @@ export function takeOver(environment: NodeJS.ProcessEnv): EdgeCoreSettingsRead {
   const text = environment[variable];
   delete environment[variable];
   if (text === undefined) throw new Error('this program is started by "kedge edgecore", not by itself');
-  const { config, warnings, token } = JSON.parse(text) as Handed;
+  const { config, warnings, token, mqttPassword } = JSON.parse(text) as Handed;
+  const { identity, eventBus } = config;
   return {
-    config: { ...config, identity: { ...config.identity, token: token === undefined ? token : secret(token) } },
+    config: {
+      ...config,
+      identity: { ...identity, token: token === undefined ? token : secret(token) },
+      eventBus: eventBus && { ...eventBus, broker: withPassword(eventBus.broker, mqttPassword) },
+    },
     warnings,
   };
 }
+
+type Broker = NonNullable<EdgeCoreConfig['eventBus']>['broker'];
+
+const withPassword = (broker: Broker, password: string | undefined): Broker => ({
+  ...broker,
+  credentials:
+    broker.credentials && password !== undefined
+      ? { username: broker.credentials.username, password: secret(password) }
+      : undefined,
+});

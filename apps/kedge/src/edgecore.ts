@@ -12,6 +12,7 @@ import type {
   HttpServers,
   Keys,
   Mounts,
+  Mqtt,
   ProbeNetwork,
   Random,
 } from '@kedge/core/ports';
@@ -19,6 +20,7 @@ import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
 import { createDeviceTwin } from '@kedge/edge/devicetwin';
 import { createDmiServer } from '@kedge/edge/dmi';
+import { createEventBus, type EventBusConfig } from '@kedge/edge/eventbus';
 import { createEdgeHub, type EdgeHubConfig, joinOutboxes } from '@kedge/edge/edgehub';
 import { createMetaManager, type MetaManager } from '@kedge/edge/metamanager';
 import { createLinkStatus } from '@kedge/engine/channel';
@@ -42,6 +44,8 @@ export interface EdgeCorePlatform {
   readonly host: Host;
   readonly network: ProbeNetwork;
   readonly servers: HttpServers;
+  /** Loads the MQTT stack, where there is a broker. */
+  readonly openMqtt: () => Promise<Mqtt>;
   /** Calls to mappers and from them. */
   readonly rpc: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel };
 }
@@ -53,6 +57,8 @@ export interface EdgeCoreSettings {
   readonly edged: EdgedConfig;
   /** Undefined: no devices. */
   readonly devices: { readonly dmiSocket: string } | undefined;
+  /** Undefined: no broker. */
+  readonly eventBus: EventBusConfig | undefined;
 }
 
 /** In the order in which they start: pods come back from the disk before anything needs the cloud. */
@@ -81,7 +87,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     link,
     server,
   });
-  const devices = settings.devices && createDevices(on, meta, settings.devices);
+  const devices = settings.devices && createDevices(on, meta, settings.devices, settings.eventBus);
   const hub = createEdgeHub({
     clock,
     log,
@@ -96,18 +102,25 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     link,
     config: settings.hub,
   });
-  return [meta, edged, ...(devices ? [devices.twin, devices.dmi] : []), identity, hub];
+  return [meta, edged, ...(devices ? devices.modules : []), identity, hub];
 }
 
-/** DeviceTwin, and the server that mappers register at. */
-function createDevices(on: EdgeCorePlatform, meta: MetaManager, { dmiSocket }: { readonly dmiSocket: string }) {
-  const { clock, log, random, metrics, db, rpc } = on;
+/** DeviceTwin, the server that mappers register at, and EventBus for MQTT clients. */
+function createDevices(
+  on: EdgeCorePlatform,
+  meta: MetaManager,
+  { dmiSocket }: { readonly dmiSocket: string },
+  broker: EventBusConfig | undefined,
+) {
+  const { clock, log, random, metrics, db, rpc, files, openMqtt } = on;
   const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices });
   const dmi = createDmiServer(
     { clock, log, random, metrics, db, ...rpc, devices: twin.devices, twins: twin },
     { socketPath: dmiSocket },
   );
-  return { twin, dmi };
+  const bus = broker && createEventBus({ clock, log, random, files, openMqtt, twins: twin }, broker);
+  // The bus first: it hears of the first report too.
+  return { twin, modules: [twin, ...(bus ? [bus] : []), dmi] };
 }
 
 /** The node shows the same certificate to callers as to its cloud. */

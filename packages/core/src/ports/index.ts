@@ -31,5 +31,6 @@ export type {
   ReadRequest,
   Subject,
 } from './keys.ts';
-export { databaseErrors, filesErrors, httpErrors, keysErrors } from './port-errors.ts';
+export type { Mqtt, MqttConnection, MqttConnectOptions, MqttMessage, MqttPublish, MqttQos } from './mqtt.ts';
+export { databaseErrors, filesErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
 export type { Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';

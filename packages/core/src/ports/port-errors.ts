@@ -124,3 +124,37 @@ export const databaseErrors = defineErrors('SQLITE', {
   },
   CLOSED: { retry: 'never', say: (d: { path: string }) => `the database ${d.path} is closed` },
 });
+
+export const mqttErrors = defineErrors('MQTT', {
+  CONNECT_FAILED: {
+    retry: 'backoff',
+    say: (d: { url: string; reason: string }) => `cannot connect to the MQTT broker ${d.url}: ${d.reason}`,
+  },
+  REFUSED: {
+    retry: 'backoff',
+    say: (d: { url: string; reason: string }) =>
+      `the MQTT broker ${d.url} refuses us: ${d.reason}; check user, password and client id`,
+  },
+  UNTRUSTED_BROKER: {
+    retry: 'backoff',
+    say: (d: { url: string; reason: string }) =>
+      `the MQTT broker ${d.url} shows a certificate that is not trusted (${d.reason}); check the address and the CA file`,
+  },
+  CONNECTION_LOST: {
+    retry: 'backoff',
+    say: (d: { url: string; reason: string }) => `the connection to the MQTT broker ${d.url} broke: ${d.reason}`,
+  },
+  SUBSCRIPTION_REFUSED: {
+    retry: 'backoff',
+    say: (d: { url: string; filter: string }) =>
+      `the MQTT broker ${d.url} does not let us subscribe to ${d.filter}; check its access list`,
+  },
+  BAD_URL: {
+    retry: 'never',
+    say: (d: { url: string }) => `"${d.url}" is not the URL of an MQTT broker, such as tcp://127.0.0.1:1883`,
+  },
+  BAD_TLS: {
+    retry: 'never',
+    say: (d: { reason: string }) => `the TLS certificate, key or CA for the MQTT broker cannot be used: ${d.reason}`,
+  },
+});

@@ -17,7 +17,7 @@ import type { DeviceCondition, DeviceName, Twin, Twins } from '@kedge/model/mess
 import { createDeviceOutbox, type DeviceOutbox, type StateBody, type TwinsBody } from './device-outbox.ts';
 import { deviceTwinErrors } from './errors.ts';
 import { mergeTwin } from './merge-twin.ts';
-import type { DeviceObjects, PropertyReport } from './ports.ts';
+import type { DeviceListener, DeviceObjects, PropertyReport, TwinChanges } from './ports.ts';
 import { createTwinStore } from './twin-store.ts';
 
 export interface DeviceTwinDeps {
@@ -34,15 +34,19 @@ export interface DeviceTwinDeps {
 export interface DeviceTwin extends Module {
   readonly devices: {
     list(): Device[];
+    has(name: DeviceName): boolean;
     model(name: DeviceName): DeviceModel | undefined;
     listen(onChange: () => void): () => void;
   };
-  /** Resolves once it is on disk. */
-  report(device: DeviceName, reports: readonly PropertyReport[]): Promise<void>;
-  state(device: DeviceName, state: string): Promise<void>;
+  /** Resolves once it is on disk; `event` is handed on to whoever watches. */
+  report(device: DeviceName, reports: readonly PropertyReport[], event?: string): Promise<void>;
+  state(device: DeviceName, state: string, event?: string): Promise<void>;
   condition(device: DeviceName, condition: DeviceCondition): Promise<void>;
   /** The newest twin of a property. */
   twin(device: DeviceName, property: string): Twin | undefined;
+  twins(device: DeviceName): Readonly<Record<string, Twin>>;
+  stateOf(device: DeviceName): { readonly state: string; readonly lastOnline: string } | undefined;
+  watch(listener: DeviceListener): () => void;
   readonly outbox: DeviceOutbox;
 }
 
@@ -55,6 +59,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
   const store = createTwinStore(db);
   const outbox = createDeviceOutbox({ db, log, store });
   const listeners = new Set<() => void>();
+  const watchers = new Set<DeviceListener>();
   const devices = new Map<string, Device>();
   const models = new Map<string, DeviceModel>();
 
@@ -96,25 +101,30 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
   }
 
   /** Runs inside a transaction. */
-  function keep(device: Device, id: string, reports: readonly PropertyReport[]): Twins {
-    const twins: Record<string, Twin> = {};
-    for (const { property, reported, observedDesired, at = clock.now(), duplicate } of reports) {
-      const change = {
-        at,
-        ...(reported === undefined ? {} : { reported }),
-        ...(observedDesired === undefined ? {} : { observedDesired }),
-      };
-      const before = twins[property] ?? store.twin(id, property);
+  function keep(device: Device, id: string, reports: readonly PropertyReport[]): TwinChanges['changes'] {
+    const changes: Record<string, { last: Twin | null; current: Twin | null }> = {};
+    for (const { property, at = clock.now(), duplicate, removed, ...said } of reports) {
+      const { reported } = said;
+      const known = changes[property];
+      const before = known ? (known.current ?? undefined) : store.twin(id, property);
+      const last = known ? known.last : (before ?? null);
+      if (removed) {
+        if (!before || before.optional === false) continue;
+        store.removeTwin(id, property);
+        changes[property] = { last, current: null };
+        continue;
+      }
       // Said again by a mapper that could not tell whether it was heard.
-      if (duplicate && isKnown(before, change)) continue;
-      twins[property] = mergeTwin(before, change);
-      store.putTwin(id, property, twins[property]);
+      if (duplicate && isKnown(before, { ...said, at })) continue;
+      const current = mergeTwin(before, { ...said, at });
+      changes[property] = { last, current };
+      store.putTwin(id, property, current);
       if (reported === undefined || !deliversSamples(device, property)) continue;
-      const last = store.newestSample(id, property);
-      if (duplicate && last?.at === at && last.value === reported) continue;
+      const newest = store.newestSample(id, property);
+      if (duplicate && newest?.at === at && newest.value === reported) continue;
       store.addSample(id, property, { at, value: reported }, () => random.uuid());
     }
-    return twins;
+    return changes;
   }
 
   function tellTwins(id: string, twins: Twins): void {
@@ -138,6 +148,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     outbox,
     devices: {
       list: () => [...devices.values()],
+      has: (name) => devices.has(deviceId(name)),
       model: (name) => models.get(deviceId(name)),
       listen(onChange) {
         listeners.add(onChange);
@@ -145,37 +156,47 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
       },
     },
     twin: (name, property) => store.twin(deviceId(name), property),
-    async report(name, reports) {
+    twins: (name) => store.twins(deviceId(name)),
+    stateOf: (name) => store.state(deviceId(name)),
+    watch(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    async report(name, reports, event = '') {
       const device = demand(name);
       const id = deviceId(name);
       checkValues(id, reports);
-      const dropped = await db.write(() => {
-        tellTwins(id, keep(device, id, reports));
+      const { dropped, changes } = await db.write(() => {
+        const kept = keep(device, id, reports);
+        tellTwins(id, Object.fromEntries(Object.entries(kept).map(([property, { current }]) => [property, current])));
         const gone = store.boundSamples(maxSamples);
         for (const { device: of, property, dropped: count } of gone) {
           const message = `${count} samples of ${property} were dropped: more than ${maxSamples} wait for the cloud`;
           const type = 'SamplesComplete';
           putCondition(of, { type, status: 'False', reason: 'TooManyWaiting', message, since: clock.now() });
         }
-        return gone;
+        return { dropped: gone, changes: kept };
       });
       for (const { device: of, property, dropped: count } of dropped) {
         log.warn('samples dropped: too many wait for the cloud', { device: of, name: property, count });
       }
       outbox.announce();
+      for (const watcher of watchers) watcher.onTwins({ device: name, event, changes });
     },
-    async state(name, state) {
+    async state(name, state, event = '') {
       demand(name);
       const id = deviceId(name);
       const isOnline = state === 'online' || state === 'ok';
-      await db.write(() => {
+      const lastOnline = await db.write(() => {
         const before = store.state(id);
         const lastOnlineTime = isOnline ? toTime(instant(clock.now())) : (before?.lastOnline ?? '');
         store.putState(id, state, lastOnlineTime);
         const body: StateBody = { event: random.uuid(), reportedAt: clock.now(), state, lastOnlineTime };
         store.putPending(id, 'state', JSON.stringify(body));
+        return lastOnlineTime;
       });
       outbox.announce();
+      for (const watcher of watchers) watcher.onState({ device: name, event, state, lastOnline });
     },
     async condition(name, condition) {
       demand(name);

@@ -7,4 +7,4 @@ export { createDeviceTwin } from './device-twin.ts';
 export type { DeviceTwin, DeviceTwinDeps } from './device-twin.ts';
 export type { DeviceOutbox, DeviceOutboxItem } from './device-outbox.ts';
 export { deviceTwinErrors } from './errors.ts';
-export type { DeviceObjects, PropertyReport } from './ports.ts';
+export type { DeviceListener, DeviceObjects, PropertyReport, StateChange, TwinChanges } from './ports.ts';

@@ -9,10 +9,16 @@ export interface TwinChange {
   readonly observedDesired?: string;
   /** Unix milliseconds. */
   readonly at: number;
+  /** Of a new twin. */
+  readonly type?: string;
+  readonly optional?: boolean;
 }
 
-export function mergeTwin(before: Twin | undefined, { reported, observedDesired, at }: TwinChange): Twin {
-  const twin: Twin = { optional: true, metadata: { type: 'string' }, ...before };
+export function mergeTwin(
+  before: Twin | undefined,
+  { reported, observedDesired, at, type = 'string', optional = true }: TwinChange,
+): Twin {
+  const twin: Twin = { metadata: { type }, ...before, optional: optional && before?.optional !== false };
   return {
     ...twin,
     ...(reported === undefined

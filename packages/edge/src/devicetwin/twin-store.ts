@@ -23,7 +23,10 @@ export interface SampleRun {
 
 export interface TwinStore {
   twin(device: string, property: string): Twin | undefined;
+  /** By property, in the order of their names. */
+  twins(device: string): Record<string, Twin>;
   putTwin(device: string, property: string, twin: Twin): void;
+  removeTwin(device: string, property: string): void;
   state(device: string): { readonly state: string; readonly lastOnline: string } | undefined;
   putState(device: string, state: string, lastOnline: string): void;
   conditions(device: string): DeviceCondition[];
@@ -53,6 +56,10 @@ interface SampleRow {
 
 export function createTwinStore(db: Database): TwinStore {
   const selectTwin = db.statement<{ body: string }>('SELECT body FROM twin WHERE device = ? AND property = ?');
+  const selectTwins = db.statement<{ property: string; body: string }>(
+    'SELECT property, body FROM twin WHERE device = ? ORDER BY property',
+  );
+  const removeTwin = db.statement('DELETE FROM twin WHERE device = ? AND property = ?');
   const putTwin = db.statement('INSERT OR REPLACE INTO twin VALUES (?, ?, ?)');
   const selectState = db.statement<{ state: string; lastOnline: string }>(
     'SELECT state, last_online AS lastOnline FROM device_state WHERE device = ?',
@@ -102,6 +109,9 @@ export function createTwinStore(db: Database): TwinStore {
       const row = selectTwin.get(device, property);
       return row && (JSON.parse(row.body) as Twin);
     },
+    twins: (device) =>
+      Object.fromEntries(selectTwins.all(device).map(({ property, body }) => [property, JSON.parse(body) as Twin])),
+    removeTwin: (device, property) => void removeTwin.run(device, property),
     putTwin: (device, property, twin) => void putTwin.run(device, property, JSON.stringify(twin)),
     state: (device) => selectState.get(device),
     putState: (device, state, lastOnline) => void putState.run(device, state, lastOnline),

@@ -187,7 +187,59 @@ describe('edgecore.yaml', () => {
     assert.doesNotMatch(JSON.stringify(edge('modules: { edgeHub: { token: swordfish } }').config), /swordfish/);
   });
 
+  test('has nothing to do with a broker unless it is told to', () => {
+    assert.equal(edge('{}').config.eventBus, undefined);
+    const { config, warnings } = edge('modules: { eventBus: { enable: true } }');
+    assert.deepEqual(config.eventBus, {
+      node: config.node,
+      broker: {
+        url: 'tcp://127.0.0.1:1883',
+        clientId: `kedge-${config.node}`,
+        credentials: undefined,
+        tls: undefined,
+      },
+    });
+    assert.deepEqual(warnings, []);
+  });
+
+  test('knows how to log in to a broker, and does not show it', () => {
+    const { config } = edge(`
+      modules:
+        eventBus:
+          enable: true
+          mqttServerExternal: ssl://broker:8883
+          mqttSubClientID: me
+          mqttUsername: edge
+          mqttPassword: swordfish
+          eventBusTLS: { enable: true, tlsMqttCAFile: /ca, tlsMqttCertFile: /crt, tlsMqttPrivateKeyFile: /key }
+    `);
+    const { url, clientId, credentials, tls } = config.eventBus!.broker;
+    assert.deepEqual([url, clientId, credentials?.username], ['ssl://broker:8883', 'me', 'edge']);
+    assert.equal(credentials?.password.reveal(), 'swordfish');
+    assert.deepEqual(tls, { ca: '/ca', certificate: '/crt', key: '/key' });
+    assert.doesNotMatch(JSON.stringify(config), /swordfish/);
+  });
+
+  const brokerless: readonly (readonly [string, RegExp, boolean])[] = [
+    [
+      'eventBus: { enable: true, mqttMode: 0 }',
+      /mqttMode is 0, but there is no broker inside edgecore: there is/,
+      false,
+    ],
+    ['eventBus: { enable: true, mqttMode: 1 }', /mqttMode is 1, .* only the external broker is used/, true],
+    ['eventBus: { enable: true, mqttServerExternal: "" }', /mqttServerExternal is empty/, false],
+    ['eventBus: { enable: true }, deviceTwin: { enable: false }', /modules.deviceTwin is off/, false],
+  ];
+  for (const [yaml, say, isOn] of brokerless) {
+    test(`${yaml} warns`, () => {
+      const { config, warnings } = edge(`modules: { ${yaml} }`);
+      assert.equal(config.eventBus !== undefined, isOn);
+      assert.match(warnings.join(), say);
+    });
+  }
+
   const wrong: readonly (readonly [string, RegExp])[] = [
+    ['modules: { eventBus: { enable: true, mqttServerExternal: "http://x" } }', /needs the URL of an MQTT broker/],
     ['apiVersion: edgecore.config.kubeedge.io/v1alpha1', /apiVersion is .*v1alpha1", needs one of .*v1alpha2"/],
     ['modules: { edgeHub: { websocket: { enable: false }, quic: { enable: true } } }', /there is no QUIC here/],
     ['modules: { edgeHub: { websocket: { server: cloud } } }', /server is "cloud", needs an address/],

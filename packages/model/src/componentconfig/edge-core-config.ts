@@ -30,7 +30,20 @@ export interface EdgeCoreConfig {
   readonly edged: EdgedSettings;
   /** Undefined: no devices. */
   readonly devices: { readonly dmiSocket: string } | undefined;
+  /** Undefined: nothing for MQTT clients. */
+  readonly eventBus: EventBusSettings | undefined;
   readonly modules: { readonly edgeHub: boolean; readonly edged: boolean; readonly metaManager: boolean };
+}
+
+export interface EventBusSettings {
+  readonly node: NodeName;
+  readonly broker: {
+    readonly url: string;
+    readonly clientId: string;
+    readonly credentials: { readonly username: string; readonly password: Secret<string> } | undefined;
+    /** Paths. */
+    readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
+  };
 }
 
 export interface EdgedSettings {

@@ -105,27 +105,36 @@ const metaManager = object({
   ),
 });
 
-const eventBus = unused(
-  object({
-    enable: flag(true),
-    mqttMode: choice(2, [0, 1, 2]),
-    mqttQOS: choice(0, [0, 1, 2]),
-    mqttRetain: flag(false),
-    mqttSessionQueueSize: integer(100, { minimum: 1 }),
-    mqttServerExternal: text('tcp://127.0.0.1:1883'),
-    mqttServerInternal: text('tcp://127.0.0.1:1884'),
-    mqttSubClientID: text(''),
-    mqttPubClientID: text(''),
-    mqttUsername: text(''),
-    mqttPassword: text(''),
-    eventBusTLS: object({
+/** Off unless asked for, other than upstream: an edge without a broker shall not pay for one. */
+const eventBus = object({
+  enable: flag(false, {
+    description: 'Devices for MQTT clients, through a broker that is already there. Upstream it is on by default.',
+  }),
+  mqttMode: choice(2, [0, 1, 2]),
+  mqttServerExternal: text('tcp://127.0.0.1:1883', {
+    description:
+      'The broker: tcp:// or ssl://. It is only used in mqttMode 2 and 1; there is no broker inside edgecore.',
+  }),
+  mqttSubClientID: text('', {
+    description: 'How the broker knows this edge; empty takes kedge- and the name of the node.',
+  }),
+  mqttUsername: text(''),
+  mqttPassword: text('', { description: 'Used together with mqttUsername.' }),
+  eventBusTLS: object(
+    {
       enable: flag(false),
       tlsMqttCAFile: file(ca),
       tlsMqttCertFile: file(certificate),
       tlsMqttPrivateKeyFile: file(key),
-    }),
-  }),
-);
+    },
+    { description: "Checks the broker's certificate and shows one. Without it, an ssl:// broker is not checked." },
+  ),
+  mqttQOS: unused(choice(0, [0, 1, 2])),
+  mqttRetain: unused(flag(false)),
+  mqttSessionQueueSize: unused(integer(100, { minimum: 1 })),
+  mqttServerInternal: unused(text('tcp://127.0.0.1:1884')),
+  mqttPubClientID: unused(text('')),
+});
 
 const edgeStream = unused(
   object({

@@ -4,7 +4,7 @@
 export type { CloudCoreConfig } from './cloud-core-config.ts';
 export { cloudCoreApiVersion, cloudCoreSchema } from './cloud-core-schema.ts';
 export type { CloudCoreDocument } from './cloud-core-schema.ts';
-export type { EdgeCoreConfig, EdgedSettings } from './edge-core-config.ts';
+export type { EdgeCoreConfig, EdgedSettings, EventBusSettings } from './edge-core-config.ts';
 export { edgeCoreApiVersion, edgeCoreSchema } from './edge-core-schema.ts';
 export type { EdgeCoreDocument } from './edge-core-schema.ts';
 export {

@@ -12,7 +12,7 @@ import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
 import { checkEviction, readEviction } from './eviction-settings.ts';
 import { parseQuantity, quantityUnits } from '../k8s-quantity/index.ts';
-import type { EdgeCoreConfig, EdgedSettings } from './edge-core-config.ts';
+import type { EdgeCoreConfig, EdgedSettings, EventBusSettings } from './edge-core-config.ts';
 import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
 
 type Facts = Pick<HostFacts, 'hostname' | 'addresses'>;
@@ -40,8 +40,18 @@ export function edgeCoreDefaults({ hostname, addresses: [address = '127.0.0.1'] 
 }
 
 /** What is wrong with values that are right one by one. */
-export function checkEdgeCore({ modules: { edgeHub, edged } }: EdgeCoreDocument): Problem[] {
-  return [...(edgeHub.enable ? checkEdgeHub(edgeHub) : []), ...(edged.enable ? checkEdged(edged) : [])];
+export function checkEdgeCore({ modules: { edgeHub, edged, eventBus } }: EdgeCoreDocument): Problem[] {
+  return [
+    ...(edgeHub.enable ? checkEdgeHub(edgeHub) : []),
+    ...(edged.enable ? checkEdged(edged) : []),
+    ...(eventBus.enable ? checkEventBus(eventBus) : []),
+  ];
+}
+
+function checkEventBus({ mqttServerExternal: url }: EdgeCoreDocument['modules']['eventBus']): Problem[] {
+  if (url === '' || /^(?:tcp|mqtt|ssl|tls|mqtts):\/\/[^/:]/.test(url)) return [];
+  const path = 'modules.eventBus.mqttServerExternal';
+  return [{ path, say: `is "${url}", needs the URL of an MQTT broker such as tcp://127.0.0.1:1883` }];
 }
 
 function checkEdgeHub({ websocket, quic }: EdgeCoreDocument['modules']['edgeHub']): Problem[] {
@@ -92,12 +102,31 @@ export function readEdgeCoreConfig(
   facts: Facts,
 ): { readonly config: EdgeCoreConfig; readonly warnings: readonly string[] } {
   const { document, warnings } = readConfig(edgeCoreSchema, edgeCoreDefaults(facts), sources, checkEdgeCore);
-  return { config: toConfig(document), warnings };
+  return { config: toConfig(document), warnings: [...warnings, ...warnOfEventBus(document)] };
+}
+
+/** What an edge that was configured for KubeEdge may expect, and does not get here. */
+function warnOfEventBus({ modules: { eventBus, deviceTwin } }: EdgeCoreDocument): string[] {
+  if (!eventBus.enable) return [];
+  const warnings: string[] = [];
+  const say = (key: string, sentence: string): void => void warnings.push(`modules.eventBus.${key} ${sentence}`);
+  if (eventBus.mqttMode !== 2) {
+    const instead = eventBus.mqttMode === 0 ? 'there is nothing for MQTT clients' : 'only the external broker is used';
+    say(
+      'mqttMode',
+      `is ${eventBus.mqttMode}, but there is no broker inside edgecore: ${instead}; run mosquitto and set 2`,
+    );
+  }
+  if (eventBus.mqttMode !== 0 && eventBus.mqttServerExternal === '') {
+    say('mqttServerExternal', 'is empty: there is nothing for MQTT clients');
+  }
+  if (!deviceTwin.enable) say('enable', 'is true, but modules.deviceTwin is off: there is nothing for MQTT clients');
+  return warnings;
 }
 
 function toConfig({
   database,
-  modules: { edgeHub, edged, metaManager, deviceTwin },
+  modules: { edgeHub, edged, metaManager, deviceTwin, eventBus },
 }: EdgeCoreDocument): EdgeCoreConfig {
   const node = nodeName(edged.hostnameOverride);
   return {
@@ -123,7 +152,27 @@ function toConfig({
     meta: { remoteQueryTimeout: seconds(metaManager.remoteQueryTimeout) },
     edged: toEdgedSettings(node, edged),
     devices: deviceTwin.enable ? { dmiSocket: deviceTwin.dmiSockPath } : undefined,
+    eventBus: deviceTwin.enable ? toEventBusSettings(node, eventBus) : undefined,
     modules: { edgeHub: edgeHub.enable, edged: edged.enable, metaManager: metaManager.enable },
+  };
+}
+
+function toEventBusSettings(
+  node: NodeName,
+  bus: EdgeCoreDocument['modules']['eventBus'],
+): EventBusSettings | undefined {
+  const { mqttServerExternal: url, mqttUsername: username, mqttPassword: password, eventBusTLS: tls } = bus;
+  if (!bus.enable || bus.mqttMode === 0 || url === '') return undefined;
+  return {
+    node,
+    broker: {
+      url,
+      clientId: bus.mqttSubClientID || `kedge-${node}`,
+      credentials: username === '' ? undefined : { username, password: secret(password) },
+      tls: tls.enable
+        ? { ca: tls.tlsMqttCAFile, certificate: tls.tlsMqttCertFile, key: tls.tlsMqttPrivateKeyFile }
+        : undefined,
+    },
   };
 }
 

@@ -12,5 +12,7 @@ export { describeKubeApi } from './kube-api.ts';
 export type { KubeApiUnderTest } from './kube-api.ts';
 export { describeMapper } from './mapper.ts';
 export type { MapperProperty, MapperUnderTest } from './mapper.ts';
+export { describeMqtt } from './mqtt.ts';
+export type { MqttStart, MqttUnderTest } from './mqtt.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export { describeWebSocket } from './web-socket.ts';

@@ -1,0 +1,53 @@
+// The documents that MQTT clients get. Spelling and order are KubeEdge's; versions stay between edge and cloud. Pure.
+import type { Twin } from '@kedge/model/messages';
+import type { TwinChange } from './ports.ts';
+
+type Twins = Readonly<Record<string, Twin>>;
+type Changes = Readonly<Record<string, TwinChange>>;
+
+function shown(twin: Twin | null): Twin | null {
+  if (!twin) return null;
+  const { expected_version: _, actual_version: __, ...rest } = twin;
+  return rest;
+}
+
+const mapValues = <A, B>(of: Readonly<Record<string, A>>, as: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(of).map(([key, value]) => [key, as(value)]));
+
+export const twinAnswer = (event: string, at: number, twins: Twins) => ({
+  event_id: event,
+  timestamp: at,
+  twin: mapValues(twins, shown),
+});
+
+export const errorAnswer = (event: string, at: number, code: number, reason: string) => ({
+  event_id: event,
+  timestamp: at,
+  code,
+  reason,
+});
+
+export const updateResult = (event: string, at: number, changes: Changes) => ({
+  event_id: event,
+  timestamp: at,
+  twin: mapValues(changes, ({ current }) => shown(current)),
+});
+
+export const updateDocument = (event: string, at: number, changes: Changes) => ({
+  event_id: event,
+  timestamp: at,
+  twin: mapValues(changes, ({ last, current }) => ({ last: shown(last), current: shown(current) })),
+});
+
+/** Undefined: every twin is as it should be. */
+export function updateDelta(event: string, at: number, twins: Twins) {
+  const wanted = Object.entries(twins).filter(([, { expected }]) => (expected?.value ?? '') !== '');
+  const differing = wanted.filter(([, { expected, actual }]) => expected?.value !== actual?.value);
+  if (differing.length === 0) return undefined;
+  return {
+    event_id: event,
+    timestamp: at,
+    twin: mapValues(Object.fromEntries(wanted), shown),
+    delta: Object.fromEntries(differing.map(([property, { expected }]) => [property, expected?.value ?? ''])),
+  };
+}

@@ -1,0 +1,246 @@
+// EventBus: answers MQTT clients about the devices of this node, and tells them what changes, whoever changed it. Values
+// that clients set go through DeviceTwin, on disk and to the cloud, as those of mappers do.
+import { explain } from '@kedge/core/errors';
+import { KeyedMutex } from '@kedge/core/flow';
+import type { Log, Secret } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Files, Mqtt, MqttConnectOptions, MqttMessage, Random } from '@kedge/core/ports';
+import type { Clock } from '@kedge/core/time';
+import { type Device, deviceId } from '@kedge/model/kubeedge';
+import type { DeviceName } from '@kedge/model/messages';
+import {
+  type BusTopic,
+  deviceTopic,
+  type DeviceTopicTail,
+  namelessDeviceTopic,
+  nodeTopic,
+  parseTopic,
+  requestFilters,
+  shortDeviceTopic,
+} from '@kedge/wire/topics';
+import { errorAnswer, twinAnswer, updateDelta, updateDocument, updateResult } from './answers.ts';
+import { type BrokerLink, createBrokerLink } from './broker-link.ts';
+import { eventBusErrors } from './errors.ts';
+import type { DeviceTwins } from './ports.ts';
+import { planReports, readQuestion, readState, readTwinUpdate } from './read-requests.ts';
+
+export interface EventBusConfig {
+  readonly node: string;
+  readonly broker: {
+    readonly url: string;
+    readonly clientId: string;
+    readonly credentials?: { readonly username: string; readonly password: Secret<string> } | undefined;
+    /** Paths of PEM files. */
+    readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
+  };
+}
+
+export interface EventBusDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly files: Files;
+  /** Loads the MQTT stack. */
+  readonly openMqtt: () => Promise<Mqtt>;
+  readonly twins: DeviceTwins;
+}
+
+/** Requests in hand before the broker has to wait. */
+const manyRequests = 32;
+
+export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Module {
+  const { clock, random, twins } = deps;
+  const log = deps.log.child({ module: 'eventbus' });
+  const inOrder = new KeyedMutex();
+  /** Devices that somebody has addressed without a namespace: those clients listen there too. */
+  const addressedShort = new Set<string>();
+  let link: BrokerLink | undefined;
+  let inHand = 0;
+
+  const publish = (topic: string, body: unknown): void => link?.publish(topic, JSON.stringify(body));
+  function answer(device: DeviceName, tail: DeviceTopicTail, body: unknown): void {
+    publish(deviceTopic(device, tail), body);
+    const short = addressedShort.has(deviceId(device)) ? shortDeviceTopic(device, tail) : undefined;
+    if (short !== undefined) publish(short, body);
+  }
+
+  /** Only of devices that there are, or a client could fill our memory with names. */
+  function answerTo(
+    request: Exclude<BusTopic, { kind: 'membership.get' }>,
+    tail: DeviceTopicTail,
+    body: unknown,
+  ): void {
+    const { device, isShort } = request;
+    if (isShort && twins.devices.has(device)) addressedShort.add(deviceId(device));
+    else if (isShort) publish(shortDeviceTopic(device, tail)!, body);
+    answer(device, tail, body);
+  }
+
+  async function handle(request: BusTopic, payload: Uint8Array): Promise<void> {
+    switch (request.kind) {
+      case 'membership.get':
+        return request.node === config.node ? tellMembers(payload) : undefined;
+      case 'twin.get': {
+        const read = readQuestion(payload);
+        const [at, { device }] = [clock.now(), request];
+        const body = !read.ok
+          ? errorAnswer(read.event, at, read.code, read.reason)
+          : !twins.devices.has(device)
+            ? errorAnswer(read.event, at, 404, 'twin getting failed due to the device is not existed')
+            : twinAnswer(read.event, at, twins.twins(device));
+        return answerTo(request, 'twin/get/result', body);
+      }
+      case 'twin.update':
+        return updateTwin(request, payload);
+      case 'state.update': {
+        const read = readState(payload);
+        if (!read || !twins.devices.has(request.device)) {
+          return log.warn('an MQTT client reports a state that is none, or of a device that is not here', {
+            device: deviceId(request.device),
+          });
+        }
+        if (request.isShort) addressedShort.add(deviceId(request.device));
+        return twins.state(request.device, read.state, read.event);
+      }
+    }
+  }
+
+  async function updateTwin(
+    request: Extract<BusTopic, { kind: 'twin.get' | 'twin.update' | 'state.update' }>,
+    payload: Uint8Array,
+  ): Promise<void> {
+    const { device } = request;
+    const tail = 'twin/update/result';
+    const refuse = (event: string, code: number, reason: string): void =>
+      answerTo(request, tail, errorAnswer(event, clock.now(), code, reason));
+    const read = readTwinUpdate(payload);
+    if (!read.ok) {
+      refuse(read.event, read.code, read.reason);
+      // Where KubeEdge answers it, for clients that know no better.
+      return publish(namelessDeviceTopic(tail), errorAnswer('', clock.now(), read.code, read.reason));
+    }
+    if (!twins.devices.has(device)) {
+      return refuse(read.event, 404, 'update rejected due to the device is not existed');
+    }
+    const reports = planReports(read.value, twins.twins(device));
+    if (typeof reports === 'string') return refuse(read.event, 400, reports);
+    if (request.isShort) addressedShort.add(deviceId(device));
+    await twins.report(device, reports, read.event).catch((error: unknown) => {
+      log.warn('a twin that an MQTT client set is not stored', { device: deviceId(device), err: error });
+      refuse(read.event, 500, explain(error));
+    });
+  }
+
+  function tellMembers(payload: Uint8Array): void {
+    const read = readQuestion(payload);
+    const topic = nodeTopic(config.node, 'membership/get/result');
+    if (!read.ok) return publish(topic, errorAnswer(read.event, clock.now(), read.code, read.reason));
+    const devices = twins.devices.list().map((device) => {
+      const { state = '', lastOnline = '' } = twins.stateOf(nameOf(device)) ?? {};
+      return { ...memberOf(device), state, last_online: lastOnline, attributes: {} };
+    });
+    publish(topic, { event_id: read.event, timestamp: clock.now(), devices });
+  }
+
+  async function onMessage({ topic, payload }: MqttMessage): Promise<void> {
+    const request = parseTopic(topic);
+    if (!request) return;
+    const key = 'device' in request ? deviceId(request.device) : request.node;
+    inHand += 1;
+    const work = inOrder
+      .run(key, () => handle(request, payload))
+      .catch((error: unknown) => log.warn('an MQTT request was not answered', { key, err: error }))
+      .finally(() => (inHand -= 1));
+    if (inHand >= manyRequests) await work;
+  }
+
+  /** Tells of devices that came and went. */
+  function watchMembers(): () => void {
+    let known = new Map(twins.devices.list().map((device) => [deviceId(nameOf(device)), memberOf(device)]));
+    return twins.devices.listen(() => {
+      const now = new Map(twins.devices.list().map((device) => [deviceId(nameOf(device)), memberOf(device)]));
+      const tell = (added: Member[] | null, removed: Member[] | null): void =>
+        publish(nodeTopic(config.node, 'membership/updated'), {
+          event_id: random.uuid(),
+          timestamp: clock.now(),
+          added_devices: added,
+          removed_devices: removed,
+        });
+      for (const [id, member] of now) if (!known.has(id)) tell([member], null);
+      for (const [id, member] of known) {
+        if (now.has(id)) continue;
+        tell(null, [member]);
+        addressedShort.delete(id);
+      }
+      known = now;
+    });
+  }
+
+  return {
+    name: 'eventbus',
+    async start(scope) {
+      const mqtt = await deps.openMqtt();
+      const started = createBrokerLink({
+        clock,
+        log,
+        random,
+        mqtt,
+        broker: () => readBroker(deps.files, config.broker),
+        filters: requestFilters,
+        onMessage,
+      });
+      link = started;
+      scope.defer(
+        'twins',
+        twins.watch({
+          onTwins({ device, event, changes }) {
+            const at = clock.now();
+            answer(device, 'twin/update/result', updateResult(event, at, changes));
+            answer(device, 'twin/update/document', updateDocument(event, at, changes));
+            const delta = updateDelta(random.uuid(), at, twins.twins(device));
+            if (delta) answer(device, 'twin/update/delta', delta);
+          },
+          onState({ device, event, state, lastOnline }) {
+            const said = { name: device.name, state, lastOnlineTime: lastOnline };
+            answer(device, 'state/update/result', { event_id: event, timestamp: clock.now(), device: said });
+          },
+        }),
+      );
+      scope.defer('members', watchMembers());
+      scope.spawn('broker', (signal) => started.run(signal));
+    },
+  };
+}
+
+interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+}
+
+const nameOf = ({ metadata }: Device): DeviceName => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name ?? '',
+});
+
+function memberOf(device: Device): Member {
+  const description = device.metadata.labels?.['description'];
+  const { name } = nameOf(device);
+  return { id: deviceId(nameOf(device)), name, ...(description === undefined ? {} : { description }) };
+}
+
+async function readBroker(
+  files: Files,
+  { url, clientId, credentials, tls }: EventBusConfig['broker'],
+): Promise<Pick<MqttConnectOptions, 'url' | 'clientId' | 'credentials' | 'tls'>> {
+  const broker = { url, clientId, ...(credentials ? { credentials } : {}) };
+  if (!tls) return broker;
+  const [ca, certificate, key] = await Promise.all([
+    files.readText(tls.ca),
+    files.readText(tls.certificate),
+    files.readText(tls.key),
+  ]);
+  if (ca === undefined) throw eventBusErrors.NO_CA({ path: tls.ca });
+  const own = certificate === undefined || key === undefined ? {} : { certificate, key };
+  return { ...broker, tls: { ca, ...own } };
+}

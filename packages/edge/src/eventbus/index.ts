@@ -1,0 +1,6 @@
+// The edge's devices for MQTT clients, on the topics that KubeEdge has: read and set twins, hear of changes.
+//
+//     const bus = createEventBus({ clock, log, random, files, openMqtt, twins: deviceTwin }, { node, broker });
+export { createEventBus } from './event-bus.ts';
+export type { EventBusConfig, EventBusDeps } from './event-bus.ts';
+export type { DeviceTwins, TwinChange, TwinWatcher } from './ports.ts';

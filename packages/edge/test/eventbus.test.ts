@@ -1,0 +1,256 @@
+// EventBus between a real DeviceTwin and a broker in memory: the documents that KubeEdge's MQTT clients know, and a broker
+// that comes and goes.
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { FakeClock } from '@kedge/core/testing';
+import { seconds } from '@kedge/core/time';
+import { FakeBroker } from '@kedge/testing/mqtt';
+import { connectApplication, device, startEdgeDevices } from './eventbus-fixture.ts';
+
+const base = '$hw/events/device/default/temp-1';
+const name = { namespace: 'default', name: 'temp-1' };
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function rig(t: TestContext, objects = [device('temp-1')]) {
+  const clock = new FakeClock({ settle });
+  const broker = new FakeBroker();
+  const edge = await startEdgeDevices(t, { clock, mqtt: broker, url: broker.url, objects });
+  const online = async (): Promise<void> => {
+    while (broker.clients === 0) await settle();
+    await settle();
+  };
+  await online();
+  const app = await connectApplication(t, broker, broker.url);
+  return { clock, broker, app, online, ...edge };
+}
+const side = (value: string, timestamp: number) => ({ value, metadata: { timestamp } });
+
+describe('a mapper reports', () => {
+  test('and clients get result, document and delta, in this order', async (t) => {
+    const { app, clock, twin } = await rig(t);
+    const at = clock.now();
+    await twin.report(name, [{ property: 'temperature', reported: '25.5', observedDesired: '30', duplicate: false }]);
+    const current = {
+      metadata: { type: 'string' },
+      optional: true,
+      expected: side('30', at),
+      actual: side('25.5', at),
+    };
+    assert.deepEqual(await app.next(3), [
+      {
+        topic: `${base}/twin/update/result`,
+        body: { event_id: '', timestamp: at, twin: { temperature: current } },
+      },
+      {
+        topic: `${base}/twin/update/document`,
+        body: { event_id: '', timestamp: at, twin: { temperature: { last: null, current } } },
+      },
+      {
+        topic: `${base}/twin/update/delta`,
+        body: { event_id: 'id-2', timestamp: at, twin: { temperature: current }, delta: { temperature: '30' } },
+      },
+    ]);
+  });
+
+  test('and there is no delta when all is as it should be', async (t) => {
+    const { app, twin } = await rig(t);
+    await twin.report(name, [{ property: 'temperature', reported: '30', observedDesired: '30', duplicate: false }]);
+    await twin.state(name, 'online');
+    const topics = (await app.next(3)).map(({ topic }) => topic.slice(base.length + 1));
+    assert.deepEqual(topics, ['twin/update/result', 'twin/update/document', 'state/update/result']);
+  });
+});
+
+describe('an MQTT client', () => {
+  test('reads a twin, without versions', async (t) => {
+    const { app, twin, clock } = await rig(t);
+    await twin.report(name, [{ property: 'temperature', reported: '25.5', duplicate: false }]);
+    await app.next(2);
+    await app.say(`${base}/twin/get`, { event_id: 'q1', timestamp: 0 });
+    const actual = side('25.5', clock.now());
+    assert.deepEqual(await app.next(1), [
+      {
+        topic: `${base}/twin/get/result`,
+        body: {
+          event_id: 'q1',
+          timestamp: clock.now(),
+          twin: { temperature: { actual, metadata: { type: 'string' }, optional: true } },
+        },
+      },
+    ]);
+  });
+
+  test('sets an expected value, which the cloud gets as observed desired', async (t) => {
+    const { app, twin } = await rig(t);
+    await app.say(`${base}/twin/update`, {
+      event_id: 's1',
+      timestamp: 0,
+      twin: { temperature: { expected: { value: '27 °C, "warm"' } } },
+    });
+    const [result, document, delta] = await app.next(3);
+    assert.deepEqual([result?.body.event_id, document?.body.event_id], ['s1', 's1']);
+    assert.equal(document?.body.twin.temperature.current.expected.value, '27 °C, "warm"');
+    assert.deepEqual(delta?.body.delta, { temperature: '27 °C, "warm"' });
+    const body = twin.outbox.take(() => false, true)?.send.body;
+    assert.ok(body?.kind === 'twin.report');
+    assert.equal(body.twins['temperature']?.expected?.value, '27 °C, "warm"');
+    assert.deepEqual(body.twins['temperature']?.expected_version, { cloud: 0, edge: 1 });
+  });
+
+  test('makes twins with types, is held to them, and removes what may go', async (t) => {
+    const { app, twin } = await rig(t);
+    const update = async (twins: unknown): Promise<unknown> => {
+      await app.say(`${base}/twin/update`, { event_id: 'e', twin: twins });
+      const [answer] = await app.next(1);
+      if (answer?.body.code === undefined) await app.next(1);
+      return answer?.body.reason ?? answer?.body.twin;
+    };
+    await update({ count: { actual: { value: '5' }, metadata: { type: 'int' } }, stays: { optional: false } });
+    assert.equal(await update({ count: { actual: { value: 'five' } } }), 'twin count: the value is not int');
+    assert.equal(twin.twins(name)['count']?.actual?.value, '5');
+    assert.deepEqual(await update({ count: null, stays: null, unheard: null }), { count: null });
+    assert.deepEqual(Object.keys(twin.twins(name)), ['stays']);
+  });
+
+  test('reports a state', async (t) => {
+    const { app, twin, clock } = await rig(t);
+    await app.say(`${base}/state/update`, { event_id: 'x', timestamp: 0, state: 'exploded' });
+    await app.say(`${base}/state/update`, { event_id: 'x', timestamp: 0, state: 'online' });
+    const [answer] = await app.next(1);
+    assert.equal(answer?.topic, `${base}/state/update/result`);
+    assert.deepEqual(answer.body, {
+      event_id: 'x',
+      timestamp: clock.now(),
+      device: { name: 'temp-1', state: 'online', lastOnlineTime: '2026-01-01T00:00:00Z' },
+    });
+    assert.equal(twin.stateOf(name)?.state, 'online');
+  });
+
+  test('asks which devices there are, and hears of those that come and go', async (t) => {
+    const { app, put, remove, clock } = await rig(t);
+    const members = '$hw/events/node/edge-1/membership';
+    await app.say('$hw/events/node/other/membership/get', { event_id: 'm0' });
+    await app.say(`${members}/get`, { event_id: 'm1' });
+    put(device('lamp'));
+    put(device('lamp'));
+    remove(device('lamp'));
+    const lamp = { id: 'default/lamp', name: 'lamp', description: 'the lamp' };
+    const heard = await app.next(3);
+    const answer = heard.find(({ topic }) => topic === `${members}/get/result`)!;
+    assert.equal(answer.body.event_id, 'm1');
+    assert.deepEqual(answer.body.devices[0], {
+      id: 'default/temp-1',
+      name: 'temp-1',
+      description: 'the temp-1',
+      state: '',
+      last_online: '',
+      attributes: {},
+    });
+    const news = heard.filter(({ topic }) => topic === `${members}/updated`).map(({ body }) => body);
+    assert.deepEqual(
+      news.map(({ added_devices, removed_devices, timestamp }) => [added_devices, removed_devices, timestamp]),
+      [
+        [[lamp], null, clock.now()],
+        [null, [lamp], clock.now()],
+      ],
+    );
+  });
+
+  test('without a namespace in its topics means default, and is answered there', async (t) => {
+    const { app, twin } = await rig(t);
+    const topicsOf = async (count: number) => (await app.next(count)).map(({ topic }) => topic);
+    await app.say('$hw/events/device/temp-1/twin/get', { event_id: 'q' });
+    assert.deepEqual(await topicsOf(2), [`${base}/twin/get/result`, '$hw/events/device/temp-1/twin/get/result']);
+    await twin.state(name, 'ok');
+    assert.deepEqual(await topicsOf(2), [
+      `${base}/state/update/result`,
+      '$hw/events/device/temp-1/state/update/result',
+    ]);
+  });
+
+  const long = 'x'.repeat(4_097);
+  const malformed: [string, unknown, RegExp][] = [
+    ['is not JSON', '{', /Unmarshal update request body failed/],
+    ['is not an object', '[]', /Unmarshal update request body failed/],
+    ['has no twin', { event_id: 'e' }, /key:twin does not exist/],
+    ['has a number for a value', { twin: { a: { actual: { value: 5 } } } }, /Unmarshal/],
+    ['has text for a time', { twin: { a: { actual: { value: '5', metadata: { timestamp: '1' } } } } }, /Unmarshal/],
+    ['has a name with a space', { twin: { 'a b': { actual: { value: '5' } } } }, /"a b" has not/],
+    ['has too long a value', { twin: { a: { expected: { value: long } } } }, /has 4097 bytes, over 4096/],
+  ];
+  for (const [what, body, reason] of malformed) {
+    test(`gets a 400 when its update ${what}: on the topic of the device, and where KubeEdge has it`, async (t) => {
+      const { app, twin } = await rig(t);
+      await app.say(`${base}/twin/update`, body);
+      const answers = await app.next(2);
+      assert.deepEqual(
+        answers.map(({ topic, body: { code } }) => [topic, code]),
+        [
+          [`${base}/twin/update/result`, 400],
+          ['$hw/events/device//twin/update/result', 400],
+        ],
+      );
+      for (const answer of answers) assert.match(answer.body.reason, reason);
+      assert.deepEqual(twin.twins(name), {});
+    });
+  }
+
+  test('is told about devices that there are not, and about questions that are none', async (t) => {
+    const { app, clock } = await rig(t);
+    const other = '$hw/events/device/default/other';
+    await app.say(`${other}/twin/update`, { event_id: 's2', twin: {} });
+    await app.say(`${other}/twin/get`, { event_id: 's3' });
+    await app.say(`${base}/twin/get`, '');
+    const answers = await app.next(3);
+    assert.deepEqual(answers.map(({ topic, body: { event_id, code } }) => [topic, event_id, code]).sort(), [
+      [`${other}/twin/get/result`, 's3', 404],
+      [`${other}/twin/update/result`, 's2', 404],
+      [`${base}/twin/get/result`, '', 400],
+    ]);
+    assert.deepEqual(answers.find(({ body }) => body.event_id === 's2')?.body, {
+      event_id: 's2',
+      timestamp: clock.now(),
+      code: 404,
+      reason: 'update rejected due to the device is not existed',
+    });
+  });
+});
+
+describe('a broker that goes away', () => {
+  test('is dialled again, with all subscriptions, and gets what happened meanwhile', async (t) => {
+    const { broker, clock, twin, online, logged } = await rig(t);
+    broker.stop();
+    await settle();
+    await twin.report(name, [{ property: 'temperature', reported: '1', duplicate: false }]);
+    await clock.advance(seconds(10));
+    broker.isUp = true;
+    const app = await connectApplication(t, broker, broker.url);
+    await clock.advance(seconds(60));
+    await online();
+    const topics = (await app.next(2)).map(({ topic }) => topic);
+    assert.deepEqual(topics, [`${base}/twin/update/result`, `${base}/twin/update/document`]);
+    await app.say(`${base}/twin/get`, { event_id: 'again' });
+    assert.equal((await app.next(1))[0]?.body.event_id, 'again');
+    const said = logged.map(({ sentence }) => sentence);
+    assert.equal(said.filter((sentence) => sentence === 'connected to the MQTT broker').length, 2);
+    // Closed, then refused for as long as it was away: two reasons, two lines.
+    assert.equal(said.filter((sentence) => sentence === 'no MQTT broker').length, 2);
+  });
+
+  test('for long costs the oldest messages, not memory', async (t) => {
+    const { broker, clock, twin, online, logged } = await rig(t);
+    broker.stop();
+    await settle();
+    for (let n = 0; n < 1_100; n += 1) {
+      await twin.report(name, [{ property: 'temperature', reported: `${n}`, duplicate: false }]);
+    }
+    broker.isUp = true;
+    const app = await connectApplication(t, broker, broker.url);
+    await clock.advance(seconds(60));
+    await online();
+    const heard = await app.next(2_000);
+    assert.equal(heard.at(-1)?.body.twin.temperature.current.actual.value, '1099');
+    const dropped = logged.find(({ sentence }) => sentence.includes('dropped'));
+    assert.equal(dropped?.fields.count, 200);
+  });
+});
