@@ -112,6 +112,18 @@ describe('an MQTT client', () => {
     assert.deepEqual(Object.keys(twin.twins(name)), ['stays']);
   });
 
+  test('may call a twin what every object has', async (t) => {
+    const { app, twin } = await rig(t);
+    await app.say(
+      `${base}/twin/update`,
+      '{"twin":{"constructor":{"actual":{"value":"1"}},"__proto__":{"actual":{"value":"2"}}}}',
+    );
+    const [result, document] = await app.next(2);
+    assert.deepEqual(Object.keys(result?.body.twin), ['constructor', '__proto__']);
+    assert.equal(document?.body.twin.constructor.last, null);
+    assert.deepEqual(Object.keys(twin.twins(name)), ['__proto__', 'constructor']);
+  });
+
   test('reports a state', async (t) => {
     const { app, twin, clock } = await rig(t);
     await app.say(`${base}/state/update`, { event_id: 'x', timestamp: 0, state: 'exploded' });
@@ -252,5 +264,27 @@ describe('a broker that goes away', () => {
     assert.equal(heard.at(-1)?.body.twin.temperature.current.actual.value, '1099');
     const dropped = logged.find(({ sentence }) => sentence.includes('dropped'));
     assert.equal(dropped?.fields.count, 200);
+  });
+
+  test('because of one message loses that one, and gets the others', async (t) => {
+    const { broker, clock, twin, online, logged } = await rig(t);
+    const app = await connectApplication(t, broker, broker.url);
+    broker.isPoison = ({ topic }) => topic.endsWith('/result');
+    await twin.report(name, [{ property: 'temperature', reported: '1', duplicate: false }]);
+    await clock.advance(seconds(300));
+    await online();
+    assert.equal((await app.next(1))[0]?.topic, `${base}/twin/update/document`);
+    assert.equal(logged.filter(({ sentence }) => sentence.includes('hangs up on it')).length, 1);
+  });
+
+  test('while messages are on their way gets them again', async (t) => {
+    const { app, broker, clock, twin, online } = await rig(t);
+    let cuts = 0;
+    broker.isPoison = ({ topic }) => topic.endsWith('/document') && (cuts += 1) === 1;
+    await twin.report(name, [{ property: 'temperature', reported: '1', duplicate: false }]);
+    await clock.advance(seconds(60));
+    await online();
+    const topics = (await app.next(3)).map(({ topic }) => topic.slice(`${base}/twin/update/`.length));
+    assert.deepEqual(topics, ['result', 'result', 'document']);
   });
 });

@@ -102,29 +102,30 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
 
   /** Runs inside a transaction. */
   function keep(device: Device, id: string, reports: readonly PropertyReport[]): TwinChanges['changes'] {
-    const changes: Record<string, { last: Twin | null; current: Twin | null }> = {};
+    // Clients may call a property "constructor".
+    const changes = new Map<string, { last: Twin | null; current: Twin | null }>();
     for (const { property, at = clock.now(), duplicate, removed, ...said } of reports) {
       const { reported } = said;
-      const known = changes[property];
+      const known = changes.get(property);
       const before = known ? (known.current ?? undefined) : store.twin(id, property);
       const last = known ? known.last : (before ?? null);
       if (removed) {
         if (!before || before.optional === false) continue;
         store.removeTwin(id, property);
-        changes[property] = { last, current: null };
+        changes.set(property, { last, current: null });
         continue;
       }
       // Said again by a mapper that could not tell whether it was heard.
       if (duplicate && isKnown(before, { ...said, at })) continue;
       const current = mergeTwin(before, { ...said, at });
-      changes[property] = { last, current };
+      changes.set(property, { last, current });
       store.putTwin(id, property, current);
       if (reported === undefined || !deliversSamples(device, property)) continue;
       const newest = store.newestSample(id, property);
       if (duplicate && newest?.at === at && newest.value === reported) continue;
       store.addSample(id, property, { at, value: reported }, () => random.uuid());
     }
-    return changes;
+    return Object.fromEntries(changes);
   }
 
   function tellTwins(id: string, twins: Twins): void {

@@ -27,6 +27,8 @@ export class FakeBroker implements Mqtt {
   isUp = true;
   /** Filters that nobody may subscribe to. */
   readonly forbidden = new Set<string>();
+  /** Whoever publishes such a message is cut off, and nobody gets it. */
+  isPoison: (message: MqttMessage) => boolean = () => false;
   connections = 0;
 
   get clients(): number {
@@ -99,6 +101,10 @@ export class FakeBroker implements Mqtt {
       publish: async ({ topic, payload, retain }) => {
         check();
         const message = { topic, payload: typeof payload === 'string' ? new TextEncoder().encode(payload) : payload };
+        if (this.isPoison(message)) {
+          client.end('closed by the broker');
+          check();
+        }
         if (retain && message.payload.length === 0) this.#retained.delete(topic);
         else if (retain) this.#retained.set(topic, message);
         for (const other of this.#clients) {
