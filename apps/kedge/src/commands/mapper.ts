@@ -1,4 +1,4 @@
-// `kedge mapper new NAME` and `kedge mapper run FILE`.
+// `kedge mapper new NAME`, `kedge mapper run FILE`, and the mappers that kedge brings: `kedge mapper modbus`.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { MapperDriver } from '@kedge/devices/mapper-sdk';
@@ -6,15 +6,28 @@ import { CommandLineError } from './command-line-error.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
+const builtIn: Readonly<Record<string, (config: string | undefined) => Promise<number>>> = {
+  async modbus(config) {
+    const { loadDriver, runMapper } = await import('../mapper-daemon.ts');
+    const { createModbusMapper } = await import('@kedge/devices/mapper-modbus');
+    return runMapper(createModbusMapper({ load: loadDriver }), config);
+  },
+  async virtual(config) {
+    const { virtualMapper } = await import('@kedge/devices/mapper-virtual');
+    return (await import('../mapper-daemon.ts')).runMapper(virtualMapper, config);
+  },
+};
+
 export async function mapper(values: Values, [what, which, ...more]: readonly string[]): Promise<number> {
+  const config = typeof values['config-file'] === 'string' ? values['config-file'] : undefined;
+  if (which === undefined && what !== undefined && Object.hasOwn(builtIn, what)) return builtIn[what]!(config);
   if (which === undefined || more.length > 0) throw new CommandLineError('see "kedge mapper --help"');
   switch (what) {
     case 'new':
       return (await import('./mapper-new.ts')).newMapper(which);
     case 'run': {
-      const config = values['config-file'];
       const driver = await loadMapper(which);
-      return (await import('../mapper-daemon.ts')).runMapper(driver, typeof config === 'string' ? config : undefined);
+      return (await import('../mapper-daemon.ts')).runMapper(driver, config);
     }
     default:
       throw new CommandLineError(`there is no "kedge mapper ${what}"; see "kedge mapper --help"`);

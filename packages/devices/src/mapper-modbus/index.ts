@@ -1,0 +1,3 @@
+// Modbus over TCP and serial lines.
+export { createModbusMapper } from './driver.ts';
+export type { ModbusDeps } from './driver.ts';
