@@ -14,7 +14,7 @@ import { mapperErrors, type RawValue, readConfig } from '../src/mapper-sdk/index
 
 const load = createRequire(import.meta.url);
 const { ServerTCP } = load('modbus-serial') as { ServerTCP: typeof Server };
-const driver = createModbusMapper({ load });
+const driver = createModbusMapper({ load: async (name) => load(name) as unknown });
 const deps = { clock: systemClock, random: createRandom() };
 
 /** A device with `size` addresses of each kind; whatever is behind them is an illegal address. */

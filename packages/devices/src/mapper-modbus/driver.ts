@@ -17,14 +17,14 @@ import { type ModbusConfig, type ModbusVisitor, protocolConfig, readSettings, vi
 
 export interface ModbusDeps {
   /** modbus-serial: not bundled, because it brings native code. */
-  load(name: string): unknown;
+  load(name: string): Promise<unknown>;
 }
 
 /** The SDK gives up on a call after 10 s; what is not asked by then is said to be. */
 const patience = seconds(9);
 
 export function createModbusMapper({ load }: ModbusDeps): MapperDriver<ModbusConfig, ModbusVisitor> {
-  const lines = new Lines(() => new (load('modbus-serial') as new () => ModbusClient)());
+  const lines = new Lines(async () => new ((await load('modbus-serial')) as new () => ModbusClient)());
   return defineMapper({
     name: 'modbus-mapper',
     protocol: 'modbus',

@@ -137,13 +137,13 @@ export class OpenLine {
 
 /** Lines by address: devices behind the same one share it, and the last one to leave closes it. */
 export class Lines {
-  readonly #newClient: () => ModbusClient;
+  readonly #newClient: () => Promise<ModbusClient>;
   readonly #open = new Map<
     string,
     { settings: string; line: Promise<OpenLine>; users: number; stop: AbortController }
   >();
 
-  constructor(newClient: () => ModbusClient) {
+  constructor(newClient: () => Promise<ModbusClient>) {
     this.#newClient = newClient;
   }
 
@@ -187,7 +187,7 @@ export class Lines {
   }
 
   async #connect(line: Line, clock: Clock, signal: AbortSignal): Promise<OpenLine> {
-    const client = this.#newClient();
+    const client = await this.#newClient();
     client.on('error', () => undefined);
     if (line.kind === 'rtu') {
       const { path, baudRate, dataBits, stopBits, parity } = line;
