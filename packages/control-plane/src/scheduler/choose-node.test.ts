@@ -1,11 +1,12 @@
 // The decision as tables: which nodes will do for a pod, and what is said when none will.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Affinity, Node, Pod, PodSpec } from '@kedge/model/k8s-types';
+import type { Affinity, Node, Pod, PodAffinityTerm, PodSpec, TopologySpreadConstraint } from '@kedge/model/k8s-types';
 import { chooseNode, filterNodes } from './choose-node.ts';
-import type { ClusterFacts } from './filters/filter.ts';
+import type { ClusterFacts, VolumeFacts } from './filters/filter.ts';
 import { ClusterTable } from './state/cluster-table.ts';
 import { podFacts } from './state/pod-facts.ts';
+import { noStorage } from './testing/no-storage.ts';
 
 const node = (
   name: string,
@@ -40,7 +41,11 @@ const pod = (name: string, { labels = {}, cpu, spec = {}, owner }: PodParts = {}
   },
 });
 
-function cluster(nodes: readonly Node[], placed: Record<string, readonly Pod[]> = {}): ClusterFacts {
+function cluster(
+  nodes: readonly Node[],
+  placed: Record<string, readonly Pod[]> = {},
+  storage: Partial<VolumeFacts> = {},
+): ClusterFacts {
   const table = new ClusterTable();
   for (const one of nodes) table.putNode(one);
   for (const [name, pods] of Object.entries(placed)) for (const one of pods) table.putPod(one, name);
@@ -51,13 +56,29 @@ function cluster(nodes: readonly Node[], placed: Record<string, readonly Pod[]> 
     nodeOf: (key) => all.find(({ name }) => name === table.placeOf(key)),
     namespaceLabels: (name) => ({ name }),
     nominated: new Map(),
-    storage: { claim: () => undefined, volume: () => undefined, volumes: () => [], storageClass: () => undefined },
+    storage: { ...noStorage, ...storage },
   };
 }
 
-const spreadBy = (topologyKey: string, maxSkew = 1): Partial<PodSpec> => ({
+const dusty: NonNullable<Node['spec']> = { taints: [{ key: 'dusty', effect: 'NoSchedule' }] };
+const ofRevision: PodAffinityTerm = {
+  topologyKey: 'kubernetes.io/hostname',
+  labelSelector: { matchLabels: { app: 'web' } },
+  matchLabelKeys: ['rev'],
+};
+const spreadBy = (
+  topologyKey: string,
+  maxSkew = 1,
+  more: Partial<TopologySpreadConstraint> = {},
+): Partial<PodSpec> => ({
   topologySpreadConstraints: [
-    { topologyKey, maxSkew, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'web' } } },
+    {
+      topologyKey,
+      maxSkew,
+      whenUnsatisfiable: 'DoNotSchedule',
+      labelSelector: { matchLabels: { app: 'web' } },
+      ...more,
+    },
   ],
 });
 const near = (app: string, topologyKey: string): Affinity => ({
@@ -74,6 +95,56 @@ const web = { app: 'web' };
 const hostname = 'kubernetes.io/hostname';
 const port = (hostPort: number, hostIP?: string): Partial<PodSpec> => ({
   containers: [{ name: 'main', ports: [{ containerPort: 80, hostPort, ...(hostIP ? { hostIP } : {}) }] }],
+});
+const named = (...names: string[]): Affinity => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: names }] }],
+    },
+  },
+});
+const using = (...claims: string[]): Partial<PodSpec> => ({
+  volumes: claims.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } })),
+});
+/** Claims that are bound to volumes of their own name, made by a driver `csi.example.org`. */
+const bound: Partial<VolumeFacts> = {
+  claim: (namespace, name) => ({
+    metadata: { namespace, name, annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    spec: { volumeName: name, accessModes: [name.startsWith('single') ? 'ReadWriteOncePod' : 'ReadWriteOnce'] },
+  }),
+  volume: (name) => ({ metadata: { name }, spec: { csi: { driver: 'csi.example.org', volumeHandle: name } } }),
+};
+const atMost = (count: number): Partial<VolumeFacts> => ({
+  ...bound,
+  csiNode: (name) => ({
+    metadata: { name },
+    spec: { drivers: [{ name: 'csi.example.org', nodeID: name, allocatable: { count } }] },
+  }),
+});
+/** A claim that waits for its first pod, and a class whose driver makes volumes in the north and says what it has. */
+const making = (capacity: string, zone = 'north'): Partial<VolumeFacts> => ({
+  claim: (namespace, name) => ({
+    metadata: { namespace, name },
+    spec: { storageClassName: 'fast', resources: { requests: { storage: '10Gi' } } },
+  }),
+  storageClass: (name) => ({
+    metadata: { name },
+    provisioner: 'csi.example.org',
+    volumeBindingMode: 'WaitForFirstConsumer',
+    allowedTopologies: [{ matchLabelExpressions: [{ key: 'zone', values: [zone] }] }],
+  }),
+  csiDriver: (name) => ({ metadata: { name }, spec: { storageCapacity: true } }),
+  capacities: () => [
+    {
+      metadata: { name: 'here' },
+      storageClassName: 'fast',
+      capacity,
+      nodeTopology: { matchLabels: { zone: 'north' } },
+    },
+  ],
+});
+const disk = (pdName: string, readOnly = false): Partial<PodSpec> => ({
+  volumes: [{ name: 'disk', gcePersistentDisk: { pdName, readOnly } }],
 });
 const north = { labels: { zone: 'north' } };
 const south = { labels: { zone: 'south' } };
@@ -225,6 +296,139 @@ const cases: [sentence: string, pod: Pod, cluster: ClusterFacts, possible: strin
     ['b'],
   ],
   [
+    'a pod that names its node is said not to want the others',
+    pod('p', { cpu: '9', spec: { affinity: named('a') } }),
+    cluster([node('a'), node('b'), node('c')]),
+    [],
+    "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity].",
+  ],
+  [
+    'a pod that names no node at all fits nowhere',
+    pod('p', { spec: { affinity: named() } }),
+    cluster([node('a')]),
+    [],
+    '0/1 nodes are available: pod affinity terms conflict.',
+  ],
+  [
+    'overhead counts',
+    pod('p', { cpu: '3', spec: { overhead: { cpu: '2' } } }),
+    cluster([node('a')]),
+    [],
+    '0/1 nodes are available: 1 Insufficient cpu.',
+  ],
+  [
+    'a driver attaches so many volumes to a node',
+    pod('p', { spec: using('one') }),
+    cluster([node('a'), node('b')], { a: [pod('x', { spec: using('two', 'three') })] }, atMost(2)),
+    ['b'],
+  ],
+  [
+    'a volume that is there already takes no more room',
+    pod('p', { spec: using('two') }),
+    cluster([node('a')], { a: [pod('x', { spec: using('two', 'three') })] }, atMost(2)),
+    ['a'],
+  ],
+  [
+    'more volumes than any node takes',
+    pod('p', { spec: using('one', 'two') }),
+    cluster([node('a')], {}, atMost(1)),
+    [],
+    '0/1 nodes are available: 1 node(s) exceed max volume count.',
+  ],
+  [
+    'a driver that sets no limit has none',
+    pod('p', { spec: using('one', 'two') }),
+    cluster([node('a')], { a: [pod('x', { spec: using('three') })] }, bound),
+    ['a'],
+  ],
+  [
+    'a claim for one pod is taken everywhere',
+    pod('p', { spec: using('single') }),
+    cluster([node('a'), node('b')], { a: [pod('x', { spec: using('single') })] }, bound),
+    [],
+    '0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.',
+  ],
+  [
+    'a disk is attached once',
+    pod('p', { spec: disk('data') }),
+    cluster([node('a'), node('b')], {
+      a: [pod('x', { spec: disk('data', true) })],
+      b: [pod('y', { spec: disk('log') })],
+    }),
+    ['b'],
+  ],
+  [
+    'unless everybody only reads',
+    pod('p', { spec: disk('data', true) }),
+    cluster([node('a')], { a: [pod('x', { spec: disk('data', true) })] }),
+    ['a'],
+  ],
+  [
+    'a volume is made where its class says',
+    pod('p', { spec: using('new') }),
+    cluster([node('a', north), node('b', south)], {}, making('20Gi')),
+    ['a'],
+  ],
+  [
+    'where its driver has room',
+    pod('p', { spec: using('new') }),
+    cluster([node('a', north), node('b', south)], {}, making('5Gi')),
+    [],
+    "0/2 nodes are available: 1 node(s) did not have enough free storage, 1 node(s) didn't find available persistent volumes to bind.",
+  ],
+  [
+    'too few domains count as an empty one',
+    pod('p', { labels: web, spec: spreadBy('zone', 1, { minDomains: 2 }) }),
+    cluster([node('a', north)], { a: [pod('x', { labels: web })] }),
+    [],
+    "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints.",
+  ],
+  [
+    'a zone the pod may not go to counts as an empty one only if the constraint says so',
+    pod('p', {
+      labels: web,
+      spec: { nodeSelector: { zone: 'north' }, ...spreadBy('zone', 1, { nodeAffinityPolicy: 'Ignore' }) },
+    }),
+    cluster([node('a', north), node('b', south)], { a: [pod('x', { labels: web })] }),
+    [],
+  ],
+  [
+    'by default it does not count',
+    pod('p', { labels: web, spec: { nodeSelector: { zone: 'north' }, ...spreadBy('zone') } }),
+    cluster([node('a', north), node('b', south)], { a: [pod('x', { labels: web })] }),
+    ['a'],
+  ],
+  [
+    'a tainted zone counts by default',
+    pod('p', { labels: web, spec: spreadBy('zone') }),
+    cluster([node('a', north), node('b', { ...south, spec: dusty })], { a: [pod('x', { labels: web })] }),
+    [],
+  ],
+  [
+    'and not if the constraint honours taints',
+    pod('p', { labels: web, spec: spreadBy('zone', 1, { nodeTaintsPolicy: 'Honor' }) }),
+    cluster([node('a', north), node('b', { ...south, spec: dusty })], { a: [pod('x', { labels: web })] }),
+    ['a'],
+  ],
+  [
+    'matchLabelKeys count the pods of one revision only',
+    pod('p', { labels: { ...web, rev: '2' }, spec: spreadBy('zone', 1, { matchLabelKeys: ['rev'] }) }),
+    cluster([node('a', north), node('b', south)], { a: [pod('x', { labels: { ...web, rev: '1' } })] }),
+    ['a', 'b'],
+  ],
+  [
+    'matchLabelKeys narrow anti-affinity, too',
+    pod('p', {
+      labels: { ...web, rev: '2' },
+      spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [ofRevision] } } },
+    }),
+    cluster([node('a'), node('b')], {
+      a: [pod('x', { labels: { ...web, rev: '1' } })],
+      b: [pod('y', { labels: { ...web, rev: '2' } })],
+    }),
+    ['a'],
+  ],
+  [
     'a node without the topology label takes no part in a hard spread',
     pod('p', { labels: web, spec: spreadBy('zone') }),
     cluster([node('a')]),
@@ -276,6 +480,27 @@ const choices: [sentence: string, pod: Pod, cluster: ClusterFacts, node: string]
     'replicas of one owner keep apart',
     pod('p', { owner: 'web', cpu: '100m' }),
     cluster([node('a'), node('b', { cpu: '2' })], { a: [pod('x', { owner: 'web', cpu: '100m' })] }),
+    'b',
+  ],
+  [
+    'soft spread prefers the emptier zone',
+    pod('p', { labels: web, spec: spreadBy('zone', 1, { whenUnsatisfiable: 'ScheduleAnyway' }) }),
+    cluster([node('a', north), node('b', { ...south, cpu: '3' })], { a: [pod('x', { labels: web })] }),
+    'b',
+  ],
+  [
+    'and a node that is in no zone is the last choice',
+    pod('p', { labels: web, spec: spreadBy('zone', 1, { whenUnsatisfiable: 'ScheduleAnyway' }) }),
+    cluster([node('a', { ...north, cpu: '3' }), node('b')], { a: [pod('x', { labels: web })] }),
+    'a',
+  ],
+  [
+    'CPU and memory in balance',
+    pod('p', { cpu: '1' }),
+    cluster([node('a', { cpu: '8' }), node('b', { cpu: '8' })], {
+      a: [pod('x', { cpu: '2' })],
+      b: [pod('y', { spec: { containers: [{ name: 'm', resources: { requests: { memory: '2Gi' } } }] } })],
+    }),
     'b',
   ],
   [

@@ -1,6 +1,13 @@
 // The scheduling decision: which node a pod should run on, or why none will do. Pure.
 import { filters } from './filters/index.ts';
-import { type ClusterFacts, type Filter, type NodeFilter, isHopeless, type Verdict } from './filters/filter.ts';
+import {
+  type ClusterFacts,
+  type Filter,
+  type NodeFilter,
+  isHopeless,
+  refuseForGood,
+  type Verdict,
+} from './filters/filter.ts';
 import { scores } from './scores/index.ts';
 import { type NodeFacts, withPod } from './state/node-facts.ts';
 import type { PodFacts } from './state/pod-facts.ts';
@@ -83,10 +90,17 @@ export function filterNodes(pod: PodFacts, cluster: ClusterFacts): Filtered {
     }
     if (check) prepared.push({ filter, check });
   }
+  const narrowing = prepared.flatMap(({ filter }) => {
+    const names = filter.narrow?.(pod);
+    return names ? [{ filter, names }] : [];
+  });
   const possible: NodeFacts[] = [];
   const refusals: Refusal[] = [];
   for (const node of cluster.nodes) {
-    const refusal = firstRefusal(prepared, node);
+    const excluding = narrowing.find(({ names }) => !names.has(node.name))?.filter;
+    const refusal = excluding
+      ? { node, filter: excluding, ...refuseForGood(`node(s) didn't satisfy plugin(s) [${excluding.name}]`) }
+      : firstRefusal(prepared, node);
     if (refusal) refusals.push(refusal);
     else possible.push(node);
   }

@@ -48,6 +48,10 @@ export function createScheduler(options: SchedulerOptions): Module {
   const claims = informers.of(collections.persistentVolumeClaims);
   const volumes = informers.of(collections.persistentVolumes);
   const classes = informers.of(collections.storageClasses);
+  const csiNodes = informers.of(collections.csiNodes);
+  const csiDrivers = informers.of(collections.csiDrivers);
+  const capacities = informers.of(collections.csiStorageCapacities);
+  const storageCopies = [claims, volumes, classes, csiNodes, csiDrivers, capacities];
   const budgets = informers.of(collections.podDisruptionBudgets);
   const table = new ClusterTable();
   const pending = new PendingPods(clock);
@@ -123,6 +127,9 @@ export function createScheduler(options: SchedulerOptions): Module {
         volume: (name) => volumes.get(name),
         volumes: () => volumes.list(),
         storageClass: (name) => classes.get(name),
+        csiNode: (name) => csiNodes.get(name),
+        csiDriver: (name) => csiDrivers.get(name),
+        capacities: () => capacities.list(),
       },
     };
   }
@@ -232,6 +239,26 @@ export function createScheduler(options: SchedulerOptions): Module {
           log.warn('pod could not be preempted', { pod: victim.key, err: error });
       }
     }
+    await withdrawNominations(pod, node, signal);
+  }
+
+  /** Pods of lower priority that wait for the same node may no longer fit there: they look for another. */
+  async function withdrawNominations({ metadata, spec }: Pod, node: string, signal: AbortSignal): Promise<void> {
+    const lesser = [...nominations].filter(
+      ([, { node: theirs, pod }]) =>
+        theirs === node && pod.metadata.uid !== metadata.uid && (pod.spec?.priority ?? 0) < (spec?.priority ?? 0),
+    );
+    for (const [key, { pod }] of lesser) {
+      nominations.delete(key);
+      const { namespace, name = '', uid } = pod.metadata;
+      const patch = JSON.stringify({ metadata: { uid }, status: { nominatedNodeName: null } });
+      try {
+        await api.patch(collections.pods, { namespace, name, subresource: 'status' }, 'strategic', patch, { signal });
+      } catch (error) {
+        if (!signal.aborted && !isStatus(error, 'NotFound'))
+          log.debug('nomination not withdrawn', { pod: key, err: error });
+      }
+    }
   }
 
   function write(work: () => Promise<void>): void {
@@ -307,7 +334,7 @@ export function createScheduler(options: SchedulerOptions): Module {
         },
       }),
       pods.listen({ onPut: onPodPut, onDelete: onPodGone }),
-      ...[claims, volumes, classes].map((copy) =>
+      ...storageCopies.map((copy) =>
         copy.listen({ onPut: () => pending.changed('volume'), onDelete: () => pending.changed('volume') }),
       ),
     ];
@@ -318,7 +345,7 @@ export function createScheduler(options: SchedulerOptions): Module {
     name: 'scheduler',
     async start(scope) {
       listen(scope);
-      for (const copy of [nodes, pods, namespaces, claims, volumes, classes, budgets]) await copy.synced(scope.signal);
+      for (const copy of [nodes, pods, namespaces, ...storageCopies, budgets]) await copy.synced(scope.signal);
       scope.spawn('scheduling', run);
     },
   };

@@ -8,6 +8,7 @@ import type { ClusterFacts } from './filters/filter.ts';
 import { type Budget, planPreemption } from './plan-preemption.ts';
 import { ClusterTable } from './state/cluster-table.ts';
 import { podFacts } from './state/pod-facts.ts';
+import { noStorage } from './testing/no-storage.ts';
 
 const node = (name: string, taints: NonNullable<Node['spec']>['taints'] = []): Node => ({
   metadata: { name },
@@ -36,7 +37,7 @@ function cluster(placed: Record<string, readonly Pod[]>, nodes: readonly Node[])
     nodeOf: () => undefined,
     namespaceLabels: () => ({}),
     nominated: new Map(),
-    storage: { claim: () => undefined, volume: () => undefined, volumes: () => [], storageClass: () => undefined },
+    storage: noStorage,
   };
 }
 

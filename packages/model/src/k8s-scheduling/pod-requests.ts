@@ -17,9 +17,10 @@ export function amountsOf(list: Readonly<Record<string, string>> | undefined): A
 /**
  * The requests of all containers together. Init containers run one after another, so each counts alone, on top of the
  * sidecars started before it; sidecars (init containers that restart always) stay and count with the main containers.
+ * `unsaid` is what a container counts for where it asks for nothing.
  */
-export function podRequests(spec: PodSpec | undefined): Amounts {
-  const requestsOf = ({ resources }: Container): Amounts => amountsOf(resources?.requests);
+export function podRequests(spec: PodSpec | undefined, unsaid: Amounts = new Map()): Amounts {
+  const requestsOf = ({ resources }: Container): Amounts => new Map([...unsaid, ...amountsOf(resources?.requests)]);
   let total = (spec?.containers ?? []).map(requestsOf).reduce(addAmounts, new Map());
   let sidecars: Amounts = new Map();
   let initPeak: Amounts = new Map();

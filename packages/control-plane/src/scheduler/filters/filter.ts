@@ -1,5 +1,12 @@
 // What a filter is: a reason why a pod cannot run on a node, and what kind of change could make the reason go away.
-import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '@kedge/model/k8s-types';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  StorageClass,
+} from '@kedge/model/k8s-types';
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { PodFacts } from '../state/pod-facts.ts';
 
@@ -12,6 +19,11 @@ export interface VolumeFacts {
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly volumes: () => Iterable<PersistentVolume>;
   readonly storageClass: (name: string) => StorageClass | undefined;
+  /** Which storage drivers a node has, and how many volumes of each it can have. */
+  readonly csiNode: (node: string) => CSINode | undefined;
+  readonly csiDriver: (name: string) => CSIDriver | undefined;
+  /** What drivers that count say they still have room for. */
+  readonly capacities: () => Iterable<CSIStorageCapacity>;
 }
 
 export interface ClusterFacts {
@@ -38,6 +50,8 @@ export interface Filter {
   readonly helpedBy: readonly ClusterChange[];
   /** What depends on the pod and the whole cluster is computed here, once; undefined when the filter does not concern the pod. */
   readonly prepare: (pod: PodFacts, cluster: ClusterFacts) => NodeFilter | Hopeless | undefined;
+  /** The only nodes that the pod names, where it does: the others are not looked at. */
+  readonly narrow?: (pod: PodFacts) => ReadonlySet<string> | undefined;
 }
 
 /** What no node can change: said once for the pod, not for each node. */

@@ -1,36 +1,10 @@
 // Filters about the volumes behind a pod's claims: where they can be reached, and whether they are there at all.
 import { storageClassOf } from '@kedge/model/k8s-scheduling';
 import type { PersistentVolume, PersistentVolumeClaim } from '@kedge/model/k8s-types';
-import {
-  type ClusterFacts,
-  type Filter,
-  type Hopeless,
-  type NodeFilter,
-  passes,
-  refuse,
-  refuseForGood,
-} from './filter.ts';
+import { type ClusterFacts, type Filter, type Hopeless, type NodeFilter, passes, refuseForGood } from './filter.ts';
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { PodFacts } from '../state/pod-facts.ts';
 import { planVolumes, type VolumePlan } from '../plan-volumes.ts';
-
-/** A claim that only one pod may use is taken while another pod has it. */
-export const volumeRestrictions: Filter = {
-  name: 'VolumeRestrictions',
-  helpedBy: ['node', 'pod-gone', 'volume'],
-  prepare(pod, { storage }) {
-    const single = pod.claims.filter((name) =>
-      storage.claim(pod.namespace, name)?.spec?.accessModes?.includes('ReadWriteOncePod'),
-    );
-    if (single.length === 0) return undefined;
-    const has = (other: PodFacts): boolean =>
-      other.namespace === pod.namespace && single.some((name) => other.claims.includes(name));
-    return ({ pods }) =>
-      [...pods.values()].some(has)
-        ? refuse('node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode')
-        : passes;
-  },
-};
 
 export const volumeBinding: Filter = {
   name: 'VolumeBinding',

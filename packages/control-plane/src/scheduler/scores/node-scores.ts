@@ -1,7 +1,6 @@
 // Scores that look at one node at a time: soft taints, preferred node affinity, free and balanced resources, images.
-import { findUntolerated, matchesNodeTerm } from '@kedge/model/k8s-scheduling';
+import { type Amounts, findUntolerated, matchesNodeTerm } from '@kedge/model/k8s-scheduling';
 import type { NodeFacts } from '../state/node-facts.ts';
-import type { PodFacts } from '../state/pod-facts.ts';
 import { best, normalize, normalizeReversed, type Score } from './score.ts';
 
 export const softTaints: Score = {
@@ -33,31 +32,37 @@ export const leastAllocated: Score = {
   weight: 1,
   // Whole points per resource: with fractions, ties that Kubernetes sees would be none.
   rate: (pod, nodes) =>
-    nodes.map((node) => mean(uses(pod, node).map(([used, of]) => Math.floor((Math.max(0, of - used) * best) / of)))),
+    nodes.map((node) =>
+      mean(
+        uses(pod.scoredRequests, node.scoredRequested, node).map(([used, of]) =>
+          Math.floor((Math.max(0, of - used) * best) / of),
+        ),
+      ),
+    ),
 };
 
 /** A node whose CPU and memory fill up alike wastes neither. */
 export const balancedAllocation: Score = {
   name: 'NodeResourcesBalancedAllocation',
   weight: 1,
-  rate: (pod, nodes) =>
-    nodes.map((node) => {
-      const used = uses(pod, node).map(([amount, of]) => Math.min(1, amount / of));
+  // A pod that asks for nothing changes no balance, and would only follow the crowd.
+  rate: ({ requests }, nodes) => {
+    if (!requests.get('cpu') && !requests.get('memory')) return undefined;
+    return nodes.map((node) => {
+      const used = uses(requests, node.requested, node).map(([amount, of]) => Math.min(1, amount / of));
       const middle = mean(used);
       const deviation = Math.sqrt(mean(used.map((share) => (share - middle) ** 2)));
       return (1 - deviation) * best;
-    }),
+    });
+  },
 };
 
 /** How much of CPU and memory would be in use with the pod on the node, and of how much. */
-function uses(
-  { scoredRequests }: PodFacts,
-  { allocatable, scoredRequested }: NodeFacts,
-): (readonly [used: number, of: number])[] {
+function uses(wanted: Amounts, taken: Amounts, { allocatable }: NodeFacts): (readonly [used: number, of: number])[] {
   return ['cpu', 'memory'].flatMap((name) => {
     const capacity = allocatable.get(name) ?? 0;
     if (capacity === 0) return [];
-    return [[(scoredRequested.get(name) ?? 0) + (scoredRequests.get(name) ?? 0), capacity] as const];
+    return [[(taken.get(name) ?? 0) + (wanted.get(name) ?? 0), capacity] as const];
   });
 }
 

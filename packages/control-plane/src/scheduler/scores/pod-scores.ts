@@ -5,7 +5,7 @@ import { constraintMatcher, count, domainOf, termMatcher } from '../filters/pod-
 import { countMatching, isEligible } from '../filters/topology-spread.ts';
 import type { NodeFacts } from '../state/node-facts.ts';
 import type { PodFacts } from '../state/pod-facts.ts';
-import { normalizeRange, normalizeReversed, type Score } from './score.ts';
+import { normalizeCosts, normalizeRange, type Score } from './score.ts';
 
 /** What a required affinity of a placed pod is worth to a pod that it would like near. */
 const requiredWeight = 1;
@@ -56,25 +56,27 @@ export const softSpread: Score = {
       ({ whenUnsatisfiable }) => whenUnsatisfiable === 'ScheduleAnyway',
     );
     if (soft.length === 0) return spreadOfOwner(pod, nodes, cluster);
-    const costs = nodes.map(() => 0);
+    const isRated = ({ labels }: NodeFacts): boolean =>
+      soft.every(({ topologyKey }) => labels[topologyKey] !== undefined);
+    const costs = nodes.map((node): number | undefined => (isRated(node) ? 0 : undefined));
     for (const constraint of soft) {
+      const { topologyKey, maxSkew } = constraint;
       const matches = constraintMatcher(constraint, pod);
-      const counts = new Map<string, number>();
+      const counts = new Map(nodes.filter(isRated).map(({ labels }) => [labels[topologyKey]!, 0]));
       for (const node of cluster.nodes) {
-        const domain = node.labels[constraint.topologyKey];
-        if (domain !== undefined && isEligible(node, constraint, pod))
-          count(counts, domain, countMatching(node, matches));
+        const domain = node.labels[topologyKey];
+        if (domain === undefined || !counts.has(domain) || !isRated(node) || !isEligible(node, constraint, pod))
+          continue;
+        count(counts, domain, countMatching(node, matches));
       }
       // The more domains there are, the more one pod too many in one of them weighs.
       const weight = Math.log(counts.size + 2);
       nodes.forEach(({ labels }, at) => {
-        const domain = labels[constraint.topologyKey];
-        // A node outside of every domain is the last choice.
-        const matching = domain === undefined ? Math.max(1, ...counts.values()) * 2 : (counts.get(domain) ?? 0);
-        costs[at]! += matching * weight + (constraint.maxSkew - 1);
+        const cost = costs[at];
+        if (cost !== undefined) costs[at] = cost + (counts.get(labels[topologyKey]!) ?? 0) * weight + (maxSkew - 1);
       });
     }
-    return normalizeReversed(costs);
+    return normalizeCosts(costs);
   },
 };
 
@@ -107,5 +109,5 @@ function spreadOfOwner({ owner }: PodFacts, nodes: readonly NodeFacts[], cluster
       costs[at]! += matching * Math.log(domains + 2) + (maxSkew - 1);
     });
   }
-  return siblings > 0 ? normalizeReversed(costs) : undefined;
+  return siblings > 0 ? normalizeCosts(costs) : undefined;
 }

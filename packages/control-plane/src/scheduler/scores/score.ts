@@ -27,3 +27,13 @@ export function normalizeRange(raw: readonly number[]): number[] {
   const range = Math.max(...raw) - min;
   return raw.map((value) => (range === 0 ? 0 : ((value - min) / range) * best));
 }
+
+/** Costs to 0..100, the cheapest being best; a node without a cost is out of the question as long as another has one. */
+export function normalizeCosts(costs: readonly (number | undefined)[]): number[] {
+  const known = costs.flatMap((cost) => (cost === undefined ? [] : Math.round(cost)));
+  const [least, most] = [Math.min(...known), Math.max(0, ...known)];
+  return costs.map((cost) => {
+    if (cost === undefined) return 0;
+    return most === 0 ? best : ((most + least - Math.round(cost)) / most) * best;
+  });
+}

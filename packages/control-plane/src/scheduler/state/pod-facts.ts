@@ -17,7 +17,7 @@ export interface PodFacts {
   /** The uid of the controlling owner. */
   readonly owner: string | undefined;
   readonly requests: Amounts;
-  /** Requests with a floor, so that pods that ask for nothing still spread. */
+  /** Requests with a floor for each container, so that pods that ask for nothing still spread. */
   readonly scoredRequests: Amounts;
   readonly hostPorts: readonly HostPort[];
   /** Names of its volume claims, those made for it among them. */
@@ -58,7 +58,7 @@ function compute(pod: Pod): PodFacts {
     priority: pod.spec?.priority ?? 0,
     owner: pod.metadata.ownerReferences?.find(({ controller }) => controller)?.uid,
     requests,
-    scoredRequests: new Map([...floor, ...[...requests].filter(([, amount]) => amount > 0)]),
+    scoredRequests: podRequests(pod.spec, floor),
     hostPorts: hostPortsOf(pod),
     claims: claimsOf(pod),
     affinity,
