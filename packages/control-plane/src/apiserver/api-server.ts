@@ -22,6 +22,7 @@ import { createSecurity } from './api-security.ts';
 import { type AuditFileConfig, createAuditFile } from './audit/audit-file.ts';
 import type { AuditPolicy } from './audit/audit-policy.ts';
 import { createAuditing } from './audit/audit-requests.ts';
+import { issuerDiscovery } from './authn/issuer-discovery.ts';
 import { openTokenSigner } from './authn/tokens.ts';
 import { createGatekeeper } from './authz/gatekeeper.ts';
 import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
@@ -143,7 +144,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
   const mounts = createMounts(kinds, served.objects);
   const { catalog, objects } = mounts;
   const openApi = createOpenApi({
-    catalog: kinds,
+    catalog,
     definitions: published,
     title: 'Kubernetes',
     version: versionInfo.gitVersion,
@@ -163,6 +164,12 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     node: (name) => collections.get('nodes', '', name) as Node | undefined,
   });
 
+  let port = config.port;
+  const discovery = issuerDiscovery({
+    url: config.issuer,
+    keys: [tokens.publicKey],
+    address: () => `${config.advertiseAddress}:${port}`,
+  });
   const handlerFor = (gatekeeper: Gatekeeper): HttpHandler =>
     createKubeApiHandler({
       clock,
@@ -180,7 +187,11 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
         subresource === 'scale' ? scaleLayout : (kinds.of(resource)?.layout ?? mounts.layoutOf(resource)),
       fields: (resource) => kinds.of(resource)?.readField ?? (() => undefined),
       texts: { 'pods/log': logs },
-      own: { ...deps.ownPaths, '/metrics': async (_request, answer) => answer.plain(200, metrics.format()) },
+      own: {
+        ...deps.ownPaths,
+        ...discovery,
+        '/metrics': async (_request, answer) => answer.plain(200, metrics.format()),
+      },
     });
 
   const localApi = (user: ApiUser): KubeApi => {
@@ -203,7 +214,6 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     config.audit &&
     createAuditing({ clock, random, policy: config.audit.policy, write: (line) => auditFile?.write(line) });
 
-  let port = config.port;
   async function listen(scope: Scope): Promise<void> {
     const listening = await deps.servers.listen({
       address: config.address,
@@ -257,7 +267,10 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     module: { name: 'apiserver', start },
     pki,
     localApi,
-    mount: mounts.mount,
+    mount(more) {
+      mounts.mount(more);
+      published.add(more.definitions);
+    },
     kubeconfig: () => formatKubeconfig(`https://${config.advertiseAddress}:${port}`, pki),
     port: () => port,
   };

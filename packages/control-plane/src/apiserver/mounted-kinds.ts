@@ -1,6 +1,7 @@
 // Kinds that somebody else computes, served beside those that are kept: one catalogue and one object API over both.
 import {
   type Catalog,
+  type Definition,
   type ObjectApi,
   plainLayout,
   type ServedResource,
@@ -12,6 +13,8 @@ import { fail, type GroupVersionResource } from '@kedge/model/k8s';
 export interface MountedKinds {
   readonly resources: readonly ServedResource[];
   readonly objects: Pick<ObjectApi, 'get' | 'list'>;
+  /** What the OpenAPI documents say about them, by name; `$ref` may name built-in definitions. */
+  readonly definitions: Readonly<Record<string, Definition>>;
   layout(resource: ServedResource): TableLayout;
 }
 

@@ -1,17 +1,21 @@
 // Definitions for the OpenAPI documents: those of the built-in kinds, and those that custom resources bring.
 import type { Definition, Definitions } from '@kedge/engine/kube-api';
-import { apiVersionOf } from '@kedge/model/k8s';
+import { apiVersionOf, type GroupVersionKind } from '@kedge/model/k8s';
 import type { BuiltinSchemas } from '@kedge/model/k8s-schema';
 import type { CustomResourceDefinition } from '@kedge/model/k8s-types';
 
 export interface PublishedDefinitions extends Definitions {
   setCustom(name: string, definition: CustomResourceDefinition | undefined): void;
+  /** Definitions of kinds that are served besides; each names its kind in `x-kubernetes-group-version-kind`. */
+  add(definitions: Readonly<Record<string, Definition>>): void;
 }
+
+type Entries = ReadonlyMap<string, { readonly gvk: string; readonly definition: Definition }>;
 
 const objectMeta = { $ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
 
 export function createPublishedDefinitions(schemas: BuiltinSchemas): PublishedDefinitions {
-  const custom = new Map<string, ReadonlyMap<string, { readonly gvk: string; readonly definition: Definition }>>();
+  const custom = new Map<string, Entries>();
   let generation = 1;
   function* customEntries() {
     for (const entries of custom.values()) yield* entries;
@@ -40,10 +44,18 @@ export function createPublishedDefinitions(schemas: BuiltinSchemas): PublishedDe
       else custom.delete(name);
       generation++;
     },
+    add(definitions) {
+      for (const [name, definition] of Object.entries(definitions)) {
+        const [gvk] = (definition['x-kubernetes-group-version-kind'] ?? []) as GroupVersionKind[];
+        const names = gvk ? `${apiVersionOf(gvk.group, gvk.version)} ${gvk.kind}` : '';
+        custom.set(name, new Map([[name, { gvk: names, definition }]]));
+      }
+      generation++;
+    },
   };
 }
 
-function entriesOf({ spec: { group, names, versions } }: CustomResourceDefinition) {
+function entriesOf({ spec: { group, names, versions } }: CustomResourceDefinition): Entries {
   const reversed = group.split('.').reverse().join('.');
   return new Map(
     versions

@@ -7,6 +7,7 @@ import {
   age,
   type Cell,
   type CollectionTarget,
+  type Definition,
   type Document,
   documentOfObject,
   type Listing,
@@ -19,6 +20,7 @@ import { collections, type SharedInformers } from '@kedge/engine/kube-client';
 import { fail, type KubeObject, objectKey } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import { type NodeMetrics, nodeMetrics, type PodMetrics, podMetrics } from './metrics-objects.ts';
+import { metricsDefinitions } from './metrics-definitions.ts';
 import { MetricsScraper } from './metrics-scraper.ts';
 
 export interface MetricsApiOptions {
@@ -33,6 +35,7 @@ export interface MetricsApi {
   readonly module: Module;
   readonly resources: readonly ServedResource[];
   readonly objects: Pick<ObjectApi, 'get' | 'list'>;
+  readonly definitions: Readonly<Record<string, Definition>>;
   layout(resource: ServedResource): TableLayout;
 }
 
@@ -114,6 +117,7 @@ export function createMetricsApi({ clock, log, kubelets, informers }: MetricsApi
     },
     resources: [nodesServed, podsServed],
     objects,
+    definitions: metricsDefinitions,
     layout: () => layout,
   };
 }

@@ -1,13 +1,10 @@
 // The audit log through the whole server: what is told about requests, by policy, and what is never told.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { defaultAuditPolicy, readAuditPolicy } from '@kedge/control-plane/apiserver';
-import type { HttpClient } from '@kedge/core/ports';
-import { createHttpClient } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
 interface Event {
   level: string;
@@ -24,34 +21,25 @@ interface Event {
   annotations?: Record<string, string>;
 }
 
-let directory: string;
-let running: TestServer;
-let admin: HttpClient;
-let anyone: HttpClient;
-let path: string;
-
+let running: OpenServer;
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-audit-'));
-  path = join(directory, 'audit.log');
-  const file = { path, maxBytes: 1 << 20, maxBackups: 0, maxAgeDays: 0 };
-  running = await startTestServer({ directory, audit: { ...file, policy: defaultAuditPolicy } });
-  const { authority, admin: certificate } = running.server.pki;
-  const ca = authority.certificatePem;
-  admin = createHttpClient({ tls: { ca, certificate: certificate.certificatePem, key: certificate.key.reveal() } });
-  anyone = createHttpClient({ tls: { ca } });
+  running = await openTestServer('audit', (directory) => ({
+    audit: {
+      path: join(directory, 'audit.log'),
+      maxBytes: 1 << 20,
+      maxBackups: 0,
+      maxAgeDays: 0,
+      policy: defaultAuditPolicy,
+    },
+  }));
 });
-after(async () => {
-  await admin.close();
-  await anyone.close();
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 
-async function ask(method: string, at: string, body?: object, headers = {}, client = admin): Promise<void> {
+async function ask(method: string, at: string, body?: object, headers = {}, client = running.admin): Promise<void> {
   const text = body && JSON.stringify(body);
   const response = await client.request({
     method,
-    url: `https://127.0.0.1:${running.server.port()}${at}`,
+    url: running.url(at),
     headers: { 'content-type': 'application/json', ...headers },
     ...(text ? { body: text } : {}),
   });
@@ -59,7 +47,9 @@ async function ask(method: string, at: string, body?: object, headers = {}, clie
 }
 async function events(about: string): Promise<Event[]> {
   for (let tries = 0; tries < 500; tries++) {
-    const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+    const lines = (await readFile(join(running.directory, 'audit.log'), 'utf8').catch(() => ''))
+      .split('\n')
+      .filter(Boolean);
     const found = lines.map((line) => JSON.parse(line) as Event).filter(({ requestURI }) => requestURI.includes(about));
     if (found.length > 0) return found;
     await new Promise((resolve) => setImmediate(resolve));
@@ -89,11 +79,11 @@ describe('the default policy', () => {
     await ask('POST', at, { metadata: { name: 'hush' }, stringData: { password: 'correct horse' } });
     const [event] = await events('fieldManager=hush');
     assert.deepEqual([event!.level, event!.requestObject], ['Metadata', undefined]);
-    assert.doesNotMatch(await readFile(path, 'utf8'), /correct horse/);
+    assert.doesNotMatch(await readFile(join(running.directory, 'audit.log'), 'utf8'), /correct horse/);
   });
 
   test('tells what was refused, and who acted as whom', async () => {
-    await ask('GET', '/api/v1/namespaces/default/pods?limit=77', undefined, {}, anyone);
+    await ask('GET', '/api/v1/namespaces/default/pods?limit=77', undefined, {}, running.anyone);
     const [refused] = await events('limit=77');
     assert.deepEqual(
       [refused!.user.username, refused!.responseStatus?.code, refused!.responseStatus?.reason],
@@ -106,7 +96,7 @@ describe('the default policy', () => {
     });
     const [acting] = await events('limit=78');
     assert.deepEqual([acting!.user.username, acting!.impersonatedUser?.username], ['kubernetes-admin', 'ann']);
-    await ask('GET', '/api/v1/nodes?limit=79', undefined, { authorization: 'Bearer nonsense' }, anyone);
+    await ask('GET', '/api/v1/nodes?limit=79', undefined, { authorization: 'Bearer nonsense' }, running.anyone);
     assert.equal((await events('limit=79'))[0]!.responseStatus?.code, 401);
   });
 

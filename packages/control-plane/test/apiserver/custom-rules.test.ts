@@ -1,29 +1,21 @@
 // Rules in CEL through the whole server: definitions that cannot be, objects that break rules, match conditions of webhooks.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
-import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
-import { startTestServer, type TestServer } from './test-server.ts';
+import type { KubeObject } from '@kedge/model/k8s';
+import { refusal } from './refusal.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-let directory: string;
-let running: TestServer;
+let running: OpenServer;
 let api: KubeApi;
 const definitions = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
 const pumps = { group: 'plant.example.com', version: 'v1', resource: 'pumps' };
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-rules-'));
-  running = await startTestServer({ directory });
-  api = running.server.localApi(systemUser);
+  running = await openTestServer('rules');
+  ({ api } = running);
 });
-after(async () => {
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 
 const definition = (rules: object[]): KubeObject => ({
   metadata: { name: 'pumps.plant.example.com' },
@@ -57,15 +49,6 @@ const definition = (rules: object[]): KubeObject => ({
     ],
   },
 });
-async function refusal(run: Promise<unknown>): Promise<Status> {
-  try {
-    await run;
-  } catch (error) {
-    if (isStatus(error)) return error.status;
-    throw error;
-  }
-  return assert.fail('the request was let through');
-}
 const pump = (name: string, spec: object): KubeObject => ({ metadata: { name }, spec });
 
 test('rules hold from the moment their definition is stored', async () => {

@@ -7,9 +7,10 @@ import { after, before, test } from 'node:test';
 import { systemUser } from '@kedge/control-plane/apiserver';
 import type { HttpClient } from '@kedge/core/ports';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
+import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import { createHttpClient } from '@kedge/platform/node';
 import { type HookServer, startHookServer } from './hook-server.ts';
+import { refusal } from './refusal.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 let directory: string;
@@ -86,15 +87,6 @@ const definition = (plural: string, versions: object[], more: object = {}, names
   },
 });
 const served = (resource: string, name: string) => ({ group: 'geo.example.com', version: name, resource });
-async function refusal(run: Promise<unknown>): Promise<Status> {
-  try {
-    await run;
-  } catch (error) {
-    if (isStatus(error)) return error.status;
-    throw error;
-  }
-  return assert.fail('the request was let through');
-}
 const specOf = (object: KubeObject): unknown => object['spec'];
 
 test('a webhook converts what is written and read, in batches, and cannot change identities', async () => {

@@ -1,37 +1,17 @@
 // Who somebody is to the server: acting as others, joining with a bootstrap token, aggregated roles.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import type { HttpClient } from '@kedge/core/ports';
-import { collections, type KubeApi } from '@kedge/engine/kube-client';
+import { collections } from '@kedge/engine/kube-client';
 import type { KubeObject, Status } from '@kedge/model/k8s';
-import { createHttpClient } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-let directory: string;
-let running: TestServer;
-let api: KubeApi;
-let admin: HttpClient;
-let anyone: HttpClient;
-
+let running: OpenServer;
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-identity-'));
-  running = await startTestServer({ directory });
-  api = running.server.localApi(systemUser);
-  const { authority, admin: certificate } = running.server.pki;
-  const ca = authority.certificatePem;
-  admin = createHttpClient({ tls: { ca, certificate: certificate.certificatePem, key: certificate.key.reveal() } });
-  anyone = createHttpClient({ tls: { ca } });
+  running = await openTestServer('identity');
 });
-after(async () => {
-  await admin.close();
-  await anyone.close();
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 
 const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 interface Review extends Status {
@@ -40,7 +20,7 @@ interface Review extends Status {
 async function ask(client: HttpClient, method: string, path: string, headers = {}, body: object = {}) {
   const response = await client.request({
     method,
-    url: `https://127.0.0.1:${running.server.port()}${path}`,
+    url: running.url(path),
     headers: { 'content-type': 'application/json', ...headers },
     ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
   });
@@ -54,7 +34,7 @@ async function whoAmI(client: HttpClient, headers: object): Promise<unknown> {
 describe('acting as somebody else', () => {
   test('takes name, groups, uid and more', async () => {
     assert.deepEqual(
-      await whoAmI(admin, {
+      await whoAmI(running.admin, {
         'impersonate-user': 'ann',
         'impersonate-group': 'a,b',
         'impersonate-uid': '42',
@@ -67,25 +47,29 @@ describe('acting as somebody else', () => {
         extra: { 'example.com/scopes': ['view', 'edit'] },
       },
     );
-    assert.deepEqual(await whoAmI(admin, { 'impersonate-user': 'system:serviceaccount:ns:sa' }), {
+    assert.deepEqual(await whoAmI(running.admin, { 'impersonate-user': 'system:serviceaccount:ns:sa' }), {
       username: 'system:serviceaccount:ns:sa',
       groups: ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'],
     });
     assert.equal(
-      await whoAmI(admin, { 'impersonate-group': 'a', 'impersonate-uid': '1' }),
+      await whoAmI(running.admin, { 'impersonate-group': 'a', 'impersonate-uid': '1' }),
       'requested groups and uid without impersonating a user',
     );
   });
 
   test('is a permission for each part', async () => {
-    await api.create({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' }, undefined, {
-      metadata: { name: 'actor' },
-      rules: [
-        { apiGroups: [''], resources: ['users'], resourceNames: ['bob'], verbs: ['impersonate'] },
-        { apiGroups: ['authentication.k8s.io'], resources: ['userextras/scopes'], verbs: ['impersonate'] },
-      ],
-    });
-    await api.create(
+    await running.api.create(
+      { group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' },
+      undefined,
+      {
+        metadata: { name: 'actor' },
+        rules: [
+          { apiGroups: [''], resources: ['users'], resourceNames: ['bob'], verbs: ['impersonate'] },
+          { apiGroups: ['authentication.k8s.io'], resources: ['userextras/scopes'], verbs: ['impersonate'] },
+        ],
+      },
+    );
+    await running.api.create(
       { group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterrolebindings' },
       undefined,
       {
@@ -94,8 +78,8 @@ describe('acting as somebody else', () => {
         subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'actor' }],
       },
     );
-    const account = await api.create(collections.serviceAccounts, 'default', { metadata: { name: 'actor' } });
-    const { status } = (await api.create(
+    const account = await running.api.create(collections.serviceAccounts, 'default', { metadata: { name: 'actor' } });
+    const { status } = (await running.api.create(
       collections.serviceAccounts,
       'default',
       { metadata: {}, spec: {} } as KubeObject,
@@ -103,7 +87,7 @@ describe('acting as somebody else', () => {
     )) as unknown as { status: { token: string } };
     const authorization = `Bearer ${status.token}`;
     assert.deepEqual(
-      await whoAmI(anyone, { authorization, 'impersonate-user': 'bob', 'impersonate-extra-scopes': 'x' }),
+      await whoAmI(running.anyone, { authorization, 'impersonate-user': 'bob', 'impersonate-extra-scopes': 'x' }),
       {
         username: 'bob',
         groups: ['system:authenticated'],
@@ -123,7 +107,54 @@ describe('acting as somebody else', () => {
         `uids.authentication.k8s.io "1" is forbidden: ${who} "uids" in API group "authentication.k8s.io" ${scope}`,
       ],
     ] as const) {
-      assert.equal(await whoAmI(anyone, { authorization, ...headers }), says);
+      assert.equal(await whoAmI(running.anyone, { authorization, ...headers }), says);
+    }
+  });
+});
+
+describe('a service account token', () => {
+  interface Document {
+    issuer: string;
+    jwks_uri: string;
+    id_token_signing_alg_values_supported: string[];
+  }
+  const discovery = '/.well-known/openid-configuration';
+  async function tokenOf(name: string, audience: string): Promise<string> {
+    await running.api.create(collections.serviceAccounts, 'default', { metadata: { name } });
+    const request = { metadata: {}, spec: { audiences: [audience] } };
+    const at = { subresource: { name, subresource: 'token' } };
+    const { status } = await running.api.create(collections.serviceAccounts, 'default', request, at);
+    return (status as { token: string }).token;
+  }
+
+  test('can be checked by others, who find the issuer’s keys by way of its discovery document', async () => {
+    const token = await tokenOf('prover', 'vault');
+    const get = async (url: string) =>
+      running.anyone.request({
+        method: 'GET',
+        url,
+        headers: { authorization: `Bearer ${await tokenOf(`reader-${url.length}`, issuer)}` },
+      });
+    const issuer = 'https://kubernetes.default.svc.cluster.local';
+    const document = await get(running.url(discovery));
+    assert.deepEqual([document.status, document.headers['cache-control']], [200, 'public, max-age=3600']);
+    const found = JSON.parse(await document.text()) as Document;
+    assert.deepEqual(
+      [found.issuer, found.id_token_signing_alg_values_supported, found.jwks_uri],
+      [issuer, ['ES256'], running.url('/openid/v1/jwks')],
+    );
+    const keys = await get(found.jwks_uri);
+    assert.equal(keys.headers['content-type'], 'application/jwk-set+json');
+    const keySet = createLocalJWKSet(JSON.parse(await keys.text()) as JSONWebKeySet);
+    const { payload } = await jwtVerify(token, keySet, { issuer, audience: 'vault' });
+    assert.equal(payload.sub, 'system:serviceaccount:default:prover');
+  });
+
+  test('is checked with keys that service accounts may read, and strangers not', async () => {
+    for (const path of [discovery, '/openid/v1/jwks']) {
+      const asked = await running.anyone.request({ method: 'GET', url: running.url(path) });
+      assert.equal(asked.status, 403);
+      await asked.text();
     }
   });
 });
@@ -156,8 +187,8 @@ describe('a bootstrap token', () => {
   ];
   for (const [what, id, data, expected] of table) {
     test(what, async () => {
-      await api.create(collections.secrets, 'kube-system', secret(id, data));
-      assert.deepEqual(await whoAmI(anyone, { authorization: `Bearer ${id}.0123456789abcdef` }), expected);
+      await running.api.create(collections.secrets, 'kube-system', secret(id, data));
+      assert.deepEqual(await whoAmI(running.anyone, { authorization: `Bearer ${id}.0123456789abcdef` }), expected);
     });
   }
 });
@@ -166,10 +197,10 @@ test('a role that aggregates says what it allows as soon as a part of it is writ
   const of = { group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' };
   const rule = { apiGroups: ['x.io'], resources: ['things'], verbs: ['get'] };
   const labels = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
-  await api.create(of, undefined, { metadata: { name: 'things', labels }, rules: [rule] });
+  await running.api.create(of, undefined, { metadata: { name: 'things', labels }, rules: [rule] });
   for (const name of ['view', 'edit', 'admin']) {
     for (;;) {
-      const { rules = [] } = (await api.get(of, { name })) as KubeObject & { rules?: object[] };
+      const { rules = [] } = (await running.api.get(of, { name })) as KubeObject & { rules?: object[] };
       if (rules.some((one) => JSON.stringify(one) === JSON.stringify(rule))) break;
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -1,38 +1,22 @@
 // ValidatingAdmissionPolicies through the whole server.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
-import type { HttpClient } from '@kedge/core/ports';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
-import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
-import { createHttpClient } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from './test-server.ts';
+import type { KubeObject } from '@kedge/model/k8s';
+import { refusal } from './refusal.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-let directory: string;
-let running: TestServer;
+let running: OpenServer;
 let api: KubeApi;
-let admin: HttpClient;
 const group = 'admissionregistration.k8s.io';
 const policies = { group, version: 'v1', resource: 'validatingadmissionpolicies' };
 const bindings = { group, version: 'v1', resource: 'validatingadmissionpolicybindings' };
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-policies-'));
-  running = await startTestServer({ directory });
-  api = running.server.localApi(systemUser);
-  const { authority, admin: certificate } = running.server.pki;
-  admin = createHttpClient({
-    tls: { ca: authority.certificatePem, certificate: certificate.certificatePem, key: certificate.key.reveal() },
-  });
+  running = await openTestServer('policies');
+  ({ api } = running);
 });
-after(async () => {
-  await admin.close();
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 afterEach(async () => {
   for (const kind of [policies, bindings])
     for (const { metadata } of (await api.list(kind)).items) await api.delete(kind, { name: metadata.name! });
@@ -56,15 +40,6 @@ const map = (data: Record<string, string>, labels = {}): KubeObject => ({
   data,
 });
 const create = (object: KubeObject) => api.create(collections.configMaps, 'default', object);
-async function refusal(run: Promise<unknown>): Promise<Status> {
-  try {
-    await run;
-  } catch (error) {
-    if (isStatus(error)) return error.status;
-    throw error;
-  }
-  return assert.fail('the request was let through');
-}
 
 test('a policy refuses what its expressions do not hold for, in the words it chooses', async () => {
   await policy({
@@ -129,9 +104,9 @@ test('what cannot be told is refused or passed over, and warnings only warn', as
     JSON.stringify({ spec: { validations: [{ expression: 'false' }] } }),
   );
   await api.patch(bindings, { name: 'b' }, 'merge', '{"spec":{"validationActions":["Warn"]}}');
-  const response = await admin.request({
+  const response = await running.admin.request({
     method: 'POST',
-    url: `https://127.0.0.1:${running.server.port()}/api/v1/namespaces/default/configmaps`,
+    url: running.url('/api/v1/namespaces/default/configmaps'),
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(map({})),
   });

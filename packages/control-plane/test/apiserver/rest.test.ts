@@ -1,30 +1,18 @@
 // The HTTP face of the API server: what clients other than kubectl rely on, and what strangers may send.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
 import { systemUser } from '@kedge/control-plane/apiserver';
 import type { HttpClient, HttpResponse } from '@kedge/core/ports';
 import { collections } from '@kedge/engine/kube-client';
 import type { KubeObject, Status } from '@kedge/model/k8s';
-import { createHttpClient } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-let directory: string;
-let running: TestServer;
-let admin: HttpClient;
-let anyone: HttpClient;
+let running: OpenServer;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-rest-'));
-  running = await startTestServer({ directory });
-  const { authority, admin: certificate } = running.server.pki;
-  const ca = authority.certificatePem;
-  admin = createHttpClient({ tls: { ca, certificate: certificate.certificatePem, key: certificate.key.reveal() } });
-  anyone = createHttpClient({ tls: { ca } });
-  const api = running.server.localApi(systemUser);
+  running = await openTestServer('rest');
+  const { api } = running;
   await api.create(collections.serviceAccounts, 'default', { metadata: { name: 'default' } });
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     await api.create(collections.configMaps, 'default', {
@@ -33,12 +21,7 @@ before(async () => {
     });
   }
 });
-after(async () => {
-  await admin.close();
-  await anyone.close();
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 
 interface Asked {
   readonly method?: string;
@@ -47,11 +30,14 @@ interface Asked {
   readonly client?: HttpClient;
 }
 
-function ask(path: string, { method = 'GET', headers = {}, body, client = admin }: Asked = {}): Promise<HttpResponse> {
+function ask(
+  path: string,
+  { method = 'GET', headers = {}, body, client = running.admin }: Asked = {},
+): Promise<HttpResponse> {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   return client.request({
     method,
-    url: `https://127.0.0.1:${running.server.port()}${path}`,
+    url: running.url(path),
     headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(text === undefined ? {} : { body: text }),
   });
@@ -265,7 +251,7 @@ describe('refusals are Status objects', () => {
   ];
   for (const [what, path, asked, code, reason] of cases) {
     test(what, async () => {
-      const response = await ask(path, 'client' in asked ? { ...asked, client: anyone } : asked);
+      const response = await ask(path, 'client' in asked ? { ...asked, client: running.anyone } : asked);
       const status = JSON.parse(await response.text()) as Status;
       assert.deepEqual([response.status, status.kind, status.reason, status.code], [code, 'Status', reason, code]);
     });
@@ -287,7 +273,7 @@ describe('service account tokens', () => {
     });
     const headers = { authorization: `Bearer ${answer.status.token}` };
     const review = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
-    const whoAmI = () => ask(review, { client: anyone, method: 'POST', body: {}, headers });
+    const whoAmI = () => ask(review, { client: running.anyone, method: 'POST', body: {}, headers });
     const { status } = JSON.parse(await (await whoAmI()).text()) as {
       status: { userInfo: { username: string; groups: string[] } };
     };
@@ -348,11 +334,11 @@ describe('roles', () => {
 
 describe('anonymous clients', () => {
   for (const path of ['/healthz', '/livez', '/readyz', '/version']) {
-    test(`may read ${path}`, async () => assert.equal((await ask(path, { client: anyone })).status, 200));
+    test(`may read ${path}`, async () => assert.equal((await ask(path, { client: running.anyone })).status, 200));
   }
   test('may read nothing else', async () => {
     for (const path of ['/api', '/apis', '/openapi/v3', '/api/v1/namespaces']) {
-      assert.equal((await ask(path, { client: anyone })).status, 403);
+      assert.equal((await ask(path, { client: running.anyone })).status, 403);
     }
   });
 });

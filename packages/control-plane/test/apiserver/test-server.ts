@@ -1,13 +1,16 @@
 // A real API server for tests: SQLite in a directory, a private port, and a kubeconfig for kubectl.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { apiStoreMigrations, createApiStore } from '@kedge/control-plane/apistore';
-import { type ApiServer, type ApiServerConfig, createApiServer } from '@kedge/control-plane/apiserver';
+import { type ApiServer, type ApiServerConfig, createApiServer, systemUser } from '@kedge/control-plane/apiserver';
 import { createLog, formatRecord, type LogLevel } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
+import type { HttpClient } from '@kedge/core/ports';
 import { minutes } from '@kedge/core/time';
+import type { KubeApi } from '@kedge/engine/kube-client';
 import {
   createFiles,
   createHttpClient,
@@ -89,6 +92,43 @@ export async function startTestServer(options: {
     async stop() {
       await host.stop();
       await database.close();
+    },
+  };
+}
+
+/** A server in a directory of its own, with somebody who may do everything and somebody it does not know. */
+export interface OpenServer extends TestServer {
+  readonly directory: string;
+  /** As the system itself, without HTTP. */
+  readonly api: KubeApi;
+  readonly admin: HttpClient;
+  readonly anyone: HttpClient;
+  url(path: string): string;
+}
+
+export async function openTestServer(
+  name: string,
+  options: (directory: string) => { audit?: ApiServerConfig['audit'] } = () => ({}),
+): Promise<OpenServer> {
+  const directory = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
+  const running = await startTestServer({ directory, ...options(directory) });
+  const { server } = running;
+  const ca = server.pki.authority.certificatePem;
+  const { certificatePem: certificate, key } = server.pki.admin;
+  const admin = createHttpClient({ tls: { ca, certificate, key: key.reveal() } });
+  const anyone = createHttpClient({ tls: { ca } });
+  return {
+    ...running,
+    directory,
+    api: server.localApi(systemUser),
+    admin,
+    anyone,
+    url: (path) => `https://127.0.0.1:${server.port()}${path}`,
+    async stop() {
+      await admin.close();
+      await anyone.close();
+      await running.stop();
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -8,10 +8,11 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { systemUser } from '@kedge/control-plane/apiserver';
 import type { HttpClient } from '@kedge/core/ports';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
-import { isStatus, type KubeObject, type Status } from '@kedge/model/k8s';
+import type { KubeObject } from '@kedge/model/k8s';
 import type { MutatingWebhook, ValidatingWebhook } from '@kedge/model/k8s-types';
 import { createHttpClient } from '@kedge/platform/node';
 import { type HookServer, startHookServer } from './hook-server.ts';
+import { refusal } from './refusal.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 interface AdmissionRequest {
@@ -118,15 +119,6 @@ async function createMap(
   more: object = {},
 ): Promise<KubeObject & { data?: object }> {
   return api.create(collections.configMaps, 'default', { metadata: { name: `map-${count++}`, ...more }, data });
-}
-async function refusal(run: Promise<unknown>): Promise<Status> {
-  try {
-    await run;
-  } catch (error) {
-    if (isStatus(error)) return error.status;
-    throw error;
-  }
-  return assert.fail('the request was let through');
 }
 
 describe('mutating webhooks', () => {

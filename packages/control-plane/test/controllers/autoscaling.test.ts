@@ -48,6 +48,7 @@ function mountMetrics(): void {
   };
   server.server.mount({
     resources: [resource],
+    definitions: {},
     layout: () => plainLayout,
     objects: {
       get: async () => Promise.reject(fail('NotFound', 'none')),

@@ -96,9 +96,12 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+const run = (...args: string[]) =>
+  promisify(execFile)('kubectl', args, {
+    env: { ...process.env, KUBECONFIG: running.kubeconfigPath, HOME: directory },
+  });
 async function kubectl(...args: string[]): Promise<string[][]> {
-  const env = { ...process.env, KUBECONFIG: running.kubeconfigPath, HOME: directory };
-  const { stdout } = await promisify(execFile)('kubectl', args, { env });
+  const { stdout } = await run(...args);
   return stdout
     .trim()
     .split('\n')
@@ -116,6 +119,31 @@ test('top shows nodes and pods, and the node that cannot be reached as unknown',
     ['web', 'main', '200m', '64Mi'],
   ]);
   assert.deepEqual([...callers], ['kube-apiserver-kubelet-client']);
+});
+
+test('whoever may view may see what is in use', async () => {
+  const api = running.server.localApi(systemUser);
+  const group = 'rbac.authorization.k8s.io';
+  const roleRef = { apiGroup: group, kind: 'ClusterRole', name: 'view' };
+  const subjects = [{ apiGroup: group, kind: 'User', name: 'ann' }];
+  const binding = { metadata: { name: 'ann' }, roleRef, subjects };
+  await api.create({ group, version: 'v1', resource: 'rolebindings' }, 'default', binding);
+  assert.deepEqual(await kubectl('top', 'pods', '--no-headers', '--as=ann'), [['web', '200m', '64Mi']]);
+  await assert.rejects(kubectl('top', 'nodes', '--as=ann'), /nodes.metrics.k8s.io is forbidden/);
+});
+
+test('the kinds are explained, and are in both documents', async () => {
+  const of = ['pods.containers.usage', '--api-version=metrics.k8s.io/v1beta1'];
+  const { stdout } = await run('explain', ...of);
+  assert.match(stdout, /GROUP: +metrics\.k8s\.io\nKIND: +PodMetrics\nVERSION: +v1beta1/);
+  assert.match(stdout, /What is in use, by the name of the resource: cpu and memory\./);
+  const older = JSON.parse((await run('get', '--raw', '/openapi/v2')).stdout) as { definitions: object };
+  const names = Object.keys(older.definitions).filter((name) => name.includes('metrics.v1beta1'));
+  assert.deepEqual(names.map((name) => name.split('.').at(-1)).toSorted(), [
+    'ContainerMetrics',
+    'NodeMetrics',
+    'PodMetrics',
+  ]);
 });
 
 test('the kinds are in discovery, and print as a table', async () => {

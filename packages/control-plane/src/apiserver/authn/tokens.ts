@@ -1,6 +1,8 @@
 // Service account tokens: JSON web tokens signed with the cluster's own key (ES256).
 import {
+  calculateJwkThumbprint,
   decodeJwt,
+  exportJWK,
   exportPKCS8,
   exportSPKI,
   generateKeyPair,
@@ -36,7 +38,11 @@ export interface TokenSigner {
   sign(claims: TokenClaims): Promise<string>;
   /** Undefined when the token is not ours, was changed, or is out of its time. */
   verify(token: string, now: Instant): Promise<TokenClaims | undefined>;
+  /** What others need to check tokens themselves: the public key, as a member of a JSON web key set. */
+  readonly publicKey: PublicTokenKey;
 }
+
+export type PublicTokenKey = Readonly<Record<string, unknown>> & { readonly alg: string; readonly kid: string };
 
 /** A new signing key, as PEM texts. */
 export async function createTokenKey(): Promise<{ privateKey: string; publicKey: string }> {
@@ -49,11 +55,14 @@ export async function openTokenSigner(
   issuer: string,
 ): Promise<TokenSigner> {
   const privateKey = await importPKCS8(keys.privateKey, algorithm);
-  const publicKey = await importSPKI(keys.publicKey, algorithm);
+  const publicKey = await importSPKI(keys.publicKey, algorithm, { extractable: true });
+  const { kty = '', crv = '', x = '', y = '' } = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint({ kty, crv, x, y });
   return {
+    publicKey: { use: 'sig', kty, kid, crv, alg: algorithm, x, y },
     sign: (claims) =>
       new SignJWT({ 'kubernetes.io': claims.kubernetes })
-        .setProtectedHeader({ alg: algorithm, kid: 'kedge' })
+        .setProtectedHeader({ alg: algorithm, kid })
         .setIssuer(issuer)
         .setSubject(claims.subject)
         .setAudience([...claims.audiences])

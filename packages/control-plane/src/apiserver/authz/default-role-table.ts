@@ -34,6 +34,7 @@ export const clusterRoleRules: Readonly<Record<string, readonly string[]>> = {
     'get list watch | poddisruptionbudgets poddisruptionbudgets/status | policy',
     'get list watch | ingresses ingresses/status networkpolicies | networking.k8s.io',
   ],
+  'system:aggregated-metrics-reader': ['get list watch | nodes pods | metrics.k8s.io'],
   'system:auth-delegator': [
     'create | tokenreviews | authentication.k8s.io',
     'create | subjectaccessreviews | authorization.k8s.io',

@@ -25,21 +25,23 @@ export function ruleOf(text: string): PolicyRule {
 }
 
 /** What a role hands on to which of the three roles for people. */
-const partOf: Readonly<Record<string, string>> = {
-  'system:aggregate-to-admin': 'admin',
-  'system:aggregate-to-edit': 'edit',
-  'system:aggregate-to-view': 'view',
-  edit: 'admin',
-  view: 'edit',
+const partOf: Readonly<Record<string, readonly string[]>> = {
+  'system:aggregate-to-admin': ['admin'],
+  'system:aggregate-to-edit': ['edit'],
+  'system:aggregate-to-view': ['view'],
+  // As the metrics-server's manifests have it: whoever may view a namespace may use `kubectl top` there.
+  'system:aggregated-metrics-reader': ['view', 'edit', 'admin'],
+  edit: ['admin'],
+  view: ['edit'],
 };
 const partLabel = (of: string): string => `${group}/aggregate-to-${of}`;
 
 function clusterRole(name: string, rules: readonly string[]): KubeObject {
-  const of = partOf[name];
+  const handedOn = Object.fromEntries((partOf[name] ?? []).map((of) => [partLabel(of), 'true']));
   return {
     apiVersion,
     kind: 'ClusterRole',
-    metadata: { name, labels: { ...labels, ...(of ? { [partLabel(of)]: 'true' } : {}) }, annotations },
+    metadata: { name, labels: { ...labels, ...handedOn }, annotations },
     rules: rules.map(ruleOf),
   };
 }
