@@ -68,7 +68,7 @@ class Edge {
       },
       store: { isEmpty: false },
       objects: {
-        get: async (type, namespace, name) => {
+        get: async (type, namespace = '', name) => {
           const data = this.objects.get(`${type}/${name}`);
           return data
             ? { ok: true, value: { metadata: { name, namespace }, data } }
@@ -99,6 +99,8 @@ class Edge {
         clusterDomain: 'cluster.local',
         clusterDns: [],
         resolvConf: '/etc/resolv.conf',
+        allowedUnsafeSysctls: [],
+        seccompDefault: false,
         maxPods: 110,
         nodeLabels: {},
         nodeTaints: [],

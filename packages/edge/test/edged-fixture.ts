@@ -28,6 +28,8 @@ const config: EdgedConfig = {
   clusterDomain: 'cluster.local',
   clusterDns: ['10.96.0.10'],
   resolvConf: '/etc/resolv.conf',
+  allowedUnsafeSysctls: [],
+  seccompDefault: false,
   maxPods: 110,
   nodeLabels: { site: 'north' },
   nodeTaints: [],
@@ -120,6 +122,7 @@ export class EdgedFixture {
   tokenSerial = 0;
   isStoreEmpty = false;
   addresses = ['192.0.2.7'];
+  hugePages: ReadonlyMap<number, number> = new Map();
   freeMemoryBytes = 2 * 1_024 ** 3;
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
   readonly #objectListeners = new Map<
@@ -228,6 +231,7 @@ export class EdgedFixture {
       files: { ...files, space: async () => this.space() },
       mounts: {
         mountMemory: async (path) => void mounted.add(path),
+        mountHugePages: async (path) => void mounted.add(path),
         unmount: async (path) => void mounted.delete(path),
         below: async (path) => [...mounted].filter((mount) => mount.startsWith(`${path}/`)),
       },
@@ -248,6 +252,7 @@ export class EdgedFixture {
           architecture: 'amd64',
           cpus: 4,
           memoryBytes: 4 * 1_024 ** 3,
+          hugePages: this.hugePages,
           addresses: this.addresses,
         }),
         load: async () => ({ availableMemoryBytes: this.freeMemoryBytes, processes: 100, maxProcesses: 32_768 }),
@@ -269,7 +274,7 @@ export class EdgedFixture {
       store: { isEmpty: false },
       objects: {
         get: async (type, namespace, name) => {
-          const value = this.objects.get(`${type}/${namespace}/${name}`);
+          const value = this.objects.get([type, namespace, name].filter(Boolean).join('/'));
           return value
             ? { ok: true, value }
             : { ok: false, status: failure('NotFound', `${type} "${name}" not found`) };

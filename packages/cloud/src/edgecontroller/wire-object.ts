@@ -25,6 +25,7 @@ export const linkedKinds = {
   persistentvolume: linked('', 'v1', 'persistentvolumes', 'PersistentVolume'),
   persistentvolumeclaim: linked('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   volumeattachment: linked('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment'),
+  runtimeclass: linked('node.k8s.io', 'v1', 'runtimeclasses', 'RuntimeClass'),
   certificatesigningrequest: linked(
     'certificates.k8s.io',
     'v1',

@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly architecture: string;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** By page size in bytes, the huge pages that the kernel was told to keep. */
+  readonly hugePages: ReadonlyMap<number, number>;
   /** Host addresses, the one of the default route first; no loopback, no link-local. */
   readonly addresses: readonly string[];
 }
@@ -40,6 +42,8 @@ export interface Host {
 export interface Mounts {
   /** A file system in memory; silent when one is mounted there already. */
   mountMemory(path: string, options: { readonly sizeBytes?: number }): Promise<void>;
+  /** A file system of huge pages of one size; silent when one is mounted there already. */
+  mountHugePages(path: string, options: { readonly pageBytes: number }): Promise<void>;
   /** Silent when nothing is mounted there. */
   unmount(path: string): Promise<void>;
   /** Mount points at or below a path, deepest first. */

@@ -23,6 +23,10 @@ export interface EdgedConfig {
   readonly clusterDns: readonly string[];
   /** Where dnsPolicy Default and names outside the cluster are looked up. */
   readonly resolvConf: string;
+  /** Sysctls that pods may set though they reach beyond them; `*` at an end is any rest. */
+  readonly allowedUnsafeSysctls: readonly string[];
+  /** Containers that ask for no seccomp profile get the runtime's own. */
+  readonly seccompDefault: boolean;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -16,9 +16,14 @@ export interface DesiredStore {
   readonly isEmpty: boolean;
 }
 
-/** ConfigMaps and Secrets: from the node's store, from the cloud when it has none. */
+/** ConfigMaps, Secrets and RuntimeClasses: from the node's store, from the cloud when it has none. */
 export interface Objects {
-  get(type: 'configmap' | 'secret', namespace: string, name: string, signal: AbortSignal): Promise<Outcome<KubeObject>>;
+  get(
+    type: 'configmap' | 'secret' | 'runtimeclass',
+    namespace: string | undefined,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Outcome<KubeObject>>;
   listen(
     type: 'configmap' | 'secret',
     listener: { onPut(object: KubeObject): void; onDelete(last: KubeObject): void },

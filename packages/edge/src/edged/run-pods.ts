@@ -20,11 +20,14 @@ import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
 import { isTerminating, uidOf } from './pod/pod-spec.ts';
 import { mentions } from './pod/referenced-names.ts';
+import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
 import { createProber } from './probes/prober.ts';
 import { createRunProbe } from './probes/run-probe.ts';
 import { createObserver } from './runtime/observe.ts';
 import { createLogRotation } from './runtime/log-rotation.ts';
 import { createPodPaths, type PodPaths } from './runtime/pod-paths.ts';
+import { readAbilities } from './runtime/runtime-abilities.ts';
+import { runtimeHandlerOf } from './runtime/runtime-classes.ts';
 import { createRuntimeWatch } from './runtime/runtime-watch.ts';
 import { usageByPod } from './runtime/container-usage.ts';
 import { createStatusReporter } from './status/report-status.ts';
@@ -161,12 +164,14 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
       lifecycle,
       setup,
       starter,
+      objects,
       lookAgain: (uid) => queue.enqueue(uid),
     }),
     removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
     reporter: createStatusReporter({ outbox }),
     hostIps: () => setup.hostAddresses(),
-    refusal: (pod) => evictor.refusal(pod),
+    policy: config,
+    refusal: async (pod, signal) => evictor.refusal(pod) ?? (await findUnableHere(pod, signal)),
     expectChange: () => watch.expectChange(),
   });
   const queue = createReconciler({
@@ -176,6 +181,12 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     parallel: podsAtOnce,
     reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
   });
+
+  /** What the runtime would leave out of a pod; it is asked only about what not every runtime can. */
+  async function findUnableHere(pod: Pod, signal: AbortSignal): Promise<Refusal | undefined> {
+    if (!needsAbilities(pod)) return undefined;
+    return findUnable(pod, await readAbilities(cri, await runtimeHandlerOf(pod, objects, signal), signal));
+  }
 
   /** Wanted pods, and whatever the runtime or the disk has of others. */
   async function enqueueAll(): Promise<void> {

@@ -5,7 +5,13 @@ import type { ObjectRef, Outcome } from '@kedge/model/messages';
 import type { Asks } from './asks.ts';
 import type { DesiredObjects, ObjectListener } from './desired-objects.ts';
 
-export type FetchedType = 'configmap' | 'secret' | 'persistentvolume' | 'persistentvolumeclaim' | 'node';
+export type FetchedType =
+  | 'configmap'
+  | 'secret'
+  | 'persistentvolume'
+  | 'persistentvolumeclaim'
+  | 'node'
+  | 'runtimeclass';
 
 export interface Objects {
   get(

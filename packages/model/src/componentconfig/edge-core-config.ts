@@ -63,6 +63,8 @@ export interface EdgedSettings {
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
   readonly resolvConf: string;
+  readonly allowedUnsafeSysctls: readonly string[];
+  readonly seccompDefault: boolean;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -192,6 +192,8 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     clusterDomain: kubelet.clusterDomain,
     clusterDns: kubelet.clusterDNS,
     resolvConf: kubelet.resolvConf,
+    allowedUnsafeSysctls: kubelet.allowedUnsafeSysctls,
+    seccompDefault: kubelet.seccompDefault,
     maxPods: kubelet.maxPods,
     nodeLabels: edged.nodeLabels,
     nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({

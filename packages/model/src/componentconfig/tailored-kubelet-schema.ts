@@ -40,6 +40,10 @@ const used = {
   clusterDNS: listOf(text('', { format: 'ip' })),
   resolvConf: text('/etc/resolv.conf', { format: 'path' }),
   maxPods: integer(110, { minimum: 0 }),
+  allowedUnsafeSysctls: listOf(text(''), [], {
+    description: 'Sysctls that pods may set though they are not safe everywhere; net.core.* allows all below it.',
+  }),
+  seccompDefault: flag(false, { description: "Containers that ask for no seccomp profile get the runtime's own." }),
   registerNode: flag(true),
   registerWithTaints: listOf(taint),
   nodeStatusUpdateFrequency: duration('10s', 'How often the status of the node is worked out.'),
@@ -131,7 +135,6 @@ const known = {
   systemReservedCgroup: unused(text('')),
   kubeReservedCgroup: unused(text('')),
   enforceNodeAllocatable: unused(listOf(text(''), ['pods'])),
-  allowedUnsafeSysctls: unused(listOf(text(''))),
   volumePluginDir: unused(text('/usr/libexec/kubernetes/kubelet-plugins/volume/exec/')),
   kernelMemcgNotification: unused(flag(false)),
   logging: unused(
@@ -154,7 +157,6 @@ const known = {
   reservedMemory: unused(listOf(object({ numaNode: integer(0), limits: texts() }))),
   enableProfilingHandler: unused(flag(true)),
   enableDebugFlagsHandler: unused(flag(true)),
-  seccompDefault: unused(flag(false)),
   memoryThrottlingFactor: unused(decimal(0.9)),
   localStorageCapacityIsolation: unused(flag(true)),
   failCgroupV1: unused(flag(false)),

@@ -19,6 +19,7 @@ export type LinkedType =
   | 'persistentvolume'
   | 'persistentvolumeclaim'
   | 'volumeattachment'
+  | 'runtimeclass'
   | 'certificatesigningrequest'
   | 'serviceaccounttoken'
   | 'serviceaccountaccess'

@@ -1,5 +1,5 @@
 // Facts about the machine out of /proc, /etc and the kernel's interface list.
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { arch, availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
 import type { Host, HostCpuTime, HostFacts } from '@kedge/core/ports';
 
@@ -21,6 +21,7 @@ export function createHost(): Host {
         architecture: architectures[arch()] ?? arch(),
         cpus: availableParallelism(),
         memoryBytes: totalmem(),
+        hugePages: await readHugePages(),
         addresses: hostAddresses(defaultInterface(await readLine('/proc/net/route'))),
       };
     },
@@ -38,6 +39,17 @@ export function createHost(): Host {
     },
     cpuTime: async () => parseCpuTime(await readLine('/proc/stat')),
   };
+}
+
+/** One directory a size, `hugepages-2048kB`. */
+async function readHugePages(): Promise<ReadonlyMap<number, number>> {
+  const root = '/sys/kernel/mm/hugepages';
+  const found = new Map<number, number>();
+  for (const name of await readdir(root).catch(() => [])) {
+    const kibibytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0);
+    if (kibibytes > 0) found.set(kibibytes * 1_024, Number(await readLine(`${root}/${name}/nr_hugepages`)) || 0);
+  }
+  return found;
 }
 
 /** /proc/stat counts in hundredths of a second: user, nice, system, idle, iowait, irq, softirq, steal. */

@@ -11,14 +11,16 @@ export const mountErrors = defineErrors('MOUNT', {
 export function createMounts(processes: Processes): Mounts {
   const below = async (path: string): Promise<string[]> =>
     parseMountPoints(await readFile('/proc/self/mountinfo', 'utf8'), path);
+  async function mount(type: string, path: string, options: readonly string[]): Promise<void> {
+    if ((await below(path)).includes(path)) return;
+    const { code, stderr } = await processes.run('mount', ['-t', type, ...options, type, path]);
+    if (code !== 0) throw mountErrors.FAILED({ path, reason: stderr.trim() });
+  }
   return {
     below,
-    async mountMemory(path, { sizeBytes }) {
-      if ((await below(path)).includes(path)) return;
-      const size = sizeBytes === undefined ? [] : ['-o', `size=${sizeBytes}`];
-      const { code, stderr } = await processes.run('mount', ['-t', 'tmpfs', ...size, 'tmpfs', path]);
-      if (code !== 0) throw mountErrors.FAILED({ path, reason: stderr.trim() });
-    },
+    mountMemory: (path, { sizeBytes }) =>
+      mount('tmpfs', path, sizeBytes === undefined ? [] : ['-o', `size=${sizeBytes}`]),
+    mountHugePages: (path, { pageBytes }) => mount('hugetlbfs', path, ['-o', `pagesize=${pageBytes}`]),
     async unmount(path) {
       if (!(await below(path)).includes(path)) return;
       const { code, stderr } = await processes.run('umount', [path]);

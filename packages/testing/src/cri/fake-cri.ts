@@ -23,6 +23,7 @@ export interface FakeSandbox {
   readonly id: string;
   readonly config: PodSandboxConfig;
   readonly ip: string;
+  readonly runtimeHandler: string;
   readonly createdAt: number;
   isReady: boolean;
 }
@@ -64,6 +65,9 @@ export class FakeCri {
   /** Nothing answers while true. */
   isDown = false;
   isNetworkReady = true;
+  /** By handler, what the runtime says it can do; the default handler is the empty name. */
+  readonly handlers = new Map<string, { recursiveReadOnlyMounts: boolean; userNamespaces: boolean }>();
+  hasStrictGroups = false;
   /** How many lists of states were asked for. */
   asked = 0;
   /** Pulls never end while true, unless they are cancelled. */
@@ -183,8 +187,8 @@ export class FakeCri {
       status: this.#method('status', () => ({
         status: { conditions: [condition('RuntimeReady', true), condition('NetworkReady', this.isNetworkReady)] },
         info: {},
-        runtimeHandlers: [],
-        features: undefined,
+        runtimeHandlers: [...this.handlers].map(([name, features]) => ({ name, features })),
+        features: this.hasStrictGroups ? { supplementalGroupsPolicy: true } : undefined,
       })),
       containerEvents: (options) => this.#events(options?.signal),
       containerStates: (options) =>
@@ -236,7 +240,9 @@ export class FakeCri {
 
   #sandboxCalls(): Partial<Cri> {
     return {
-      runPodSandbox: this.#method('runPodSandbox', ({ config = {} }) => {
+      runPodSandbox: this.#method('runPodSandbox', ({ config = {}, runtimeHandler = '' }) => {
+        if (runtimeHandler !== '' && !this.handlers.has(runtimeHandler))
+          throw refuse('runPodSandbox', 'UNKNOWN', `no runtime for "${runtimeHandler}" is configured`);
         const { name, namespace, uid, attempt } = config.metadata ?? {};
         const taken = [...this.sandboxes.values()].some(
           ({ config: { metadata } }) => metadata?.uid === uid && metadata?.attempt === attempt,
@@ -246,7 +252,7 @@ export class FakeCri {
         const id = this.#id();
         const isHost = config.linux?.securityContext?.namespaceOptions?.network === NamespaceMode.NODE;
         const ip = isHost ? '' : `10.0.0.${(this.#serial % 250) + 1}`;
-        this.sandboxes.set(id, { id, config, ip, createdAt: this.#now(), isReady: true });
+        this.sandboxes.set(id, { id, config, ip, runtimeHandler, createdAt: this.#now(), isReady: true });
         this.done.push(`runPodSandbox ${name}`);
         return { podSandboxId: id };
       }),
@@ -426,7 +432,7 @@ const nanoseconds = (ms: number): bigint => BigInt(ms) * 1_000_000n;
 const selects = (selector: Record<string, string> | undefined, labels: Record<string, string>): boolean =>
   Object.entries(selector ?? {}).every(([name, value]) => labels[name] === value);
 
-function toPodSandbox({ id, config, isReady, createdAt }: FakeSandbox): Whole<PodSandbox> {
+function toPodSandbox({ id, config, isReady, createdAt, runtimeHandler }: FakeSandbox): Whole<PodSandbox> {
   const { name = '', uid = '', namespace = '', attempt = 0 } = config.metadata ?? {};
   return {
     id,
@@ -435,7 +441,7 @@ function toPodSandbox({ id, config, isReady, createdAt }: FakeSandbox): Whole<Po
     createdAt: nanoseconds(createdAt),
     labels: config.labels ?? {},
     annotations: config.annotations ?? {},
-    runtimeHandler: '',
+    runtimeHandler,
   };
 }
 

@@ -20,6 +20,7 @@ const answeredWithErrorText = new Set([
   'persistentvolume',
   'persistentvolumeclaim',
   'volumeattachment',
+  'runtimeclass',
 ]);
 
 export function replyForm(question: QuestionKind | undefined, type: string | undefined): ReplyForm {

@@ -10,6 +10,7 @@ export const keepaliveResource = 'node';
 const clusterScoped: Readonly<Record<string, string>> = {
   node: 'default',
   volumeattachment: 'default',
+  runtimeclass: 'default',
   certificatesigningrequest: 'default',
   persistentvolume: 'null',
 };

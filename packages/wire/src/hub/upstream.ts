@@ -15,6 +15,7 @@ const queried = new Set([
   'persistentvolume',
   'persistentvolumeclaim',
   'volumeattachment',
+  'runtimeclass',
   'certificatesigningrequest',
 ]);
 

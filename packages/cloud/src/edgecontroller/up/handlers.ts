@@ -34,6 +34,8 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
       case 'persistentvolumeclaim':
       case 'volumeattachment':
         return objects.getVolume(node, type, ref, signal);
+      case 'runtimeclass':
+        return objects.getRuntimeClass(ref, signal);
       case 'certificatesigningrequest':
         return objects.getRequest(node, ref, signal);
       default:

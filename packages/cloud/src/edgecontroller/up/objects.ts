@@ -66,6 +66,10 @@ export function createObjectUp(deps: ObjectUpDeps) {
       return answer(type, object);
     },
 
+    async getRuntimeClass(ref: ObjectRef, signal: AbortSignal): Promise<Answer> {
+      return answer('runtimeclass', await kube.get(linkedKinds.runtimeclass.resource, { name: ref.name }, { signal }));
+    },
+
     async requestToken(message: Asked<'token.request'>, signal: AbortSignal): Promise<Answer> {
       const request = { ...message.request, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
       const subresource = { name: message.serviceAccount, subresource: 'token' };

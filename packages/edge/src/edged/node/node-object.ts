@@ -1,6 +1,7 @@
 // The Node as this edge registers it, and the status it reports. Pure.
 import type { Instant } from '@kedge/core/time';
 import type { Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '@kedge/model/k8s-types';
+import { formatQuantity, quantityOfUnits } from '@kedge/model/k8s-quantity';
 import type { EdgedConfig } from '../config.ts';
 import { nodeConditions } from './node-conditions.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -58,18 +59,22 @@ export function nodeStatus(
     ...(address === undefined ? [] : [{ type: 'InternalIP', address }]),
     { type: 'Hostname', address: config.node },
   ];
+  const hugePages = hugePageAmounts(host.hugePages);
   return {
     capacity: {
       cpu: String(host.cpus),
       'ephemeral-storage': inKibibytes(disk.totalBytes),
       memory: inKibibytes(memory),
       pods,
+      ...hugePages.amounts,
     },
     allocatable: {
       cpu: String(host.cpus),
       'ephemeral-storage': String(Math.floor(disk.totalBytes * (1 - reservedDiskShare))),
-      memory: inKibibytes(Math.max(0, memory - reservedMemoryBytes)),
+      // Memory that is kept as huge pages is no good for anything else.
+      memory: inKibibytes(Math.max(0, memory - hugePages.bytes - reservedMemoryBytes)),
       pods,
+      ...hugePages.amounts,
     },
     conditions: nodeConditions(facts, previous, now),
     addresses,
@@ -88,6 +93,20 @@ export function nodeStatus(
       systemUUID: host.systemUuid,
     },
   };
+}
+
+/** Every size the kernel has, also those of which there are none: pods may count on the name. */
+function hugePageAmounts(pages: NodeFacts['host']['hugePages']): { amounts: Record<string, string>; bytes: number } {
+  const amounts: Record<string, string> = {};
+  let bytes = 0;
+  for (const [size, count] of pages) {
+    const total = size * count;
+    bytes += total;
+    amounts[`hugepages-${formatQuantity(quantityOfUnits(size, 'binarySI'))}`] = formatQuantity(
+      quantityOfUnits(total, 'binarySI'),
+    );
+  }
+  return { amounts, bytes };
 }
 
 const inKibibytes = (bytes: number): string => `${Math.floor(bytes / 1_024)}Ki`;

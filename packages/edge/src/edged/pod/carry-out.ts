@@ -8,6 +8,8 @@ import type { Pod } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
 import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
 import type { EventRecorder } from '../events.ts';
+import type { Objects } from '../ports.ts';
+import { runtimeHandlerOf } from '../runtime/runtime-classes.ts';
 import type { Observer } from '../runtime/observe.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import type { SeenPod, SeenSandbox } from '../runtime/seen.ts';
@@ -43,6 +45,7 @@ export interface CarryOutDeps {
   readonly lifecycle: Lifecycle;
   readonly setup: PodSetup;
   readonly starter: ContainerStarter;
+  readonly objects: Objects;
   readonly lookAgain: (uid: string) => void;
 }
 
@@ -84,7 +87,8 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     try {
       const config = await deps.setup.sandbox(pod, attempt);
       const options = { signal, timeout: sandboxTimeout };
-      const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler: '' }, options);
+      const runtimeHandler = await runtimeHandlerOf(pod, deps.objects, signal);
+      const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler }, options);
       return await observer.sandbox(podSandboxId, attempt, signal);
     } catch (error) {
       signal.throwIfAborted();

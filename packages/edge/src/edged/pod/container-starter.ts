@@ -3,7 +3,7 @@
 import type { Log } from '@kedge/core/log';
 import type { Files, HostFacts } from '@kedge/core/ports';
 import type { Clock, Instant } from '@kedge/core/time';
-import type { ConfigMap, Container, Pod, Secret } from '@kedge/model/k8s-types';
+import type { ConfigMap, Container, Pod, Secret, Volume } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
 import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
 import type { EdgedConfig } from '../config.ts';
@@ -15,6 +15,8 @@ import type { Objects, Tokens } from '../ports.ts';
 import { containerConfig } from '../runtime/container-config.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { latestContainer, type SeenPod, type SeenSandbox } from '../runtime/seen.ts';
+import { readAbilities } from '../runtime/runtime-abilities.ts';
+import { runtimeHandlerOf } from '../runtime/runtime-classes.ts';
 import { effectiveContext } from '../runtime/security-context.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { Volumes, VolumesResult } from '../volumes/volumes.ts';
@@ -29,6 +31,8 @@ type Start = Extract<PodAction, { do: 'start-container' }>;
 export interface Prepared {
   readonly volumes: VolumesResult;
   readonly images: ReadonlyMap<string, ImageResult>;
+  /** By volume. */
+  readonly imageVolumes: ReadonlyMap<string, ImageResult>;
 }
 
 export interface StartWork {
@@ -119,7 +123,19 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     const environment = await buildEnvironment(container, inputs);
     checkUser(pod, container, image);
     const mountable = ready.volumes.ok ? ready.volumes.paths : new Map<string, string>();
-    const mounts = await containerMounts({ ...inputs, volumes: mountable, environment }, files, paths);
+    const users = await setup.users(pod);
+    const mounts = await containerMounts(
+      {
+        ...inputs,
+        volumes: mountable,
+        images: imagesOf(ready),
+        environment,
+        users,
+        canReadOnlyRecursively: await canReadOnlyRecursively(pod, container, signal),
+      },
+      files,
+      paths,
+    );
     const made = await cri.createContainer(
       {
         podSandboxId: sandbox.id,
@@ -133,8 +149,14 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
             environment,
             mounts,
             targetId: targetOf(pod, name, seen),
+            users,
           },
-          { site: config.site, memoryCapacity: deps.facts().memoryBytes, paths },
+          {
+            site: config.site,
+            memoryCapacity: deps.facts().memoryBytes,
+            seccompDefault: config.seccompDefault,
+            paths,
+          },
         ),
         sandboxConfig: await setup.sandbox(pod, attempt),
       },
@@ -146,6 +168,14 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     await cri.startContainer(made, { signal });
     events.pod(pod, 'Normal', 'Started', `Started container ${name}`, name);
     if (container.lifecycle?.postStart) await deps.lifecycle.postStart(pod, container, made.containerId, signal);
+  }
+
+  /** Asked for only where it matters. */
+  async function canReadOnlyRecursively(pod: Pod, { volumeMounts }: Container, signal: AbortSignal): Promise<boolean> {
+    const wanted = volumeMounts?.some(({ recursiveReadOnly = 'Disabled' }) => recursiveReadOnly !== 'Disabled');
+    if (!wanted) return false;
+    const handler = await runtimeHandlerOf(pod, deps.objects, signal);
+    return (await readAbilities(cri, handler, signal)).recursiveReadOnlyMounts;
   }
 
   function remember(memory: PodMemory, pod: Pod, name: string, error: unknown): void {
@@ -166,8 +196,16 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
         const container = allContainersOf(pod).find((one) => one.name === name)!;
         return [name, await images.ensure({ pod, container, sandbox, secrets }, signal)] as const;
       });
-      const [volumesReady, ...imagesReady] = await Promise.all([volumes(pod, signal), ...ensured]);
-      return { volumes: volumesReady, images: new Map(imagesReady) };
+      const mounted = imageVolumes(pod).map(async ({ name, image: { reference = '', pullPolicy } }) => {
+        const container: Container = { name, image: reference, ...(pullPolicy ? { imagePullPolicy: pullPolicy } : {}) };
+        return [name, await images.ensure({ pod, container, sandbox, secrets }, signal)] as const;
+      });
+      const [volumesReady, imagesReady, imageVolumesReady] = await Promise.all([
+        volumes(pod, signal),
+        Promise.all(ensured),
+        Promise.all(mounted),
+      ]);
+      return { volumes: volumesReady, images: new Map(imagesReady), imageVolumes: new Map(imageVolumesReady) };
     },
     async start(work, signal) {
       const { pod, starts, ready, memory, sandbox } = work;
@@ -181,7 +219,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       let failed = false;
       let retryAt: Instant | undefined;
       for (const start of starts) {
-        const image = ready.images.get(start.name);
+        const image = imageFor(work, start.name);
         if (!image?.ok) {
           memory.problems.set(start.name, { reason: image?.reason ?? 'ErrImagePull', message: image?.message ?? '' });
           if (image?.retryAt === undefined) failed = true;
@@ -212,6 +250,25 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     if ((image.uid ?? 0n) === 0n)
       throw reject(`container has runAsNonRoot and image will run as root (pod: ${uidOf(pod)})`);
   }
+}
+
+interface ImageVolume {
+  readonly name: string;
+  readonly image: NonNullable<Volume['image']>;
+}
+
+const imageVolumes = (pod: Pod): ImageVolume[] =>
+  (specOf(pod).volumes ?? []).flatMap(({ name, image }) => (image ? [{ name, image }] : []));
+
+/** What the runtime calls the images of volumes, by volume. */
+const imagesOf = ({ imageVolumes: results }: Prepared): ReadonlyMap<string, string> =>
+  new Map([...results].flatMap(([name, result]) => (result.ok ? [[name, result.imageRef] as const] : [])));
+
+/** A container starts when its own image is there, and that of every volume it mounts. */
+function imageFor({ pod, ready }: { pod: Pod; ready: Prepared }, name: string): ImageResult | undefined {
+  const container = allContainersOf(pod).find((one) => one.name === name);
+  const missing = (container?.volumeMounts ?? []).map((mount) => ready.imageVolumes.get(mount.name));
+  return missing.find((result) => result?.ok === false) ?? ready.images.get(name);
 }
 
 /** Which container an ephemeral one looks into; one that is not there just now is an error that is tried again. */

@@ -33,7 +33,7 @@ import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
 import { isSafeName } from './safe-names.ts';
-import { findUnsupported } from './unsupported.ts';
+import { findUnsupported, type NodePolicy, type Refusal } from './unsupported.ts';
 
 export interface PodReconcilerDeps {
   readonly clock: Clock;
@@ -50,8 +50,9 @@ export interface PodReconcilerDeps {
   readonly reporter: StatusReporter;
   readonly events: EventRecorder;
   readonly hostIps: () => readonly string[];
-  /** Why the node takes no more pods of this kind just now. */
-  readonly refusal: (pod: Pod) => { readonly reason: string; readonly message: string } | undefined;
+  readonly policy: NodePolicy;
+  /** Why a pod that is new here is not taken. */
+  readonly refusal: (pod: Pod, signal: AbortSignal) => Promise<Refusal | undefined>;
   /** Something will happen in the runtime soon: watch it closely. */
   readonly expectChange: () => void;
 }
@@ -83,7 +84,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     return known;
   };
 
-  function judge(pod: Pod, memory: PodMemory): void {
+  async function judge(pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<void> {
     if (memory.failure || hasEnded(memory.status ?? pod.status)) return;
     const started = parseTime(memory.status?.startTime ?? pod.status?.startTime);
     const { activeDeadlineSeconds } = specOf(pod);
@@ -95,7 +96,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
         return;
       }
     }
-    const refusal = findUnsupported(pod) ?? (isNew(pod, memory) ? deps.refusal(pod) : undefined);
+    const refusal =
+      findUnsupported(pod, deps.policy) ?? (isNew(pod, memory) ? await deps.refusal(pod, signal) : undefined);
     if (!refusal) return;
     memory.failure = refusal;
     deps.events.pod(pod, 'Warning', refusal.reason, refusal.message);
@@ -126,7 +128,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   }
 
   async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
-    judge(pod, memory);
+    await judge(pod, memory, signal);
     runtimeName = await observer.runtimeName(signal);
     const seen = await observer.observe(uid, signal);
     prober.follow(pod, seen);

@@ -7,11 +7,14 @@ import { parseResolvConf, podDns } from '../network/dns-config.ts';
 import { formatHostsFile } from '../network/hosts-file.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { sandboxConfig } from '../runtime/sandbox-config.ts';
+import { createUserNamespaces, type IdMapping } from '../runtime/user-namespaces.ts';
 import { specOf, uidOf } from './pod-spec.ts';
 
 export interface PodSetup {
   /** Makes the pod's directories too. */
   sandbox(pod: Pod, attempt: number): Promise<PodSandboxConfig>;
+  /** Users of its own, where the pod asks for them. */
+  users(pod: Pod): Promise<IdMapping | undefined>;
   writeHostsFile(pod: Pod, addresses: readonly string[]): Promise<void>;
   hostAddresses(): readonly string[];
 }
@@ -23,14 +26,17 @@ export function createPodSetup(deps: {
   facts: () => HostFacts;
 }): PodSetup {
   const { files, paths, config, facts } = deps;
+  const userNamespaces = createUserNamespaces({ files, paths });
   return {
+    users: (pod) => userNamespaces.of(pod),
     async sandbox(pod, attempt) {
       await files.makeDirectory(paths.podDirectory(uidOf(pod)), { mode: 0o750 });
       await files.makeDirectory(paths.logDirectory(pod), { mode: 0o755 });
       const host = parseResolvConf((await files.readText(config.resolvConf)) ?? '');
       const { clusterDomain, clusterDns } = config;
       const dns = podDns(pod, { clusterDomain, clusterDns, host });
-      return sandboxConfig(pod, attempt, { settings: config, paths, dns });
+      const users = await userNamespaces.of(pod);
+      return sandboxConfig(pod, attempt, { settings: config, paths, dns, users });
     },
     async writeHostsFile(pod, addresses) {
       const hostFile = specOf(pod).hostNetwork ? ((await files.readText('/etc/hosts')) ?? '') : '';

@@ -7,6 +7,7 @@ import { containerAnnotations, containerLabels } from './labels.ts';
 import type { PodPaths } from './pod-paths.ts';
 import { linuxResources } from './resources.ts';
 import { containerSecurity } from './security-context.ts';
+import type { IdMapping } from './user-namespaces.ts';
 
 export interface ContainerParts {
   readonly pod: Pod;
@@ -19,11 +20,13 @@ export interface ContainerParts {
   readonly mounts: readonly Mount[];
   /** The container whose processes it is to see; its own when absent. */
   readonly targetId?: string | undefined;
+  readonly users?: IdMapping | undefined;
 }
 
 export interface ContainerSettings {
   readonly site: string;
   readonly memoryCapacity: number;
+  readonly seccompDefault: boolean;
   readonly paths: PodPaths;
 }
 
@@ -47,7 +50,12 @@ export function containerConfig(parts: ContainerParts, settings: ContainerSettin
     tty: container.tty,
     linux: {
       resources: linuxResources(container, { pod, memoryCapacity: settings.memoryCapacity }),
-      securityContext: containerSecurity(pod, container, settings.paths.seccompProfiles, parts.targetId),
+      securityContext: containerSecurity(pod, container, {
+        seccompRoot: settings.paths.seccompProfiles,
+        seccompDefault: settings.seccompDefault,
+        targetId: parts.targetId,
+        users: parts.users,
+      }),
     },
   };
 }

@@ -29,7 +29,34 @@ export function linuxResources(
     cpuShares: BigInt(Math.min(maxShares, Math.max(minShares, Math.floor((cpuRequest * 1_024) / 1_000)))),
     memoryLimitInBytes: BigInt(memoryLimit ?? 0),
     oomScoreAdj: BigInt(oomScoreAdjust(qosClassOf(pod), container.resources, memoryCapacity)),
+    ...hugePageLimits(limits),
   };
+}
+
+const hugePages = 'hugepages-';
+export const isHugePages = (resource: string): boolean => resource.startsWith(hugePages);
+
+/** The kernel writes sizes as `2MB` and `1GB`. */
+function hugePageLimits(
+  limits: Readonly<Record<string, string>> = {},
+): Pick<LinuxContainerResources, 'hugepageLimits'> {
+  const names = Object.keys(limits).filter(isHugePages);
+  if (names.length === 0) return {};
+  const hugepageLimits = names.map((name) => ({
+    pageSize: kernelPageSize(bytesOf(name.slice(hugePages.length)) ?? 0),
+    limit: BigInt(bytesOf(limits[name]) ?? 0),
+  }));
+  return { hugepageLimits };
+}
+
+function kernelPageSize(bytes: number): string {
+  const units = ['KB', 'MB', 'GB'];
+  let size = bytes / 1_024;
+  while (size >= 1_024 && units.length > 1) {
+    size /= 1_024;
+    units.shift();
+  }
+  return `${size}${units[0]}`;
 }
 
 /** Who goes first when memory runs out: the less a burstable container asked for, the sooner. */

@@ -7,7 +7,8 @@ import { initContainersOf, isSidecar, specOf, uidOf } from '../pod/pod-spec.ts';
 import { podLabels } from './labels.ts';
 import type { PodPaths } from './pod-paths.ts';
 import { type CgroupSettings, podCgroup } from './resources.ts';
-import { isPrivileged, namespaceOptions, supplementalGroups } from './security-context.ts';
+import { groupsPolicy, isPrivileged, namespaceOptions, supplementalGroups } from './security-context.ts';
+import type { IdMapping } from './user-namespaces.ts';
 
 export interface SandboxSettings extends CgroupSettings {
   readonly site: string;
@@ -17,7 +18,12 @@ export interface SandboxSettings extends CgroupSettings {
 export function sandboxConfig(
   pod: Pod,
   attempt: number,
-  { settings, paths, dns }: { settings: SandboxSettings; paths: PodPaths; dns: DnsConfig },
+  {
+    settings,
+    paths,
+    dns,
+    users,
+  }: { settings: SandboxSettings; paths: PodPaths; dns: DnsConfig; users: IdMapping | undefined },
 ): PodSandboxConfig {
   const { securityContext, hostNetwork } = specOf(pod);
   const { runAsUser, runAsGroup, sysctls = [], seLinuxOptions } = securityContext ?? {};
@@ -38,7 +44,8 @@ export function sandboxConfig(
       cgroupParent: podCgroup(pod, settings),
       sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: namespaceOptions(pod, users),
+        ...groupsPolicy(pod),
         privileged: isPrivileged(pod),
         supplementalGroups: supplementalGroups(pod),
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },

@@ -1,9 +1,11 @@
 // Users, groups, capabilities and confinement of a container, from its own security context over its pod's.
 import type { Container, Pod, SeccompProfile, SecurityContext } from '@kedge/model/k8s-types';
+import type { IdMapping } from './user-namespaces.ts';
 import {
   type LinuxContainerSecurityContext,
   type NamespaceOption,
   NamespaceMode,
+  SupplementalGroupsPolicy,
   type SecurityProfile,
   SecurityProfile_ProfileType as ProfileType,
 } from '@kedge/wire/cri';
@@ -25,9 +27,10 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function namespaceOptions(pod: Pod): NamespaceOption {
+export function namespaceOptions(pod: Pod, users: IdMapping | undefined): NamespaceOption {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = specOf(pod);
   return {
+    ...(users ? { usernsOptions: { mode: NamespaceMode.POD, uids: [users], gids: [users] } } : {}),
     network: hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
     pid: hostPID ? NamespaceMode.NODE : shareProcessNamespace ? NamespaceMode.POD : NamespaceMode.CONTAINER,
     ipc: hostIPC ? NamespaceMode.NODE : NamespaceMode.POD,
@@ -35,8 +38,16 @@ export function namespaceOptions(pod: Pod): NamespaceOption {
 }
 
 /** Of one container: an ephemeral one may look at the processes of another. */
-const containerNamespaces = (pod: Pod, targetId: string | undefined): NamespaceOption =>
-  targetId === undefined ? namespaceOptions(pod) : { ...namespaceOptions(pod), pid: NamespaceMode.TARGET, targetId };
+function containerNamespaces(pod: Pod, { targetId, users }: Surroundings): NamespaceOption {
+  const options = namespaceOptions(pod, users);
+  return targetId === undefined ? options : { ...options, pid: NamespaceMode.TARGET, targetId };
+}
+
+/** Groups that the image gives its user count too, unless the pod wants none but its own. */
+export const groupsPolicy = (pod: Pod): { supplementalGroupsPolicy?: SupplementalGroupsPolicy } =>
+  specOf(pod).securityContext?.supplementalGroupsPolicy === 'Strict'
+    ? { supplementalGroupsPolicy: SupplementalGroupsPolicy.Strict }
+    : {};
 
 export const isPrivileged = (pod: Pod): boolean =>
   allContainersOf(pod).some(({ securityContext }) => securityContext?.privileged === true);
@@ -55,22 +66,30 @@ export function effectiveContext(pod: Pod, container: Container): SecurityContex
   return { ...(Object.fromEntries(given) as SecurityContext), ...container.securityContext };
 }
 
-export function containerSecurity(
-  pod: Pod,
-  container: Container,
-  seccompRoot: string,
-  targetId?: string,
-): LinuxContainerSecurityContext {
+/** What a container's confinement depends on beside its pod. */
+export interface Surroundings {
+  /** Where profiles on the node are. */
+  readonly seccompRoot: string;
+  /** True: who asks for no profile gets the runtime's. */
+  readonly seccompDefault: boolean;
+  /** The container whose processes it is to see. */
+  readonly targetId?: string | undefined;
+  /** Of its pod's own users, where it has them. */
+  readonly users?: IdMapping | undefined;
+}
+
+export function containerSecurity(pod: Pod, container: Container, around: Surroundings): LinuxContainerSecurityContext {
   const context = effectiveContext(pod, container);
-  const { runAsUser, runAsGroup, capabilities, privileged = false } = context;
+  const { runAsUser, runAsGroup, capabilities, privileged = false, procMount } = context;
   return {
-    namespaceOptions: containerNamespaces(pod, targetId),
+    namespaceOptions: containerNamespaces(pod, around),
+    ...groupsPolicy(pod),
     privileged,
     readonlyRootfs: context.readOnlyRootFilesystem ?? false,
     noNewPrivs: context.allowPrivilegeEscalation === false,
     supplementalGroups: supplementalGroups(pod),
-    seccomp: seccompOf(context.seccompProfile, privileged, seccompRoot),
-    ...(privileged ? {} : { maskedPaths, readonlyPaths }),
+    seccomp: seccompOf(context.seccompProfile, privileged, around),
+    ...(privileged || procMount === 'Unmasked' ? {} : { maskedPaths, readonlyPaths }),
     ...(runAsUser === undefined ? {} : { runAsUser: { value: BigInt(runAsUser) } }),
     ...(runAsGroup === undefined ? {} : { runAsGroup: { value: BigInt(runAsGroup) } }),
     ...(capabilities
@@ -81,9 +100,10 @@ export function containerSecurity(
   };
 }
 
-function seccompOf(asked: SeccompProfile | undefined, privileged: boolean, root: string): SecurityProfile {
-  if (!asked || privileged) return { profileType: ProfileType.Unconfined };
-  return profile(asked, root);
+function seccompOf(asked: SeccompProfile | undefined, privileged: boolean, around: Surroundings): SecurityProfile {
+  if (privileged) return { profileType: ProfileType.Unconfined };
+  if (asked) return profile(asked, around.seccompRoot);
+  return { profileType: around.seccompDefault ? ProfileType.RuntimeDefault : ProfileType.Unconfined };
 }
 
 function profile(

@@ -7,6 +7,7 @@ import { expand } from '../env/expand.ts';
 import { uidOf } from '../pod/pod-spec.ts';
 import { defaultTerminationMessagePath } from '../runtime/labels.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
+import type { IdMapping } from '../runtime/user-namespaces.ts';
 import { resolveSubPath } from './sub-path.ts';
 
 export interface MountInputs {
@@ -14,7 +15,12 @@ export interface MountInputs {
   readonly container: Container;
   readonly restartCount: number;
   readonly volumes: ReadonlyMap<string, string>;
+  /** What the runtime calls the images that are volumes. */
+  readonly images: ReadonlyMap<string, string>;
   readonly environment: ReadonlyMap<string, string>;
+  /** Files in volumes belong to the pod's own users, where it has them. */
+  readonly users: IdMapping | undefined;
+  readonly canReadOnlyRecursively: boolean;
 }
 
 const propagations: Readonly<Record<string, MountPropagation>> = {
@@ -28,22 +34,32 @@ export async function containerMounts(inputs: MountInputs, files: Files, paths: 
   const { pod, container, restartCount, volumes, environment } = inputs;
   const problem = (reason: string): Error => edgedErrors.CONFIG({ container: container.name, reason });
   const mounts: Mount[] = [];
-  for (const { name, mountPath, subPath, subPathExpr, readOnly, mountPropagation } of container.volumeMounts ?? []) {
+  const mapped = inputs.users ? { uidMappings: [inputs.users], gidMappings: [inputs.users] } : {};
+  for (const mount of container.volumeMounts ?? []) {
+    const { name, mountPath, subPath, subPathExpr, readOnly, mountPropagation, recursiveReadOnly = 'Disabled' } = mount;
+    const containerPath = mountPath.startsWith('/') ? mountPath : `/${mountPath}`;
+    const image = inputs.images.get(name);
+    if (image !== undefined) {
+      mounts.push({ containerPath, image: { image }, readonly: true });
+      continue;
+    }
     const volume = volumes.get(name);
     if (volume === undefined) throw problem(`there is no volume "${name}"`);
     const inside = subPathExpr ? expand(subPathExpr, environment) : (subPath ?? '');
     const resolved = inside === '' ? { path: volume } : await resolveSubPath(files, volume, inside);
     if ('problem' in resolved) throw problem(resolved.problem);
     mounts.push({
-      containerPath: mountPath.startsWith('/') ? mountPath : `/${mountPath}`,
+      ...mapped,
+      containerPath,
       hostPath: resolved.path,
       readonly: readOnly ?? false,
+      recursiveReadOnly: readOnly === true && recursiveReadOnly !== 'Disabled' && inputs.canReadOnlyRecursively,
       propagation: propagations[mountPropagation ?? 'None'] ?? MountPropagation.PROPAGATION_PRIVATE,
     });
   }
   const mounted = new Set(mounts.map(({ containerPath }) => containerPath));
   if (!mounted.has('/etc/hosts')) {
-    mounts.push({ containerPath: '/etc/hosts', hostPath: paths.hostsFile(uidOf(pod)) });
+    mounts.push({ ...mapped, containerPath: '/etc/hosts', hostPath: paths.hostsFile(uidOf(pod)) });
   }
   const messagePath = container.terminationMessagePath ?? defaultTerminationMessagePath;
   if (messagePath !== '') {
@@ -52,7 +68,7 @@ export async function containerMounts(inputs: MountInputs, files: Files, paths: 
     await files.append(file, '');
     // The container may run as any user.
     await files.chmod(file, 0o666);
-    mounts.push({ containerPath: messagePath, hostPath: file });
+    mounts.push({ ...mapped, containerPath: messagePath, hostPath: file });
   }
   return mounts;
 }

@@ -4,7 +4,8 @@ import type { Files, Mounts } from '@kedge/core/ports';
 import { type Clock, type Instant, plus, seconds } from '@kedge/core/time';
 import type { Pod, Volume } from '@kedge/model/k8s-types';
 import { quantity, quantityUnits } from '@kedge/model/k8s-quantity';
-import { specOf, uidOf } from '../pod/pod-spec.ts';
+import { allContainersOf, specOf, uidOf } from '../pod/pod-spec.ts';
+import { isHugePages } from '../runtime/resources.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { writeAtomicDirectory } from './atomic-directory.ts';
 import { checkHostPath } from './host-path.ts';
@@ -50,7 +51,7 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
     }
     if (volume.emptyDir) {
       const path = paths.volume(uid, 'empty-dir', volume.name);
-      await setUpEmptyDir(path, volume.emptyDir, group);
+      await setUpEmptyDir(path, volume.emptyDir, { group, hugePageSizes: hugePageSizes(pod) });
       return { path };
     }
     const content = await volumeContent(volume, { ...inputs, pod, now: clock.now() }, signal);
@@ -67,13 +68,18 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
   async function setUpEmptyDir(
     path: string,
     { medium = '', sizeLimit }: { medium?: string; sizeLimit?: string },
-    group: number | undefined,
+    { group, hugePageSizes: sizes }: { group: number | undefined; hugePageSizes: readonly string[] },
   ): Promise<void> {
     const exists = (await files.info(path)) !== undefined;
     if (!exists) await files.makeDirectory(path);
     if (medium === 'Memory') {
       const sizeBytes = sizeLimit === undefined ? 0 : Number(quantityUnits(quantity(sizeLimit)));
       await mounts.mountMemory(path, sizeBytes > 0 ? { sizeBytes } : {});
+    } else if (medium.startsWith('HugePages')) {
+      const [only, ...others] = sizes;
+      const pageSize = medium === 'HugePages' && others.length === 0 ? only : medium.slice('HugePages-'.length);
+      if (!pageSize) throw new Error(`medium "${medium}" needs the one size of huge pages that the pod requests`);
+      await mounts.mountHugePages(path, { pageBytes: Number(quantityUnits(quantity(pageSize))) });
     } else if (exists) return;
     await files.chmod(path, group === undefined ? 0o777 : 0o2777);
     if (group !== undefined) await files.chown(path, 0, group);
@@ -84,6 +90,8 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
       const result = new Map<string, string>();
       let renewAt: Instant | undefined;
       for (const volume of specOf(pod).volumes ?? []) {
+        // The runtime mounts images by itself.
+        if (volume.image) continue;
         const one = await setUpOne(pod, volume, inputs, signal).catch((error: unknown) => {
           signal.throwIfAborted();
           return explain(error);
@@ -103,6 +111,16 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
     },
   };
 }
+
+/** `2Mi` and the like, of all its containers. */
+const hugePageSizes = (pod: Pod): string[] => [
+  ...new Set(
+    allContainersOf(pod)
+      .flatMap(({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests }))
+      .filter(isHugePages)
+      .map((name) => name.slice('hugepages-'.length)),
+  ),
+];
 
 function pluginOf(volume: Volume): string {
   if (volume.configMap) return 'configmap';

@@ -1,0 +1,207 @@
+// What pods ask for that not every node, or not every runtime, has: it is given whole, or the pod is refused.
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { seconds } from '@kedge/core/time';
+import type { Container, Node, PodSpec } from '@kedge/model/k8s-types';
+import { SupplementalGroupsPolicy } from '@kedge/wire/cri';
+import { EdgedFixture, image } from './edged-fixture.ts';
+
+async function edged(t: TestContext, ...more: Parameters<EdgedFixture['start']>): Promise<EdgedFixture> {
+  const fixture = new EdgedFixture();
+  await fixture.start(...more);
+  t.after(async () => assert.deepEqual(await fixture.stop(), []));
+  return fixture;
+}
+
+const main = (more: Partial<Container>): Container => ({ name: 'main', image, command: ['serve'], ...more });
+const sandboxes = (site: EdgedFixture) => [...site.fake.sandboxes.values()];
+
+async function refusal(site: EdgedFixture, spec: Partial<PodSpec>): Promise<string> {
+  site.put('wants', spec);
+  await site.pass(seconds(1));
+  const { phase, reason, message } = site.statuses.get('wants') ?? {};
+  assert.equal(phase, 'Failed', 'the pod is refused');
+  return `${reason}: ${message}`;
+}
+
+describe('sysctls', () => {
+  const sysctls = (...names: string[]) => ({
+    securityContext: { sysctls: names.map((name) => ({ name, value: '1' })) },
+  });
+
+  test('that reach beyond a pod are refused', async (t) => {
+    const site = await edged(t);
+    const said = await refusal(site, sysctls('kernel.msgmax'));
+    assert.equal(said, 'SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted');
+  });
+
+  test('are set where the administrator allows them', async (t) => {
+    const site = await edged(t, { allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'] });
+    site.put('wants', sysctls('kernel.msgmax', 'net/core/somaxconn'));
+    await site.pass(seconds(1));
+    assert.deepEqual(sandboxes(site)[0]?.config.linux?.sysctls, { 'kernel.msgmax': '1', 'net/core/somaxconn': '1' });
+  });
+
+  test("of a namespace that is the host's are refused", async (t) => {
+    const site = await edged(t);
+    const said = await refusal(site, { hostNetwork: true, ...sysctls('net.ipv4.tcp_syncookies') });
+    assert.match(said, /not allowed with host net enabled/);
+  });
+});
+
+describe('a runtime class', () => {
+  test('is what the sandbox is made with', async (t) => {
+    const site = await edged(t);
+    site.fake.handlers.set('runsc', { recursiveReadOnlyMounts: false, userNamespaces: false });
+    site.objects.set('runtimeclass/gvisor', { metadata: { name: 'gvisor' }, handler: 'runsc' });
+    site.put('safe', { runtimeClassName: 'gvisor' });
+    await site.pass(seconds(1));
+    assert.equal(sandboxes(site)[0]?.runtimeHandler, 'runsc');
+    assert.equal(site.statuses.get('safe')?.phase, 'Running');
+  });
+
+  test('that nobody knows is waited for, and told about', async (t) => {
+    const site = await edged(t);
+    site.put('safe', { runtimeClassName: 'gvisor' });
+    await site.pass(seconds(1));
+    assert.ok(site.reasons().includes('FailedCreatePodSandBox'));
+    const told = site.events.find(({ reason }) => reason === 'FailedCreatePodSandBox');
+    assert.match(told?.message ?? '', /RuntimeClass "gvisor": not found/);
+    site.fake.handlers.set('runsc', { recursiveReadOnlyMounts: false, userNamespaces: false });
+    site.objects.set('runtimeclass/gvisor', { metadata: { name: 'gvisor' }, handler: 'runsc' });
+    await site.pass(seconds(30));
+    assert.equal(site.statuses.get('safe')?.phase, 'Running');
+  });
+});
+
+describe('users of its own', () => {
+  test('are refused where the runtime has none', async (t) => {
+    const site = await edged(t);
+    assert.match(await refusal(site, { hostUsers: false }), /The container runtime .* hostUsers: false/);
+  });
+
+  test('are another range for each pod, the same for all its containers and mounts, and stay', async (t) => {
+    const site = await edged(t);
+    site.fake.handlers.set('', { recursiveReadOnlyMounts: false, userNamespaces: true });
+    const volumeMounts = [{ name: 'data', mountPath: '/data' }];
+    site.put('one', {
+      hostUsers: false,
+      volumes: [{ name: 'data', emptyDir: {} }],
+      containers: [main({ volumeMounts })],
+    });
+    site.put('two', { hostUsers: false });
+    await site.pass(seconds(1));
+    const ranges = sandboxes(site).map(
+      ({ config }) => config.linux?.securityContext?.namespaceOptions?.usernsOptions?.uids?.[0]?.hostId,
+    );
+    assert.deepEqual(new Set(ranges), new Set([65_536, 131_072]));
+    const container = [...site.fake.containers.values()].find(({ config }) => (config.mounts?.length ?? 0) > 2);
+    const mapping = container?.config.linux?.securityContext?.namespaceOptions?.usernsOptions?.gids;
+    for (const mount of container?.config.mounts ?? []) assert.deepEqual(mount.uidMappings, mapping);
+    const first = ranges[sandboxes(site).findIndex(({ config }) => config.metadata?.name === 'one')];
+    await site.stop();
+    site.fake.loseEverything();
+    await site.start();
+    await site.pass(seconds(5));
+    const again = sandboxes(site).find(({ config }) => config.metadata?.name === 'one');
+    assert.equal(again?.config.linux?.securityContext?.namespaceOptions?.usernsOptions?.uids?.[0]?.hostId, first);
+  });
+});
+
+describe('mounts that are read-only all the way down', () => {
+  const withMount = (recursiveReadOnly: string): Partial<PodSpec> => ({
+    volumes: [{ name: 'data', emptyDir: {} }],
+    containers: [main({ volumeMounts: [{ name: 'data', mountPath: '/data', readOnly: true, recursiveReadOnly }] })],
+  });
+  const isRecursive = (site: EdgedFixture) =>
+    site.fake.container('main')?.config.mounts?.find(({ containerPath }) => containerPath === '/data')
+      ?.recursiveReadOnly;
+
+  test('are refused where the runtime cannot, unless only if possible', async (t) => {
+    const site = await edged(t);
+    assert.match(await refusal(site, withMount('Enabled')), /recursiveReadOnly mounts \(container "main"\)/);
+    site.put('tries', withMount('IfPossible'));
+    await site.pass(seconds(1));
+    assert.equal(isRecursive(site), false);
+  });
+
+  test('are had where it can', async (t) => {
+    const site = await edged(t);
+    site.fake.handlers.set('', { recursiveReadOnlyMounts: true, userNamespaces: false });
+    site.put('wants', withMount('Enabled'));
+    await site.pass(seconds(1));
+    assert.equal(isRecursive(site), true);
+  });
+});
+
+describe('an image as a volume', () => {
+  const spec: Partial<PodSpec> = {
+    volumes: [{ name: 'model', image: { reference: 'docker.io/library/model:1' } }],
+    containers: [main({ volumeMounts: [{ name: 'model', mountPath: '/model' }] })],
+  };
+
+  test('is pulled and mounted read-only', async (t) => {
+    const site = await edged(t);
+    site.fake.registry.add('docker.io/library/model:1');
+    site.put('infers', spec);
+    await site.pass(seconds(1));
+    assert.equal(site.statuses.get('infers')?.phase, 'Running');
+    const mount = site.fake.container('main')?.config.mounts?.find(({ containerPath }) => containerPath === '/model');
+    assert.match(mount?.image?.image ?? '', /^sha256:/);
+    assert.equal(mount?.readonly, true);
+  });
+
+  test('that cannot be pulled keeps the container waiting with the reason', async (t) => {
+    const site = await edged(t);
+    site.put('infers', spec);
+    await site.pass(seconds(1));
+    assert.equal(site.state('infers'), 'ImagePullBackOff');
+  });
+});
+
+describe('huge pages', () => {
+  test('are shown by the node, limited for the container and mounted for the pod', async (t) => {
+    const site = new EdgedFixture();
+    site.hugePages = new Map([
+      [2 * 1_024 ** 2, 64],
+      [1_024 ** 3, 0],
+    ]);
+    await site.start();
+    t.after(() => site.stop());
+    const { capacity, allocatable } = (site.cloud.objects.get('node/edge-1') as Node).status ?? {};
+    assert.deepEqual([capacity?.['hugepages-2Mi'], capacity?.['hugepages-1Gi']], ['128Mi', '0']);
+    assert.equal(allocatable?.['memory'], `${4 * 1_024 ** 2 - 128 * 1_024 - 100 * 1_024}Ki`);
+    const resources = { limits: { 'hugepages-2Mi': '16Mi', memory: '64Mi' } };
+    site.put('dpdk', {
+      volumes: [{ name: 'pages', emptyDir: { medium: 'HugePages' } }],
+      containers: [main({ resources, volumeMounts: [{ name: 'pages', mountPath: '/hugepages' }] })],
+    });
+    await site.pass(seconds(1));
+    assert.deepEqual(site.fake.container('main')?.config.linux?.resources?.hugepageLimits, [
+      { pageSize: '2MB', limit: 16n * 1_024n ** 2n },
+    ]);
+    assert.ok([...site.mounted].some((path) => path.endsWith('empty-dir/pages')));
+  });
+});
+
+describe('confinement', () => {
+  test('without a profile is none, or that of the runtime where the node says so', async (t) => {
+    const site = await edged(t, { seccompDefault: true });
+    site.put('web', { containers: [main({ securityContext: { procMount: 'Unmasked' } })] });
+    await site.pass(seconds(1));
+    const security = site.fake.container('main')?.config.linux?.securityContext;
+    assert.equal(security?.seccomp?.profileType, 0, 'RuntimeDefault');
+    assert.deepEqual([security?.maskedPaths, security?.readonlyPaths], [undefined, undefined]);
+  });
+
+  test('by groups of the pod alone is refused where the runtime adds those of the image', async (t) => {
+    const site = await edged(t);
+    const strict = { securityContext: { supplementalGroupsPolicy: 'Strict' } };
+    assert.match(await refusal(site, strict), /supplementalGroupsPolicy Strict/);
+    site.fake.hasStrictGroups = true;
+    site.put('strict', strict);
+    await site.pass(seconds(1));
+    const { supplementalGroupsPolicy } = site.fake.container('main')?.config.linux?.securityContext ?? {};
+    assert.equal(supplementalGroupsPolicy, SupplementalGroupsPolicy.Strict);
+  });
+});
