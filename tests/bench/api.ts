@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seconds, withTimeout } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { KubeObject } from '@kedge/model/k8s';
+import { systemClock } from '@kedge/platform/node';
 import { type KubeAccess, openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { freePortBase } from '../e2e/harness/ports.ts';
 import { createRealApi, realApiMissing } from '../e2e/harness/real-api.ts';
@@ -17,6 +19,7 @@ const configMaps = { group: '', version: 'v1', resource: 'configmaps' };
 const pods = { group: '', version: 'v1', resource: 'pods' };
 const serviceAccounts = { group: '', version: 'v1', resource: 'serviceaccounts' };
 const objects = 10_000;
+const patience = seconds(60);
 
 /** Held back by a gate: a scheduler has nothing to do with them. */
 const podOf = (n: number): KubeObject =>
@@ -58,26 +61,30 @@ async function watchLatencies(api: KubeApi, count: number): Promise<readonly num
   const stop = new AbortController();
   const sentAt = new Map<string, number>();
   const took: number[] = [];
-  const { resourceVersion } = await api.list(configMaps, { namespace: 'default', labelSelector: 'shard=0' });
-  const watching = (async () => {
+  const resourceVersion = await newestVersion(api);
+  const watch = async (): Promise<void> => {
     for await (const change of api.watch(configMaps, { namespace: 'default' }, resourceVersion, stop.signal)) {
+      if (change.type === 'expired') break;
       if (change.type !== 'modified') continue;
       const sent = sentAt.get((change.object['data'] as { tick?: string }).tick ?? '');
       if (sent !== undefined) took.push(performance.now() - sent);
       if (took.length === count) return;
     }
-  })();
-  for (let n = 0; n < count; n++) {
-    sentAt.set(String(n), performance.now());
-    await api.patch(
-      configMaps,
-      { namespace: 'default', name: 'bench-0' },
-      'merge',
-      JSON.stringify({ data: { tick: String(n) } }),
-    );
+    throw new Error(`the watch ended after ${took.length} of ${count} changes`);
+  };
+  const write = async (): Promise<void> => {
+    for (let n = 0; n < count; n++) {
+      sentAt.set(String(n), performance.now());
+      const document = JSON.stringify({ data: { tick: String(n) } });
+      await api.patch(configMaps, { namespace: 'default', name: 'bench-0' }, 'merge', document);
+    }
+  };
+  const late = (): Error => new Error(`a watcher has seen ${took.length} of ${count} changes`);
+  try {
+    await withTimeout(systemClock, 'a watcher', patience, Promise.all([watch(), write()]), late);
+  } finally {
+    stop.abort();
   }
-  await watching;
-  stop.abort();
   return took;
 }
 
@@ -93,15 +100,17 @@ async function fanOut(api: KubeApi, kubeconfig: string, watchers: number, change
   const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${resourceVersion}`;
   const opened = await openWatchers(kubeconfig, path, watchers);
   const took: number[] = [];
-  for (let n = 0; n < changes; n++) {
-    const seen = opened.seen(1);
-    const began = performance.now();
-    const document = JSON.stringify({ data: { fan: `${watchers}-${n}` } });
-    await api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', document);
-    await seen;
-    took.push(performance.now() - began);
+  try {
+    for (let n = 0; n < changes; n++) {
+      const began = performance.now();
+      const document = JSON.stringify({ data: { fan: `${watchers}-${n}` } });
+      const patched = api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', document);
+      await Promise.all([opened.seen(1), patched]);
+      took.push(performance.now() - began);
+    }
+  } finally {
+    opened.close();
   }
-  opened.close();
   return took;
 }
 
@@ -119,7 +128,9 @@ async function startOurs(parent: string, port: number): Promise<RunningApi> {
   const config = { directory: join(parent, 'api'), address: '127.0.0.1', port, kubeconfigs: { admin: kubeconfig } };
   await writeFile(join(parent, 'api.json'), JSON.stringify(config));
   const began = performance.now();
-  const child = spawn(kedgeProgram, ['apiserver', '--config', join(parent, 'api.json')], { stdio: 'ignore' });
+  const child = spawn(kedgeProgram, ['apiserver', '--config', join(parent, 'api.json')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const access = await untilReady(kubeconfig);
   return {
     access,
@@ -155,13 +166,15 @@ async function startTheirs(parent: string, port: number): Promise<RunningApi> {
 }
 
 async function untilReady(kubeconfig: string): Promise<KubeAccess> {
-  for (;;) {
+  const end = performance.now() + patience;
+  while (performance.now() < end) {
     const access = await openKubeApi(kubeconfig, 'bench', { qps: 100_000 }).catch(() => undefined);
     const ready = await access?.api.raw('/readyz').catch(() => undefined);
     if (access && ready?.status === 200) return access;
     await access?.close();
     await pause(10);
   }
+  throw new Error('the API was not ready in time');
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -176,8 +189,13 @@ type Row = (string | number)[];
 /** The same calls against either API. */
 async function load({ access: { api }, kubeconfig }: RunningApi, who: string): Promise<Row[]> {
   const rows: Row[] = [];
+  const push = (name: string, perSecond: number | '', took: readonly number[]): void => {
+    const row = [name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)];
+    console.error(row.join(' | '));
+    rows.push(row);
+  };
   const add = (name: string, { perSecond, took }: Awaited<ReturnType<typeof drive>>): void =>
-    void rows.push([name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)]);
+    push(name, perSecond, took);
   const create = (n: number): Promise<unknown> => api.create(configMaps, 'default', configMapOf(n));
   add('create, 1 at once', await drive(1_000, 1, create));
   add('create, 32 at once', await drive(objects - 1_000, 32, (n) => create(1_000 + n)));
@@ -202,19 +220,11 @@ async function load({ access: { api }, kubeconfig }: RunningApi, who: string): P
   await api.create(serviceAccounts, 'default', { metadata: { name: 'default' } }).catch(() => undefined);
   add('create pods, 32 at once', await drive(objects, 32, (n) => api.create(pods, 'default', podOf(n))));
   add('list of 10,000 pods', await drive(5, 1, () => api.list(pods, { namespace: 'default' })));
-  const seen = await watchLatencies(api, 500);
-  rows.push(['patch sent to seen by a watch', who, '', round(quantile(seen, 0.5), 2), round(quantile(seen, 0.99), 2)]);
+  push('patch sent to seen by a watch', '', await watchLatencies(api, 500));
   for (const watchers of [1, 10, 100, 1_000]) {
     const took = await fanOut(api, kubeconfig, watchers, watchers < 1_000 ? 100 : 20);
     const total = took.reduce((sum, ms) => sum + ms, 0) / 1_000;
-    const told = Math.round((watchers * took.length) / total);
-    rows.push([
-      `a change told to ${watchers}`,
-      who,
-      told,
-      round(quantile(took, 0.5), 2),
-      round(quantile(took, 0.99), 2),
-    ]);
+    push(`a change told to ${watchers}`, Math.round((watchers * took.length) / total), took);
   }
   return rows;
 }
@@ -229,12 +239,10 @@ async function manyWatches(running: RunningApi, who: string): Promise<Row> {
   const opened = await openWatchers(running.kubeconfig, path, 10_000);
   const openMs = Math.round(performance.now() - began);
   const open = memoryOf(running)[0];
-  const seen = opened.seen(1);
   const sent = performance.now();
-  await api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', '{"data":{"to":"everybody"}}');
-  await seen;
+  const patched = api.patch(configMaps, { namespace: 'default', name: 'bench-1' }, 'merge', '{"data":{"to":"all"}}');
+  await Promise.all([opened.seen(1), patched]).finally(() => opened.close());
   const toldMs = Math.round(performance.now() - sent);
-  opened.close();
   return [who, openMs, toldMs, before, open, round(((open - before) * 1_024) / 10_000, 1)];
 }
 

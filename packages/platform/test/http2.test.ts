@@ -1,7 +1,7 @@
 // A server that speaks HTTP/2 keeps the contract of HTTP with clients of both versions.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { after, describe, test } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import { type HttpClient, httpErrors, type HttpRequest, type HttpResponse, type TlsFiles } from '@kedge/core/ports';
@@ -210,5 +210,32 @@ describe('a server that speaks HTTP/2', () => {
       break;
     }
     await long.close();
+  });
+
+  test('tells every long answer of a connection that its client is gone, also when that is no error', async (t) => {
+    let open = 0;
+    const none = Promise.withResolvers<void>();
+    const listening = await createHttpServers({ log: silentLog }).listen({
+      address: '127.0.0.1',
+      port: 0,
+      tls,
+      async handler({ signal }, response) {
+        open += 1;
+        response.stream(200, {}).write('first');
+        await once(signal, 'abort');
+        open -= 1;
+        if (open === 0) none.resolve();
+      },
+    });
+    t.after(() => listening.close());
+    const url = `https://127.0.0.1:${listening.port}/`;
+    const session = connect(url, { rejectUnauthorized: false });
+    const streams = Array.from({ length: 20 }, () => session.request({ ':path': '/' }));
+    await Promise.all(streams.map((stream) => once(stream, 'response')));
+    assert.equal(open, 20);
+    for (const stream of streams) stream.close(constants.NGHTTP2_NO_ERROR);
+    await none.promise;
+    assert.equal(open, 0);
+    session.destroy();
   });
 });

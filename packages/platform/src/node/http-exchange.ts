@@ -31,9 +31,10 @@ export function createExchanges(deps: { handler: HttpHandler | undefined; log: L
     const stop = new AbortController();
     inWork.set(outgoing, stop);
     const sink = sinkOf(outgoing);
+    const response = toServerResponse(incoming, outgoing);
     sink.once('close', () => {
       inWork.delete(outgoing);
-      if (wasCutShort(sink)) stop.abort(httpErrors.CLOSED({ what: 'the connection of the client' }));
+      if (!response.ended || wasCutShort(sink)) stop.abort(httpErrors.CLOSED({ what: 'the connection of the client' }));
     });
     // Reading too slowly is fine, not reading at all is not.
     outgoing.setTimeout(stall, () => {
@@ -42,7 +43,7 @@ export function createExchanges(deps: { handler: HttpHandler | undefined; log: L
     if (stopped) outgoing.shouldKeepAlive = false;
     try {
       if (!handler) throw new Error('this server only takes WebSockets');
-      await handler(toServerRequest(incoming, stop.signal), toServerResponse(incoming, outgoing));
+      await handler(toServerRequest(incoming, stop.signal), response);
     } catch (error) {
       answerFailure(incoming, outgoing, error);
       if (!stop.signal.aborted && !httpErrors.BODY_TOO_LARGE.is(error)) {
@@ -98,20 +99,24 @@ export function pathOf(url = '/'): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-function toServerResponse(incoming: IncomingMessage, outgoing: NodeResponse): ServerResponse {
-  return {
-    send(status, headers, body) {
+/** `ended`: all of the answer was handed over, though perhaps not taken yet. */
+function toServerResponse(incoming: IncomingMessage, outgoing: NodeResponse): ServerResponse & { ended: boolean } {
+  const response = {
+    ended: false,
+    send(status: number, headers: Headers, body?: string | Uint8Array) {
+      response.ended = true;
       if (!incoming.complete && hasBody(incoming)) outgoing.shouldKeepAlive = false;
       outgoing.writeHead(status, withLength(status, headers, body));
       outgoing.end(body);
     },
-    stream(status, headers) {
+    stream(status: number, headers: Headers) {
       outgoing.writeHead(status, headers);
       // The peer waits for the head, also while there is nothing to write yet.
       outgoing.flushHeaders();
-      return toStream(outgoing);
+      return toStream(outgoing, () => (response.ended = true));
     },
   };
+  return response;
 }
 
 /** Without a length Node would send an empty answer in chunks. These statuses have no body, and so no length. */
@@ -125,7 +130,7 @@ function withLength(status: number, headers: Headers, body: string | Uint8Array 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-function toStream(outgoing: NodeResponse): ResponseStream {
+function toStream(outgoing: NodeResponse, onEnd: () => void): ResponseStream {
   const sink = sinkOf(outgoing);
   return {
     // After the peer has gone writes are dropped; the request's signal says so.
@@ -145,7 +150,10 @@ function toStream(outgoing: NodeResponse): ResponseStream {
         sink.on('close', settle);
       });
     },
-    end: () => void sink.end(),
+    end() {
+      onEnd();
+      sink.end();
+    },
     destroy: () => cut(outgoing),
   };
 }
@@ -154,7 +162,10 @@ function toStream(outgoing: NodeResponse): ResponseStream {
 const sinkOf = (outgoing: NodeResponse): Writable =>
   'stream' in outgoing ? (outgoing as unknown as Http2ServerResponse).stream : outgoing;
 
-/** Over HTTP/2 a stream that was reset counts as finished: its code tells. */
+/**
+ * Over HTTP/2 a stream that was reset counts as finished: its code tells. A client that takes its leave may give code 0, so
+ * an answer that was never ended was cut short whatever the code.
+ */
 const wasCutShort = (sink: Writable): boolean =>
   'rstCode' in sink ? (sink as ServerHttp2Stream).rstCode !== 0 : !sink.writableFinished;
 
