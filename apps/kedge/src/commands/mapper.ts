@@ -12,6 +12,14 @@ const builtIn: Readonly<Record<string, (config: string | undefined) => Promise<n
     const { createModbusMapper } = await import('@kedge/devices/mapper-modbus');
     return runMapper(createModbusMapper({ load: loadDriver }), config);
   },
+  async mqtt(config) {
+    const { runMapper } = await import('../mapper-daemon.ts');
+    const { createMqttMapper } = await import('@kedge/devices/mapper-mqtt');
+    return runMapper(
+      createMqttMapper({ mqtt: async () => (await import('@kedge/platform/mqtt')).createMqtt() }),
+      config,
+    );
+  },
   async virtual(config) {
     const { virtualMapper } = await import('@kedge/devices/mapper-virtual');
     return (await import('../mapper-daemon.ts')).runMapper(virtualMapper, config);

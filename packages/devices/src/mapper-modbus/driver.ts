@@ -36,7 +36,7 @@ export function createModbusMapper({ load }: ModbusDeps): MapperDriver<ModbusCon
       if (config.rs485Enabled) {
         context.log.warn('rs485Enabled has no effect here: the adapter or the kernel has to turn the line around');
       }
-      const { line, release } = await lines.take(settings.line, context.clock, context.signal);
+      const { connection: line, release } = await lines.take(settings.line, context.clock, context.signal);
       const device = new Device(line, settings.unit, settings.timeout, context);
       return {
         lost: line.lost,

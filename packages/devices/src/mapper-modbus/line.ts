@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { KeyedMutex, orAbort } from '@kedge/core/flow';
 import { type Clock, type Duration, milliseconds, withTimeout } from '@kedge/core/time';
-import { fault } from '../mapper-sdk/index.ts';
+import { fault, type SharedConnection, SharedConnections, type Taken } from '../mapper-sdk/index.ts';
 import type { Table } from './fields.ts';
 import type { Line } from './settings.ts';
 
@@ -38,7 +38,7 @@ const silences = 3;
 /** After a silence on a serial line: what comes late must not be taken for the next answer. */
 const quiet = milliseconds(100);
 
-export class OpenLine {
+export class OpenLine implements SharedConnection {
   readonly lost: Promise<Error>;
   readonly #client: ModbusClient;
   readonly #clock: Clock;
@@ -135,53 +135,41 @@ export class OpenLine {
   }
 }
 
-/** Lines by address: devices behind the same one share it, and the last one to leave closes it. */
+/** Lines by address: devices behind the same one share it. */
 export class Lines {
   readonly #newClient: () => Promise<ModbusClient>;
-  readonly #open = new Map<
-    string,
-    { settings: string; line: Promise<OpenLine>; users: number; stop: AbortController }
-  >();
+  readonly #open = new SharedConnections<OpenLine>();
+  /** How each serial port is set, by path. */
+  readonly #set = new Map<string, { settings: string; users: number }>();
 
   constructor(newClient: () => Promise<ModbusClient>) {
     this.#newClient = newClient;
   }
 
-  async take(line: Line, clock: Clock, signal: AbortSignal): Promise<{ line: OpenLine; release: () => void }> {
+  async take(line: Line, clock: Clock, signal: AbortSignal): Promise<Taken<OpenLine>> {
     const key = line.kind === 'tcp' ? `${line.host}:${line.port}` : line.path;
     const settings = JSON.stringify(line);
-    let entry = this.#open.get(key);
-    if (entry && entry.settings !== settings) {
+    const set = this.#set.get(key) ?? { settings, users: 0 };
+    if (set.settings !== settings) {
       throw fault('BadConfiguration', `${key} is in use by a device with other baud rate, bits or parity`);
     }
-    if (!entry) {
-      const stop = new AbortController();
-      const opening = this.#connect(line, clock, stop.signal);
-      const made = { settings, line: opening, users: 0, stop };
-      const forget = (): void => {
-        if (this.#open.get(key) === made) this.#open.delete(key);
-      };
-      opening.then((open) => open.lost.then(forget), forget).catch(() => undefined);
-      this.#open.set(key, made);
-      entry = made;
-    }
-    const mine = entry;
-    mine.users += 1;
-    let released = false;
-    const release = (): void => {
-      if (released) return;
-      released = true;
-      mine.users -= 1;
-      if (mine.users > 0) return;
-      if (this.#open.get(key) === mine) this.#open.delete(key);
-      const unused = fault('Closed', 'nobody needs the line any more');
-      mine.stop.abort(unused);
-      mine.line.then((open) => open.end(unused)).catch(() => undefined);
+    this.#set.set(key, set);
+    set.users += 1;
+    const leave = (): void => {
+      set.users -= 1;
+      if (set.users === 0) this.#set.delete(key);
     };
     try {
-      return { line: await orAbort(mine.line, signal), release };
+      const taken = await this.#open.take(key, (stop) => this.#connect(line, clock, stop), signal);
+      let left = false;
+      const release = (): void => {
+        if (!left) leave();
+        left = true;
+        taken.release();
+      };
+      return { connection: taken.connection, release };
     } catch (error) {
-      release();
+      leave();
       throw error;
     }
   }

@@ -68,7 +68,11 @@ export class DeviceRunner<C, V> {
     string,
     { kind: 'Communicating' | 'ValuesUsable' | 'Desired' | 'Configured'; error: unknown }
   >();
+  /** The newest reading that a subscription or a confirmation gave, by property. */
+  readonly #newest = new Map<string, { at: number; value: RawValue }>();
   #state: DeviceState = 'offline';
+  /** The device says of itself that it is not there. */
+  #isAway = false;
   #last = '';
 
   constructor(driver: MapperDriver<C, V>, settings: DeviceSettings, deps: DeviceRunnerDeps) {
@@ -159,6 +163,8 @@ export class DeviceRunner<C, V> {
       this.#live = live;
       // It may have been restarted, or be another one: what it was given counts for nothing.
       this.#given.clear();
+      this.#newest.clear();
+      this.#isAway = false;
       onConnected();
       this.#clearFault('');
       this.#log.info('device connected');
@@ -177,14 +183,17 @@ export class DeviceRunner<C, V> {
   /** A property whose visitor cannot be used is left out, the others work. */
   #readPoints(properties: readonly PropertySettings[]): Map<string, Point<V>> {
     const points = new Map<string, Point<V>>();
-    for (const { name, type, access, visitor } of properties) {
+    for (const { name, type, access, visitor, conversion } of properties) {
       try {
         const where = `property "${name}": visitors.configData`;
+        const cycle = this.#cycleOf(name);
         points.set(name, {
           property: name,
           type,
           access,
           visitor: readConfig(this.#driver.visitorConfig, visitor, where),
+          ...(cycle === undefined ? {} : { cycle }),
+          ...(conversion.deadband === undefined ? {} : { deadband: conversion.deadband / Math.abs(conversion.scale) }),
         });
         this.#clearFault(name, 'Configured');
       } catch (error) {
@@ -197,14 +206,18 @@ export class DeviceRunner<C, V> {
   async #serve(live: Live<V>, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     if (live.connection.subscribe) {
-      const wanted = [...live.points.values()].filter(({ property }) => this.#cycleOf(property) !== undefined);
+      const wanted = [...live.points.values()].filter(({ cycle }) => cycle !== undefined);
       const polled = await this.#exclusive(
         'subscribing',
         signal,
         (within) =>
           live.connection.subscribe!(
             wanted,
-            (readings) => this.#take(readings, new Set(readings.map((r) => r.property))),
+            (readings) =>
+              this.#take(
+                readings.filter((one) => this.#isNews(one)),
+                new Set(),
+              ),
             AbortSignal.any([signal, within]),
           ),
         signal,
@@ -225,7 +238,7 @@ export class DeviceRunner<C, V> {
         // In step with the clock; a device that is slower than its cycle is read as often as it allows.
         due.set(name, Math.max(at + cycle, now));
       }
-      if (ready.length > 0) await this.#read(live, ready, signal);
+      if (ready.length > 0 && !this.#isAway) await this.#read(live, ready, signal);
       const next = Math.min(...due.values(), now + desiredRetry);
       await this.#rest(milliseconds(Math.max(0, next - clock.monotonic())), signal);
     }
@@ -268,6 +281,29 @@ export class DeviceRunner<C, V> {
       .histogram('kedge_mapper_read_seconds', 'How long reading a device took.', [0.005, 0.02, 0.1, 0.5, 2, 10])
       .observe((this.#deps.clock.monotonic() - began) / 1_000);
     this.#take(readings, asked);
+  }
+
+  /** What a subscription tells may have been overtaken by a reading that confirmed a write. */
+  #isNews(reading: Reading): boolean {
+    if ('error' in reading || reading.at === undefined) return true;
+    const { property, at, value } = reading;
+    const newest = this.#newest.get(property);
+    if (newest && (at < newest.at || (at === newest.at && value === newest.value))) return false;
+    this.#newest.set(property, { at, value });
+    return true;
+  }
+
+  /** A device that tells of changes has nothing to tell when it had the desired value already. */
+  async #confirm(live: Live<V>, point: Point<V>, signal: AbortSignal): Promise<void> {
+    const readings = await this.#exclusive(`reading "${point.property}"`, signal, (within) =>
+      live.connection.read([point], within),
+    );
+    for (const reading of readings) this.#isNews(reading);
+    // One that has nothing to say yet is in no trouble for that.
+    this.#take(
+      readings.filter((one) => !('error' in one)),
+      new Set(),
+    );
   }
 
   #take(readings: readonly Reading[], asked: ReadonlySet<string>): void {
@@ -314,6 +350,7 @@ export class DeviceRunner<C, V> {
   }
 
   async #writeDesired(live: Live<V>, signal: AbortSignal): Promise<void> {
+    if (this.#isAway) return;
     const now = this.#deps.clock.monotonic();
     for (const property of this.#settings.properties) {
       const { name, desired, access } = property;
@@ -330,6 +367,7 @@ export class DeviceRunner<C, V> {
         this.#told.delete(name);
         this.#clearFault(name, 'Desired');
         this.#log.info('desired value written', { key: name });
+        if (!live.polled.has(name) && point.cycle !== undefined) await this.#confirm(live, point, signal);
       } catch (error) {
         if (!isHarmless(error)) throw error;
         this.#refusedUntil.set(name, now + desiredRetry);
@@ -438,6 +476,19 @@ export class DeviceRunner<C, V> {
   /** After a round: how the device is. */
   #settle(): void {
     if (!this.#live) return;
+    const away = this.#live.connection.offline?.();
+    if (away) {
+      this.#isAway = true;
+      this.#setFault('', 'Communicating', away);
+      return this.#setState('offline');
+    }
+    if (this.#isAway) {
+      // As after connecting anew.
+      this.#isAway = false;
+      this.#given.clear();
+      this.#clearFault('');
+      this.#wake.wake();
+    }
     const troubled = [...this.#faults.values()].some(({ kind }) => kind !== 'Desired' && kind !== 'ValuesUsable');
     this.#setState(troubled ? 'unhealthy' : 'online');
   }

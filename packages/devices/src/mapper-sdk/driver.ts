@@ -3,7 +3,7 @@
 import type { Schema } from '@kedge/core/config';
 import type { Log } from '@kedge/core/log';
 import type { Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
+import type { Clock, Duration } from '@kedge/core/time';
 import type { AccessMode, PropertyType } from '@kedge/model/kubeedge';
 
 /** A value as the device has it, before the SDK applies scale and offset and turns it into text. */
@@ -18,6 +18,10 @@ export interface Point<V> {
   readonly access: AccessMode;
   /** What `visitorConfig` made of the visitor's configData, the model's defaults included. */
   readonly visitor: V;
+  /** How often a value is wanted; absent: only when asked for. */
+  readonly cycle?: Duration;
+  /** Changes up to this, in the device's own units, interest nobody. */
+  readonly deadband?: number;
 }
 
 /** What became of reading one property: a bad one never spoils the others. */
@@ -57,6 +61,11 @@ export interface Connection<V> {
     onReadings: (readings: readonly Reading[]) => void,
     signal: AbortSignal,
   ): Promise<readonly string[] | void>;
+  /**
+   * For devices that say of themselves whether they are there: why this one is offline, or nothing. It is asked after
+   * each batch of readings, an empty one included; nothing is read or written meanwhile.
+   */
+  offline?(): Error | undefined;
   /** A method of the device that is more than writing properties; undefined: there is none of that name. */
   call?(
     method: string,

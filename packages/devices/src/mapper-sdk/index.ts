@@ -14,4 +14,6 @@ export type { Connection, DriverContext, FoundDevice, MapperDriver, Point, RawVa
 export type { PushDeps } from './push/index.ts';
 export { readConfig } from './read-config.ts';
 export { fault, mapperErrors, refused } from './sdk-errors.ts';
+export { SharedConnections } from './shared-connections.ts';
+export type { SharedConnection, Taken } from './shared-connections.ts';
 export { choice, decimal, flag, integer, object, optional, text } from '@kedge/core/config';

@@ -2,10 +2,18 @@
 // does, and to the mapper as edgecore does is what `tests/interop/dmi.test.ts` checks once for all.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { silentLog } from '@kedge/core/log';
 import type { Random } from '@kedge/core/ports';
-import type { Clock } from '@kedge/core/time';
-import { type Connection, mapperErrors, type MapperDriver, type RawValue, readConfig } from '@kedge/devices/mapper-sdk';
+import { type Clock, milliseconds } from '@kedge/core/time';
+import {
+  type Connection,
+  mapperErrors,
+  type MapperDriver,
+  type RawValue,
+  readConfig,
+  type Reading,
+} from '@kedge/devices/mapper-sdk';
 import type { PropertyType } from '@kedge/model/kubeedge';
 
 type ConfigData = Readonly<Record<string, unknown>>;
@@ -93,6 +101,43 @@ export function describeMapper<C, V>(
       assert.deepEqual(valueOf(await (await open()).read([written], signal), server.writable), server.written);
     });
 
+    test(
+      'tells of changes by itself, if it can: what there is at first, then what changes, and no more after the end',
+      { timeout: 30_000 },
+      async (t) => {
+        const { server, open, points, names, signal } = await place(t);
+        const connection = await open();
+        if (!connection.subscribe) return t.skip('it is polled');
+        const ended = new AbortController();
+        const told: Reading[] = [];
+        let wake: () => void = () => undefined;
+        const onReadings = (readings: readonly Reading[]): void => {
+          told.push(...readings);
+          wake();
+        };
+        const isTold = (name: string, value: RawValue): boolean =>
+          told.some((one) => one.property === name && 'value' in one && isDeepStrictEqual(one.value, value));
+        const until = async (isSo: () => boolean): Promise<void> => {
+          while (!isSo()) await new Promise<void>((resolve) => (wake = resolve));
+        };
+        const within = AbortSignal.any([signal, ended.signal]);
+        const wanted = points.map((point) => ({ ...point, cycle: milliseconds(100) }));
+        const polled = new Set((await connection.subscribe(wanted, onReadings, within)) ?? []);
+        const subscribed = names.filter((name) => !polled.has(name));
+        await until(() => subscribed.every((name) => isTold(name, server.properties[name]!.value)));
+        if (subscribed.includes(server.writable)) {
+          await server.set(server.writable, server.written);
+          await until(() => isTold(server.writable, server.written));
+        }
+        ended.abort(new Error('enough'));
+        told.length = 0;
+        await server.set(server.writable, server.properties[server.writable]!.value);
+        // A reading goes the same way, and so arrives after whatever was on its way.
+        await connection.read(wanted, signal);
+        assert.deepEqual(told, []);
+      },
+    );
+
     test('a property that the device does not have fails alone', async (t) => {
       const { server, open, point, points, names, signal } = await place(t);
       const connection = await open();
@@ -110,15 +155,21 @@ export function describeMapper<C, V>(
       );
     });
 
-    test('a device that goes away is noticed, and one that is not there cannot be opened', async (t) => {
-      const { server, open, points, signal } = await place(t);
-      const connection = await open();
-      await connection.read(points, signal);
-      await server.stop();
-      const readings = await connection.read(points, signal).catch(() => []);
-      assert.ok(readings.every((reading) => 'error' in reading));
-      await assert.rejects(open());
-    });
+    test(
+      'a device that goes away is noticed, and one that is not there cannot be opened',
+      { timeout: 30_000 },
+      async (t) => {
+        const { server, open, points, signal } = await place(t);
+        const connection = await open();
+        await connection.read(points, signal);
+        await server.stop();
+        // Who would notice without being asked has to.
+        await connection.lost;
+        const readings = await connection.read(points, signal).catch(() => []);
+        assert.ok(readings.every((reading) => 'error' in reading));
+        await assert.rejects(open());
+      },
+    );
 
     test('closes more than once, and without a device', async (t) => {
       const { server, open } = await place(t);
