@@ -1,0 +1,1 @@
+export { codecsOf, type Codec, type MessageTable } from './codec.ts';
