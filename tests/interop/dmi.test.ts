@@ -211,5 +211,5 @@ test('a report that nobody can take is refused, with the words that KubeEdge has
   await assert.rejects(manager.reportDeviceStatus({ deviceName: 'none' }), /does not have twin data/);
   await assert.rejects(manager.mapperRegister({ mapper: { name: 'm' } }), /names no protocol/);
   const old = channel.call('/v1alpha1.DeviceManagerService/MapperRegister', new Uint8Array(0));
-  await assert.rejects(old, /UNIMPLEMENTED: this edgecore speaks DMI v1beta1/);
+  await assert.rejects(old, /INVALID_ARGUMENT: mapper "" names no protocol/);
 });

@@ -1,6 +1,6 @@
 // Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/edgecore.cjs` (the edge's starter) and
 // `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there; what most edges do not use is
-// in a file of its own, `dist/edgecore-mqtt.cjs`). `--if-changed` skips the work when no source is newer.
+// in files of their own, `dist/edgecore-mqtt.cjs` and `dist/edgecore-dmi-v1alpha1.cjs`). `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -13,6 +13,8 @@ const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 
 /** Loaded by the daemon when there is a broker. */
 const mqtt = './edgecore-mqtt.cjs';
+/** Loaded by the daemon when a mapper of KubeEdge before v1.15 calls. */
+const oldDmi = './edgecore-dmi-v1alpha1.cjs';
 
 interface Program {
   readonly entry: string;
@@ -28,10 +30,11 @@ const programs: readonly Program[] = [
   {
     entry: 'apps/kedge/src/edgecore-daemon.ts',
     out: 'dist/edgecore-daemon.cjs',
-    alias: { ...withoutCompression, '@kedge/platform/mqtt': mqtt },
-    external: [mqtt],
+    alias: { ...withoutCompression, '@kedge/platform/mqtt': mqtt, '@kedge/wire/dmi/v1alpha1': oldDmi },
+    external: [mqtt, oldDmi],
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
+  { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
 ];
 
 function newestSource(folder: string): number {

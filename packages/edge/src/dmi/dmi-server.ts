@@ -8,11 +8,13 @@ import type { Database, Random } from '@kedge/core/ports';
 import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
-import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
-import { type OpenRpcChannel, rpcFailure, type RpcHandlers, type RpcServers } from '@kedge/wire/rpc';
+import { type DmiTwin, type DmiCondition, type MapperInfo, serveDeviceManager } from '@kedge/wire/dmi';
+import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
+import type { DmiVersion } from './mapper-calls.ts';
 import { MapperLink } from './mapper-link.ts';
 import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
-import { protocolOf, wantedBy } from './plan-hand-over.ts';
+import { serveOldMappers } from './old-manager.ts';
+import { protocolOf, type Wanted, wantedBy } from './plan-hand-over.ts';
 import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
 
 export interface DmiServerDeps {
@@ -26,6 +28,14 @@ export interface DmiServerDeps {
   readonly openChannel: OpenRpcChannel;
   readonly devices: DmiDevices;
   readonly twins: DmiTwins;
+}
+
+/** What mappers ask of edgecore. */
+export interface DmiManager {
+  /** What it should have; nothing when it did not want to be told. */
+  register(mapper: MapperInfo, api: DmiVersion, withData: boolean): Promise<Wanted>;
+  report(device: DeviceName, reports: readonly MapperReport[]): Promise<void>;
+  state(device: DeviceName, state: string): Promise<void>;
 }
 
 export interface DmiServerConfig {
@@ -56,19 +66,20 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
 
   const mapperless = new Set<string>();
 
-  function adopt(mapper: Mapper, memory: MapperMemory, scope: Scope): MapperLink {
+  function adopt(mapper: Mapper, memory: MapperMemory, scope: Scope, isUnsure: boolean): MapperLink {
     links.get(mapper.protocol)?.stop.abort(replaced);
-    const link = new MapperLink(mapper, memory, {
+    const linkDeps = {
       clock,
       log,
       random: () => random.next(),
       openChannel,
       registry,
       twins,
-      wanted: () => wantedBy(mapper.protocol, devices),
+      wanted: () => wantedBy(mapper, devices),
       callTimeout,
       aliveEvery,
-    });
+    };
+    const link = new MapperLink(mapper, memory, linkDeps, isUnsure);
     const stop = new AbortController();
     links.set(mapper.protocol, { link, stop, allow: createBucket(clock, reportsPerSecond, reportBurst) });
     scope.spawn(`mapper ${mapper.name}`, (signal) => link.run(AbortSignal.any([signal, stop.signal])));
@@ -120,49 +131,59 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
     if (entry?.link.heard(name)) await twins.state(name, 'online');
   }
 
-  const handlers = (scope: Scope) =>
+  /** What mappers ask for, in either version of DMI. */
+  const manager = (scope: Scope): DmiManager => ({
+    async register({ name = '', version = '', protocol = '', address: path }, api, withData) {
+      const address = new TextDecoder().decode(path ?? new Uint8Array(0));
+      if (protocol === '') throw rpcFailure('INVALID_ARGUMENT', `mapper "${name}" names no protocol`);
+      if (!address.startsWith('/') || address.length > 107) {
+        throw rpcFailure('INVALID_ARGUMENT', `mapper "${name}" has no usable socket: "${address}" is no absolute path`);
+      }
+      if (!links.has(protocol) && links.size >= maxMappers) {
+        throw rpcFailure('RESOURCE_EXHAUSTED', `more than ${maxMappers} mappers`);
+      }
+      const mapper: Mapper = { name, version, protocol, address, api };
+      const offline = links.get(protocol)?.link.memory.offline ?? new Set();
+      const link = adopt(mapper, { handed: new Map(), offline }, scope, !withData);
+      log.info('mapper registered', { name, version, address, kind: api });
+      if (!withData) {
+        await registry.save(mapper, link.memory);
+        return nothing;
+      }
+      const wanted = wantedBy(mapper, devices);
+      await link.handOver(wanted);
+      return wanted;
+    },
+    async report(name, some) {
+      if (some.length > maxTwinsPerReport) {
+        throw rpcFailure('INVALID_ARGUMENT', `a report has at most ${maxTwinsPerReport} twins`);
+      }
+      const entry = takeReport(name);
+      await twins.report(name, some).catch(refuseForEver);
+      await setStateAfterSilence(name, entry);
+      reports.add(1, { outcome: 'stored' });
+    },
+    async state(name, state) {
+      takeReport(name)?.link.heard(name);
+      if (state !== '') await twins.state(name, state);
+    },
+  });
+
+  const handlers = ({ register, report, state: setState }: DmiManager) =>
     serveDeviceManager({
-      async mapperRegister({ withData = false, mapper: info = {} }) {
-        const { name = '', version = '', protocol = '' } = info;
-        const address = new TextDecoder().decode(info.address ?? new Uint8Array(0));
-        if (protocol === '') throw rpcFailure('INVALID_ARGUMENT', `mapper "${name}" names no protocol`);
-        if (!address.startsWith('/') || address.length > 107) {
-          throw rpcFailure(
-            'INVALID_ARGUMENT',
-            `mapper "${name}" has no usable socket: "${address}" is no absolute path`,
-          );
-        }
-        if (!links.has(protocol) && links.size >= maxMappers) {
-          throw rpcFailure('RESOURCE_EXHAUSTED', `more than ${maxMappers} mappers`);
-        }
-        const mapper: Mapper = { name, version, protocol, address };
-        const offline = links.get(protocol)?.link.memory.offline ?? new Set();
-        const link = adopt(mapper, { handed: new Map(), offline }, scope);
-        log.info('mapper registered', { name, version, address });
-        if (!withData) {
-          await registry.save(mapper, link.memory);
-          return {};
-        }
-        const wanted = wantedBy(protocol, devices);
-        await link.handOver(wanted);
+      async mapperRegister({ withData = false, mapper = {} }) {
+        const wanted = await register(mapper, 'v1beta1', withData);
         return {
           deviceList: [...wanted.devices.values()].map(({ device }) => device),
           modelList: [...wanted.models.values()].map(({ model }) => model),
         };
       },
       async reportDeviceStatus({ deviceName = '', deviceNamespace = '', reportedDevice }) {
-        const name = { namespace: deviceNamespace || 'default', name: deviceName };
         const reported = reportedDevice?.twins ?? [];
         if (reported.length === 0) {
           throw rpcFailure('UNKNOWN', 'ReportDeviceStatusRequest does not have twin data');
         }
-        if (reported.length > maxTwinsPerReport) {
-          throw rpcFailure('INVALID_ARGUMENT', `a report has at most ${maxTwinsPerReport} twins`);
-        }
-        const entry = takeReport(name);
-        await twins.report(name, reported.flatMap(readTwin)).catch(refuseForEver);
-        await setStateAfterSilence(name, entry);
-        reports.add(1, { outcome: 'stored' });
+        await report({ namespace: deviceNamespace || 'default', name: deviceName }, reported.flatMap(readTwin));
         return {};
       },
       async reportDeviceStates({ deviceName = '', deviceNamespace = '', state = '', conditions = [] }) {
@@ -170,18 +191,28 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
           throw rpcFailure('INVALID_ARGUMENT', 'deviceName and state are needed');
         }
         const name = { namespace: deviceNamespace || 'default', name: deviceName };
-        takeReport(name)?.link.heard(name);
-        if (state !== '') await twins.state(name, state);
+        await setState(name, state);
         for (const condition of conditions.slice(0, 16)) await twins.condition(name, readCondition(condition, clock));
         return {};
       },
     });
 
+  /** A mapper of v1alpha1 says names only. */
+  function findOld(name: string): DeviceName {
+    for (const { link } of links.values()) {
+      const namespace = link.mapper.api === 'v1alpha1' ? link.namespaceOf(name) : undefined;
+      if (namespace !== undefined) return { namespace, name };
+    }
+    reports.add(1, { outcome: 'unknown device' });
+    throw rpcFailure('NOT_FOUND', `no mapper of DMI v1alpha1 was handed a device "${name}"`);
+  }
+
   async function listen(scope: Scope): Promise<boolean> {
+    const own = manager(scope);
     try {
       const listening = await servers.listen({
         socketPath,
-        handlers: { ...refuseOldVersion(log), ...handlers(scope) },
+        handlers: { ...serveOldMappers(own, findOld), ...handlers(own) },
       });
       scope.defer('DMI socket', () => listening.close());
       log.info('waiting for mappers', { path: socketPath, count: links.size });
@@ -198,7 +229,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
   return {
     name: 'dmi',
     async start(scope) {
-      for (const { mapper, memory } of registry.load()) adopt(mapper, memory, scope);
+      for (const { mapper, memory } of registry.load()) adopt(mapper, memory, scope, true);
       scope.defer(
         'watch of devices',
         devices.listen(() => {
@@ -222,18 +253,7 @@ function refuseForEver(error: unknown): never {
   throw retryOf(error) === 'never' ? rpcFailure('INVALID_ARGUMENT', explain(error)) : error;
 }
 
-/** Mappers of KubeEdge before v1.15, which its own edgecore does not take any more either. */
-function refuseOldVersion(log: Log): RpcHandlers {
-  const refuse = async (): Promise<never> => {
-    const say =
-      'this edgecore speaks DMI v1beta1: build the mapper with the mapper framework of KubeEdge v1.15 or later';
-    log.warn('a mapper that speaks DMI v1alpha1 was refused', { reason: say });
-    throw rpcFailure('UNIMPLEMENTED', say);
-  };
-  const methods = ['MapperRegister', 'ReportDeviceStatus'];
-  return Object.fromEntries(methods.map((name) => [`/v1alpha1.DeviceManagerService/${name}`, refuse]));
-}
-
+const nothing: Wanted = { devices: new Map(), models: new Map(), faults: [] };
 const replaced = new Error('another mapper of this protocol has registered');
 
 function readTwin({ propertyName = '', reported, observedDesired }: DmiTwin): MapperReport[] {

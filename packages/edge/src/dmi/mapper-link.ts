@@ -5,8 +5,8 @@ import { createBackoff, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
 import type { DeviceCondition, DeviceName } from '@kedge/model/messages';
-import { createDeviceMapper } from '@kedge/wire/dmi';
-import { type CallOptions, type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
+import { type OpenRpcChannel, rpcCodeOf, rpcErrors, rpcMessage } from '@kedge/wire/rpc';
+import { openMapper } from './mapper-calls.ts';
 import type { Mapper, MapperMemory, MapperRegistry } from './mapper-registry.ts';
 import { handedOf, planHandOver, type Step, type Wanted } from './plan-hand-over.ts';
 import type { DmiTwins } from './ports.ts';
@@ -41,9 +41,13 @@ export class MapperLink {
   #gone = false;
   /** It has answered since it registered. */
   #met = false;
+  /** What was said to it may have arrived, or not. */
+  #isUnsure: boolean;
 
-  constructor(mapper: Mapper, { handed, offline }: MapperMemory, deps: MapperLinkDeps) {
+  /** `isUnsure`: an earlier edgecore may have said more to it than is on disk. */
+  constructor(mapper: Mapper, { handed, offline }: MapperMemory, deps: MapperLinkDeps, isUnsure: boolean) {
     this.mapper = mapper;
+    this.#isUnsure = isUnsure;
     this.#handed = new Map(handed);
     this.#offline = new Set(offline);
     this.#deps = deps;
@@ -99,21 +103,23 @@ export class MapperLink {
   async #pass(signal: AbortSignal): Promise<boolean> {
     const wanted = this.#deps.wanted();
     await this.#sayFaults(wanted);
-    const steps = planHandOver(wanted, this.#handed);
+    const steps = planHandOver(wanted, this.#handed, this.#isUnsure);
     const { clock, openChannel, callTimeout, aliveEvery } = this.#deps;
     const silent = clock.monotonic() - this.#heardAt >= aliveEvery || this.#failures > 0 || !this.#met;
     if (steps.length === 0 && !silent) return true;
     const channel = openChannel({ socketPath: this.mapper.address, timeout: callTimeout });
     try {
       if (!(await this.#isAlive(channel, wanted, signal))) return false;
-      const api = createDeviceMapper(channel);
+      const carryOut = await openMapper(channel, this.mapper);
       let allTaken = true;
       for (const step of steps) {
-        const taken = await this.#carryOut(api, step, signal);
+        const taken = await this.#carryOut(carryOut, step, signal);
+        if (taken === 'unreachable') this.#isUnsure = true;
         if (taken === 'unreachable') return await this.#strike(wanted, 'calls to it are not answered');
         if (taken === 'refused') allTaken = false;
       }
       if (steps.length > 0) await this.#deps.registry.save(this.mapper, this.memory);
+      if (allTaken) this.#isUnsure = false;
       return allTaken;
     } finally {
       channel.close();
@@ -169,12 +175,12 @@ export class MapperLink {
   }
 
   async #carryOut(
-    api: ReturnType<typeof createDeviceMapper>,
+    carryOut: Awaited<ReturnType<typeof openMapper>>,
     step: Step,
     signal: AbortSignal,
   ): Promise<'taken' | 'refused' | 'unreachable'> {
     try {
-      await send(api, step, { signal, timeout: this.#deps.callTimeout });
+      await carryOut(step, { signal, timeout: this.#deps.callTimeout });
     } catch (error) {
       if (signal.aborted) throw error;
       if (!rpcErrors.REFUSED.is(error)) return 'unreachable';
@@ -234,6 +240,15 @@ export class MapperLink {
     }
   }
 
+  /** The namespace of a device that the mapper has been handed. */
+  namespaceOf(name: string): string | undefined {
+    for (const key of this.#handed.keys()) {
+      const [kind, namespace, its] = key.split('/');
+      if (kind === 'device' && its === name) return namespace;
+    }
+    return undefined;
+  }
+
   /** What goes out with the answer to a registration counts as handed over. */
   handOver(wanted: Wanted): Promise<void> {
     this.#handed = handedOf(wanted);
@@ -243,20 +258,3 @@ export class MapperLink {
 
 const rested = new Error('rested');
 const reasonOf = (error: unknown): string => rpcCodeOf(error) ?? explain(error);
-
-function send(api: ReturnType<typeof createDeviceMapper>, step: Step, options: CallOptions): Promise<unknown> {
-  switch (step.do) {
-    case 'put model':
-      return step.known
-        ? api.updateDeviceModel({ model: step.model }, options)
-        : api.createDeviceModel({ model: step.model }, options);
-    case 'put device':
-      return step.known
-        ? api.updateDevice({ device: step.device }, options)
-        : api.registerDevice({ device: step.device }, options);
-    case 'remove device':
-      return api.removeDevice({ deviceName: step.name.name, deviceNamespace: step.name.namespace }, options);
-    case 'remove model':
-      return api.removeDeviceModel({ modelName: step.name.name, modelNamespace: step.name.namespace }, options);
-  }
-}

@@ -1,6 +1,7 @@
 // Which mappers have registered and what each has been handed, on disk: a restarted edgecore goes on with running mappers
 // and tells them only what has changed meanwhile.
 import type { Database } from '@kedge/core/ports';
+import type { DmiVersion } from './mapper-calls.ts';
 
 export interface Mapper {
   readonly name: string;
@@ -8,6 +9,7 @@ export interface Mapper {
   readonly protocol: string;
   /** Path of its socket. */
   readonly address: string;
+  readonly api: DmiVersion;
 }
 
 /** Digests of what the mapper has, by `device/<namespace>/<name>` or `model/...`. */
@@ -36,9 +38,14 @@ export function createMapperRegistry(db: Database): MapperRegistry {
   return {
     load: () =>
       select.all().map(({ value }) => {
-        const row = JSON.parse(value) as Mapper & { handed: [string, string][]; offline: string[] };
-        const { handed, offline, ...mapper } = row;
-        return { mapper, memory: { handed: new Map(handed), offline: new Set(offline) } };
+        // Before there was a second version, the first one was not written down.
+        const row = JSON.parse(value) as Omit<Mapper, 'api'> & {
+          api?: DmiVersion;
+          handed: [string, string][];
+          offline: string[];
+        };
+        const { handed, offline, api = 'v1beta1', ...mapper } = row;
+        return { mapper: { ...mapper, api }, memory: { handed: new Map(handed), offline: new Set(offline) } };
       }),
     async save(mapper, { handed, offline }) {
       const value = JSON.stringify({ ...mapper, handed: [...handed], offline: [...offline] });

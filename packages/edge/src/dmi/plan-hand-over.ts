@@ -3,13 +3,14 @@ import type { Device, DeviceModel } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
 import { type DmiDevice, type DmiModel, toDmiDevice, toDmiModel } from '@kedge/wire/dmi';
 import type { DmiDevices } from './ports.ts';
+import type { DmiVersion } from './mapper-calls.ts';
 import type { Handed } from './mapper-registry.ts';
 
 /** Everything a protocol's mapper should have, each with a digest of its content. */
 export interface Wanted {
   readonly devices: ReadonlyMap<
     string,
-    { readonly device: DmiDevice; readonly name: DeviceName; readonly digest: string }
+    { readonly device: DmiDevice; readonly model: DmiModel; readonly name: DeviceName; readonly digest: string }
   >;
   readonly models: ReadonlyMap<string, { readonly model: DmiModel; readonly digest: string }>;
   /** What keeps a device from being handed over, or parts of it, by device. */
@@ -29,6 +30,8 @@ export type Step =
       readonly key: string;
       readonly digest: string;
       readonly device: DmiDevice;
+      /** The one that describes it. */
+      readonly model: DmiModel;
       readonly name: DeviceName;
       readonly known: boolean;
     }
@@ -41,12 +44,16 @@ const nameOf = ({ metadata }: Device | DeviceModel): DeviceName => ({
   name: metadata.name ?? '',
 });
 
-export function wantedBy(protocol: string, { list, model }: DmiDevices): Wanted {
-  const devices = new Map<string, { device: DmiDevice; name: DeviceName; digest: string }>();
+export function wantedBy(
+  { protocol, api }: { readonly protocol: string; readonly api: DmiVersion },
+  { list, model }: DmiDevices,
+): Wanted {
+  const devices = new Map<string, { device: DmiDevice; model: DmiModel; name: DeviceName; digest: string }>();
   const models = new Map<string, { model: DmiModel; digest: string }>();
   const faults: { name: DeviceName; reason: string; message: string }[] = [];
-  for (const device of list()) {
-    if (protocolOf(device) !== protocol) continue;
+  const names = createNames(api);
+  const ours = [...list()].filter((device) => protocolOf(device) === protocol);
+  for (const device of api === 'v1alpha1' ? ours.toSorted(byNamespace) : ours) {
     const name = nameOf(device);
     const reference = { namespace: name.namespace, name: device.spec?.deviceModelRef?.name ?? '' };
     const described = model(reference);
@@ -57,25 +64,62 @@ export function wantedBy(protocol: string, { list, model }: DmiDevices): Wanted 
       faults.push({ name, reason: 'ModelNotFound', message });
       continue;
     }
-    const { device: message, left } = toDmiDevice(device, described);
+    const taken = names.take('device', name) ?? names.take('model', reference);
+    if (taken !== undefined) {
+      const message = `its mapper knows no namespaces, and has "${taken}": give one of them another name`;
+      faults.push({ name, reason: 'NameTaken', message });
+      continue;
+    }
+    const { device: message, left: unsaid } = toDmiDevice(device, described);
+    const left = api === 'v1alpha1' ? [...unsaid, ...streamsOf(device, described)] : unsaid;
     if (left.length > 0) faults.push({ name, reason: 'BadConfiguration', message: left.join('; ') });
-    devices.set(deviceKey(name), { device: message, name, digest: digestOf(message) });
     const modelMessage = toDmiModel(described);
+    // There, types of the model stand in the device.
+    const digest = digestOf(api === 'v1alpha1' ? [message, modelMessage] : message);
+    devices.set(deviceKey(name), { device: message, model: modelMessage, name, digest });
     models.set(modelKey(reference), { model: modelMessage, digest: digestOf(modelMessage) });
   }
   return { devices, models, faults };
 }
 
+const byNamespace = (a: Device, b: Device): number =>
+  (a.metadata.namespace ?? '') < (b.metadata.namespace ?? '') ? -1 : 1;
+
+/** In v1alpha1 a name is all there is: the first one has it, and the others are told. */
+function createNames(api: DmiVersion) {
+  const owners = new Map<string, string>();
+  return {
+    /** Whose the name is, when it is another one's. */
+    take(kind: 'device' | 'model', { namespace, name }: DeviceName): string | undefined {
+      if (api === 'v1beta1') return undefined;
+      const owner = owners.get(`${kind}/${name}`) ?? namespace;
+      owners.set(`${kind}/${name}`, owner);
+      return owner === namespace ? undefined : `${owner}/${name}`;
+    },
+  };
+}
+
+function streamsOf({ spec }: Device, model: DeviceModel): string[] {
+  const streams = new Set(
+    (model.spec?.properties ?? []).filter(({ type }) => type === 'STREAM').map(({ name }) => name),
+  );
+  return (spec?.properties ?? [])
+    .filter(({ name }) => streams.has(name))
+    .map(({ name }) => `property "${name}" is a stream, which its mapper (DMI v1alpha1) does not know`);
+}
+
 export const protocolOf = (device: Device): string => device.spec?.protocol?.protocolName ?? '';
 
-/** Models before the devices that need them, and gone after them. */
-export function planHandOver(wanted: Wanted, handed: Handed): Step[] {
+/** Models before the devices that need them, and gone after them. `isUnsure`: the mapper may have more than is known here. */
+export function planHandOver(wanted: Wanted, handed: Handed, isUnsure: boolean): Step[] {
   const steps: Step[] = [];
   for (const [key, { model, digest }] of wanted.models) {
-    if (handed.get(key) !== digest) steps.push({ do: 'put model', key, digest, model, known: handed.has(key) });
+    if (handed.get(key) !== digest)
+      steps.push({ do: 'put model', key, digest, model, known: isUnsure || handed.has(key) });
   }
-  for (const [key, { device, name, digest }] of wanted.devices) {
-    if (handed.get(key) !== digest) steps.push({ do: 'put device', key, digest, device, name, known: handed.has(key) });
+  for (const [key, { device, model, name, digest }] of wanted.devices) {
+    if (handed.get(key) === digest) continue;
+    steps.push({ do: 'put device', key, digest, device, model, name, known: isUnsure || handed.has(key) });
   }
   const gone = [...handed.keys()].filter((key) => !wanted.devices.has(key) && !wanted.models.has(key));
   for (const kind of ['device', 'model'] as const) {

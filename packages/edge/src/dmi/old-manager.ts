@@ -1,0 +1,70 @@
+// The DMI server for mappers of v1alpha1: the same work behind the messages of KubeEdge before v1.15.
+import { deviceId } from '@kedge/model/kubeedge';
+import type { DeviceName } from '@kedge/model/messages';
+import { rpcFailure, type RpcHandlers } from '@kedge/wire/rpc';
+import type { DmiManager } from './dmi-server.ts';
+import type { MapperReport } from './ports.ts';
+
+/** Devices have no namespace there: it is the one of the device that the mapper was handed. */
+export type FindOldDevice = (name: string) => DeviceName;
+
+/** Handlers that load what they need when they are called first. */
+export function serveOldMappers(manager: DmiManager, find: FindOldDevice): RpcHandlers {
+  let loaded: Promise<RpcHandlers> | undefined;
+  return Object.fromEntries(
+    ['MapperRegister', 'ReportDeviceStatus'].map((method) => {
+      const path = `/v1alpha1.DeviceManagerService/${method}`;
+      return [path, async (bytes, call) => (await (loaded ??= load(manager, find)))[path]!(bytes, call)];
+    }),
+  );
+}
+
+const manyStates = 10_000;
+
+async function load(manager: DmiManager, find: FindOldDevice): Promise<RpcHandlers> {
+  const { serveOldDeviceManager, toOldDevice, toOldModel } = await import('@kedge/wire/dmi/v1alpha1');
+  const states = new Map<string, string>();
+  return serveOldDeviceManager({
+    async mapperRegister({ withData = false, mapper }) {
+      const wanted = await manager.register(mapper ?? {}, 'v1alpha1', withData);
+      return {
+        deviceList: [...wanted.devices.values()].map(({ device, model }) => toOldDevice(device, model)),
+        modelList: [...wanted.models.values()].map(({ model }) => toOldModel(model, mapper?.protocol ?? '')),
+      };
+    },
+    async reportDeviceStatus({ deviceName = '', reportedDevice: { twins = [], state = '' } = {} }) {
+      if (deviceName === '' || (twins.length === 0 && state === '')) {
+        throw rpcFailure('INVALID_ARGUMENT', 'deviceName, and twins or a state, are needed');
+      }
+      const name = find(deviceName);
+      if (twins.length > 0) await manager.report(name, twins.flatMap(readOldTwin));
+      // It comes with every report.
+      const id = deviceId(name);
+      if (state === '' || states.get(id) === state) return {};
+      await manager.state(name, state.toLowerCase());
+      if (states.size >= manyStates) states.clear();
+      states.set(id, state);
+      return {};
+    },
+  });
+}
+
+interface OldTwin {
+  readonly propertyName?: string | undefined;
+  readonly desired?: { readonly value?: string | undefined } | undefined;
+  readonly reported?:
+    | { readonly value?: string | undefined; readonly metadata?: { [key: string]: string } | undefined }
+    | undefined;
+}
+
+function readOldTwin({ propertyName = '', reported, desired }: OldTwin): MapperReport[] {
+  if (propertyName === '') return [];
+  return [
+    {
+      property: propertyName,
+      ...(reported?.value === undefined ? {} : { reported: reported.value }),
+      ...(desired?.value ? { observedDesired: desired.value } : {}),
+      duplicate: false,
+    },
+  ];
+}
