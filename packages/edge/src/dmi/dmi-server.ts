@@ -8,12 +8,11 @@ import type { Database, Random } from '@kedge/core/ports';
 import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
-import { type DmiTwin, type DmiCondition, type MapperInfo, serveDeviceManager } from '@kedge/wire/dmi';
+import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
 import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
-import type { DmiVersion } from './mapper-calls.ts';
 import { MapperLink } from './mapper-link.ts';
 import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
-import { serveOldMappers } from './old-manager.ts';
+import { type DmiManager, serveOldMappers } from './old-manager.ts';
 import { protocolOf, type Wanted, wantedBy } from './plan-hand-over.ts';
 import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
 
@@ -28,14 +27,6 @@ export interface DmiServerDeps {
   readonly openChannel: OpenRpcChannel;
   readonly devices: DmiDevices;
   readonly twins: DmiTwins;
-}
-
-/** What mappers ask of edgecore. */
-export interface DmiManager {
-  /** What it should have; nothing when it did not want to be told. */
-  register(mapper: MapperInfo, api: DmiVersion, withData: boolean): Promise<Wanted>;
-  report(device: DeviceName, reports: readonly MapperReport[]): Promise<void>;
-  state(device: DeviceName, state: string): Promise<void>;
 }
 
 export interface DmiServerConfig {

@@ -1,9 +1,19 @@
 // The DMI server for mappers of v1alpha1: the same work behind the messages of KubeEdge before v1.15.
 import { deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
+import type { MapperInfo } from '@kedge/wire/dmi';
 import { rpcFailure, type RpcHandlers } from '@kedge/wire/rpc';
-import type { DmiManager } from './dmi-server.ts';
+import type { DmiVersion } from './mapper-calls.ts';
+import type { Wanted } from './plan-hand-over.ts';
 import type { MapperReport } from './ports.ts';
+
+/** What mappers ask of edgecore. */
+export interface DmiManager {
+  /** What it should have; nothing when it did not want to be told. */
+  register(mapper: MapperInfo, api: DmiVersion, withData: boolean): Promise<Wanted>;
+  report(device: DeviceName, reports: readonly MapperReport[]): Promise<void>;
+  state(device: DeviceName, state: string): Promise<void>;
+}
 
 /** Devices have no namespace there: it is the one of the device that the mapper was handed. */
 export type FindOldDevice = (name: string) => DeviceName;
