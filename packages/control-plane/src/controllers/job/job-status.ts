@@ -1,67 +1,73 @@
-// The status of a Job. Pure.
+// The status of a Job. Pure. It is written twice a pass: what was seen, and then, when pods are let go of, what is counted.
 import { type Instant, toTime } from '@kedge/core/time';
-import { hasCondition, setCondition } from '@kedge/model/k8s';
+import { findCondition, hasCondition, setCondition } from '@kedge/model/k8s';
 import type { Job, JobCondition, JobStatus, Pod } from '@kedge/model/k8s-types';
 import { isActive, isReady, isTerminal } from '../pods/pod-state.ts';
-import { formatIndexes } from './job-indexes.ts';
-import { isIndexed } from './job-pod.ts';
-import type { Tally } from './job-tally.ts';
+import { type Counts, settleCounts } from './job-counting.ts';
 import type { Verdict } from './plan-job.ts';
 
 export interface JobStatusFacts {
   readonly job: Job;
   readonly pods: readonly Pod[];
-  readonly tally: Tally;
+  readonly counts: Counts;
   readonly verdict: Verdict | undefined;
   readonly now: Instant;
 }
 
-export function jobStatus({ job, pods, tally, verdict, now }: JobStatusFacts): JobStatus {
-  const { spec, status } = job;
+export function jobStatus({ job, pods, counts, verdict, now }: JobStatusFacts): JobStatus {
+  const { spec, status, metadata } = job;
   const active = pods.filter(isActive);
-  const terminating = pods.filter((pod) => !isTerminal(pod) && !isActive(pod)).length;
-  const conditions = suspension(job, withVerdict(status?.conditions, verdict, active.length + terminating, now), now);
-  const isDone = hasCondition(conditions, 'Complete');
-  const wasSuspended = hasCondition(status?.conditions, 'Suspended');
-  const startTime = !spec?.suspend && (wasSuspended || !status?.startTime) ? toTime(now) : status?.startTime;
+  const announced = withAnnouncement(status?.conditions, verdict, now);
+  const isOpen = verdict === undefined && metadata.deletionTimestamp === undefined;
+  const conditions = isOpen ? withSuspension(job, announced, now) : announced;
+  const isResumed = hasCondition(status?.conditions, 'Suspended') && !hasCondition(conditions, 'Suspended');
+  const startTime = !spec?.suspend && (isResumed || !status?.startTime) ? toTime(now) : status?.startTime;
   return {
     ...(startTime === undefined ? {} : { startTime }),
-    ...(isDone ? { completionTime: status?.completionTime ?? toTime(now) } : {}),
     active: active.length,
     ready: active.filter(isReady).length,
-    terminating,
-    succeeded: tally.succeeded,
-    failed: tally.failed,
-    ...(isIndexed(job) && tally.completed.size > 0 ? { completedIndexes: formatIndexes(tally.completed) } : {}),
-    ...(spec?.backoffLimitPerIndex === undefined ? {} : { failedIndexes: formatIndexes(tally.failedIndexes) }),
+    terminating: pods.filter((pod) => !isTerminal(pod) && !isActive(pod)).length,
+    ...counts,
     ...(conditions.length > 0 ? { conditions: [...conditions] } : {}),
-    // Nothing is ever counted in two steps here, but clients look for it.
-    uncountedTerminatedPods: {},
   };
 }
 
-/** The verdict is announced at once and final when the last pod is gone. */
-function withVerdict(
+/** The status once pods were let go of: final if the verdict is, everything is counted, and nobody is on the way out. */
+export function countedStatus(
+  status: JobStatus,
+  stillTracked: ReadonlySet<string>,
+  verdict: Verdict | undefined,
+  now: Instant,
+): JobStatus {
+  const counted = { ...status, ...settleCounts(status, stillTracked) };
+  const { succeeded = [], failed = [] } = counted.uncountedTerminatedPods ?? {};
+  if (!verdict || succeeded.length + failed.length > 0 || (status.terminating ?? 0) > 0) return counted;
+  const { type, reason, message } = verdict;
+  const said = { type, status: 'True', reason, message, lastProbeTime: toTime(now) };
+  return {
+    ...counted,
+    conditions: [...setCondition(status.conditions, said, now)],
+    ...(type === 'Complete' ? { completionTime: toTime(now) } : {}),
+  };
+}
+
+function withAnnouncement(
   before: readonly JobCondition[] | undefined,
   verdict: Verdict | undefined,
-  left: number,
   now: Instant,
 ): readonly JobCondition[] {
   if (!verdict) return before ?? [];
-  const { type, reason, message } = verdict;
-  const said = { status: 'True', reason, message, lastProbeTime: toTime(now) };
-  const announced = setCondition(
-    before,
-    { type: type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget', ...said },
-    now,
-  );
-  return left > 0 ? announced : setCondition(announced, { type, ...said }, now);
+  const type = verdict.type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget';
+  if (hasCondition(before, type)) return before ?? [];
+  const { reason, message } = verdict;
+  return setCondition(before, { type, status: 'True', reason, message, lastProbeTime: toTime(now) }, now);
 }
 
-function suspension({ spec }: Job, conditions: readonly JobCondition[], now: Instant): readonly JobCondition[] {
-  const isKnown = conditions.some(({ type }) => type === 'Suspended');
-  if (spec?.suspend === hasCondition(conditions, 'Suspended') || (!spec?.suspend && !isKnown)) return conditions;
-  const said = spec?.suspend
+function withSuspension({ spec }: Job, conditions: readonly JobCondition[], now: Instant): readonly JobCondition[] {
+  const isSuspended = spec?.suspend === true;
+  const known = findCondition(conditions, 'Suspended');
+  if (isSuspended === (known?.status === 'True')) return conditions;
+  const said = isSuspended
     ? { status: 'True', reason: 'JobSuspended', message: 'Job suspended' }
     : { status: 'False', reason: 'JobResumed', message: 'Job resumed' };
   return setCondition(conditions, { type: 'Suspended', ...said, lastProbeTime: toTime(now) }, now);

@@ -1,11 +1,10 @@
-// How often pods of a Job have succeeded and failed. Each pod counts once, by its uid, and what was counted stays so when
-// the pod goes. The tally is kept in memory and the status shows it. After a restart it begins with whatever is more, the
-// status or the pods that are there: that may be too little when pods ended and went meanwhile, but never too much.
+// How often pods of a Job have succeeded and failed. Pure. The numbers of the status count pods that are done with; pods
+// that still carry the Job's finalizer come on top, so that none is counted twice or missed, whoever restarts when.
 import { type Instant, parseTime } from '@kedge/core/time';
 import type { Job, Pod } from '@kedge/model/k8s-types';
-import { isTerminal } from '../pods/pod-state.ts';
+import { isActive, isReadyCondition } from '../pods/pod-state.ts';
 import { parseIndexes } from './job-indexes.ts';
-import { failuresBefore, indexOf, isIndexed } from './job-pod.ts';
+import { failuresBefore, indexOf, isIndexed, isTracked } from './job-pod.ts';
 import { judgeFailure } from './pod-failure-policy.ts';
 
 /** Failures without a success in between, and when the last was. */
@@ -22,87 +21,124 @@ export interface Tally {
   readonly failedIndexes: ReadonlySet<number>;
   readonly setbacks: Setbacks | undefined;
   readonly setbacksOf: ReadonlyMap<number, Setbacks>;
+  /** Of each index that is to be tried again, the pod whose failures its successor inherits. */
+  readonly awaited: ReadonlyMap<number, Pod>;
   /** Why a pod has failed the whole job. */
   readonly failJob: string | undefined;
 }
 
-export class JobTally implements Tally {
-  readonly uid: string | undefined;
-  succeeded: number;
-  failed: number;
-  readonly completed: Set<number>;
-  readonly failedIndexes: Set<number>;
-  setbacks: Setbacks | undefined;
-  readonly setbacksOf = new Map<number, Setbacks>();
-  failJob: string | undefined;
-  /** Uids that have been counted, or never will be; of pods that are there. */
-  #settled = new Set<string>();
+export interface TallyFacts {
+  readonly job: Job;
+  /** All of its pods that are there. */
+  readonly pods: readonly Pod[];
+  /** As they were before; kept in memory only, because they cost nothing but patience. */
+  readonly setbacks: Setbacks | undefined;
+}
 
-  constructor(job: Job, present: readonly Pod[], now: Instant) {
-    const limit = job.spec?.completions ?? 0;
-    this.uid = job.metadata.uid;
-    this.succeeded = 0;
-    this.failed = 0;
-    this.completed = parseIndexes(job.status?.completedIndexes, limit);
-    this.failedIndexes = parseIndexes(job.status?.failedIndexes, limit);
-    // Those that are leaving may have been told to by us.
-    for (const pod of present) if (pod.metadata.deletionTimestamp && !isTerminal(pod)) this.settle(pod);
-    this.count(job, present, [], now);
-    this.succeeded = Math.max(this.succeeded, job.status?.succeeded ?? 0);
-    this.failed = Math.max(this.failed, job.status?.failed ?? 0);
-  }
-
-  /** Takes in the pods that are there, and those that went since the last time, as they last were. */
-  count(job: Job, present: readonly Pod[], departed: readonly Pod[], now: Instant): void {
-    const ended = [
-      ...present.filter((pod) => hasEnded(job, pod)).map((pod) => ({ pod, at: endOf(pod) ?? now })),
-      ...departed.map((pod) => ({ pod, at: endOf(pod) ?? now })),
-    ].filter(({ pod }) => !this.#settled.has(pod.metadata.uid ?? ''));
-    for (const { pod, at } of ended.sort((a, b) => a.at - b.at)) {
-      this.settle(pod);
-      if (pod.status?.phase === 'Succeeded') this.#succeed(job, pod);
-      else this.#fail(job, pod, at);
-    }
-    if (isIndexed(job)) this.succeeded = this.completed.size;
-    const there = new Set(present.map(({ metadata }) => metadata.uid ?? ''));
-    for (const uid of this.#settled) if (!there.has(uid)) this.#settled.delete(uid);
-  }
-
-  /** The pod is none of those that count: it is deleted because there is no need for it. */
-  settle({ metadata }: Pod): void {
-    this.#settled.add(metadata.uid ?? '');
-  }
-
-  #succeed(job: Job, pod: Pod): void {
-    this.setbacks = undefined;
+export function tallyJob({ job, pods, setbacks }: TallyFacts): Tally {
+  const { spec, status } = job;
+  const limit = spec?.completions ?? 0;
+  const { succeeded: uncountedSucceeded = [], failed: uncountedFailed = [] } = status?.uncountedTerminatedPods ?? {};
+  const tracked = pods.filter((pod) => isTracked(pod) && (!isIndexed(job) || indexOf(job, pod) !== undefined));
+  const isIn = (uids: readonly string[], { metadata }: Pod): boolean => uids.includes(metadata.uid ?? '');
+  const succeeded = tracked.filter(
+    (pod) => pod.status?.phase === 'Succeeded' && !isIn(uncountedSucceeded, pod) && !isIn(uncountedFailed, pod),
+  );
+  const failed = tracked.filter((pod) => hasFailed(job, pod) && !isIn(uncountedFailed, pod));
+  const completed = parseIndexes(status?.completedIndexes, limit);
+  for (const pod of isIndexed(job) ? succeeded : []) completed.add(indexOf(job, pod)!);
+  const failedIndexes = parseIndexes(status?.failedIndexes, limit);
+  for (const pod of tracked) {
     const index = indexOf(job, pod);
-    if (!isIndexed(job)) this.succeeded += 1;
-    else if (index !== undefined) this.completed.add(index);
+    if (index !== undefined && !completed.has(index) && failsIndex(job, pod)) failedIndexes.add(index);
   }
-
-  #fail(job: Job, pod: Pod, at: Instant): void {
-    const failure = judgeFailure(job, pod);
-    if (failure.action === 'Ignore') return;
-    this.failed += 1;
-    this.setbacks = { inARow: (this.setbacks?.inARow ?? 0) + 1, last: at };
-    if (failure.action === 'FailJob') this.failJob ??= failure.message;
-    const index = indexOf(job, pod);
-    if (index === undefined || !isIndexed(job)) return;
-    const before = Math.max(failuresBefore(pod), this.setbacksOf.get(index)?.inARow ?? 0);
-    this.setbacksOf.set(index, { inARow: before + 1, last: at });
-    const limit = job.spec?.backoffLimitPerIndex;
-    if (limit === undefined) return;
-    if ((failure.action === 'FailIndex' || before >= limit) && !this.completed.has(index))
-      this.failedIndexes.add(index);
-  }
+  const awaited = awaitedPods(job, tracked, pods, new Set([...completed, ...failedIndexes]));
+  return {
+    succeeded: isIndexed(job)
+      ? completed.size
+      : (status?.succeeded ?? 0) + uncountedSucceeded.length + succeeded.length,
+    failed: (status?.failed ?? 0) + uncountedFailed.length + failed.filter((pod) => countsAsFailure(job, pod)).length,
+    completed,
+    failedIndexes,
+    setbacks: setbacksAfter(setbacks, succeeded.map(endOf), failed.map(endOf)),
+    setbacksOf: new Map(
+      [...awaited].map(([index, pod]) => [index, { inARow: allFailuresBefore(pod) + 1, last: endOf(pod) }]),
+    ),
+    awaited,
+    failJob: pods.map((pod) => failJobMessage(job, pod)).find((message) => message !== undefined),
+  };
 }
 
 /** A pod that is told to stop has failed, unless the job wants to see how it ends. */
-const hasEnded = ({ spec }: Job, pod: Pod): boolean =>
-  isTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && spec?.podReplacementPolicy !== 'Failed');
+export const hasFailed = ({ spec }: Job, pod: Pod): boolean => {
+  if (pod.status?.phase === 'Failed') return true;
+  if (spec?.podReplacementPolicy === 'Failed' || spec?.podFailurePolicy !== undefined) return false;
+  return pod.metadata.deletionTimestamp !== undefined && pod.status?.phase !== 'Succeeded';
+};
 
-function endOf({ status }: Pod): Instant | undefined {
-  const ends = (status?.containerStatuses ?? []).map(({ state }) => parseTime(state?.terminated?.finishedAt) ?? 0);
-  const last = Math.max(0, ...ends);
-  return last > 0 ? (last as Instant) : undefined;
+/** Not one that the failure policy ignores. */
+export const countsAsFailure = (job: Job, pod: Pod): boolean => judgeFailure(job, pod).action !== 'Ignore';
+
+function failJobMessage(job: Job, pod: Pod): string | undefined {
+  if (job.spec?.podFailurePolicy === undefined || !hasFailed(job, pod)) return undefined;
+  const judged = judgeFailure(job, pod);
+  return judged.action === 'FailJob' ? judged.message : undefined;
+}
+
+function failsIndex(job: Job, pod: Pod): boolean {
+  const limit = job.spec?.backoffLimitPerIndex;
+  if (limit === undefined || !hasFailed(job, pod)) return false;
+  const { action } = judgeFailure(job, pod);
+  return action === 'FailIndex' || (action !== 'Ignore' && failuresBefore(pod).counted >= limit);
+}
+
+const allFailuresBefore = (pod: Pod): number => failuresBefore(pod).counted + failuresBefore(pod).ignored;
+
+/** With limits per index, the pod that failed last stays until its successor carries the number of failures on. */
+function awaitedPods(
+  job: Job,
+  tracked: readonly Pod[],
+  pods: readonly Pod[],
+  settled: ReadonlySet<number>,
+): ReadonlyMap<number, Pod> {
+  const awaited = new Map<number, Pod>();
+  if (job.spec?.backoffLimitPerIndex === undefined) return awaited;
+  const busy = new Set(pods.filter(isActive).map((pod) => indexOf(job, pod)));
+  for (const pod of tracked) {
+    const index = indexOf(job, pod);
+    if (index === undefined || !hasFailed(job, pod) || settled.has(index) || busy.has(index)) continue;
+    const known = awaited.get(index);
+    if (!known || (allFailuresBefore(known) <= allFailuresBefore(pod) && endOf(known) <= endOf(pod)))
+      awaited.set(index, pod);
+  }
+  return awaited;
+}
+
+function setbacksAfter(
+  before: Setbacks | undefined,
+  succeeded: readonly Instant[],
+  failed: readonly Instant[],
+): Setbacks | undefined {
+  const lastSuccess = succeeded.length > 0 ? Math.max(...succeeded) : undefined;
+  const since = lastSuccess === undefined ? failed : failed.filter((at) => at > lastSuccess);
+  const kept = lastSuccess === undefined ? before : undefined;
+  if (since.length === 0) return kept;
+  return {
+    inARow: (kept?.inARow ?? 0) + since.length,
+    last: Math.max(kept?.last ?? 0, ...since) as Instant,
+  };
+}
+
+/** When the pod ended: what its containers say, else when it stopped to be ready, was told to stop, or was made. */
+function endOf({ metadata, status }: Pod): Instant {
+  const ends = (status?.containerStatuses ?? []).map(({ state }) => parseTime(state?.terminated?.finishedAt));
+  if (ends.length > 0 && ends.every((end) => end !== undefined)) return Math.max(...ends) as Instant;
+  const ready = status?.conditions?.find(isReadyCondition);
+  const unready = ready?.status === 'False' ? parseTime(ready.lastTransitionTime) : undefined;
+  const grace = (metadata.deletionGracePeriodSeconds ?? 0) * 1_000;
+  const stopped = parseTime(metadata.deletionTimestamp);
+  return (unready ??
+    (stopped === undefined ? undefined : stopped - grace) ??
+    parseTime(metadata.creationTimestamp) ??
+    0) as Instant;
 }

@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { instant, minutes, plus, seconds, toTime } from '@kedge/core/time';
 import type { Job, JobSpec, JobStatus, Pod } from '@kedge/model/k8s-types';
 import { formatIndexes, parseIndexes } from './job-indexes.ts';
-import { indexedPod } from './job-pod.ts';
-import { JobTally } from './job-tally.ts';
-import { type JobPlan, planJob } from './plan-job.ts';
+import { indexedPod, trackingFinalizer } from './job-pod.ts';
+import { planCounting, settleCounts } from './job-counting.ts';
+import { type Setbacks, tallyJob } from './job-tally.ts';
+import { type JobPlan, planJob, type Verdict } from './plan-job.ts';
 import { judgeFailure } from './pod-failure-policy.ts';
 
 const now = instant(Date.UTC(2026, 0, 1, 12));
@@ -33,6 +34,7 @@ function pod(text: string): Pod {
     metadata: {
       name: `task-${(made += 1)}`,
       uid: `uid-${made}`,
+      finalizers: [trackingFinalizer],
       ...(index === undefined ? {} : { annotations: { 'batch.kubernetes.io/job-completion-index': index } }),
       ...(state === 'leaving' ? { deletionTimestamp: toTime(now) } : {}),
     },
@@ -124,45 +126,124 @@ describe('a Job', () => {
   for (const [what, of, texts, expected] of table) {
     test(what, () => {
       const pods = texts.map(pod);
-      const tally = new JobTally(of, pods, now);
+      const tally = tallyJob({ job: of, pods, setbacks: undefined });
       assert.equal(say(planJob({ job: of, pods, tally, now })), expected);
     });
   }
 });
 
-describe('the tally', () => {
-  test('counts a pod once, whatever becomes of it', () => {
-    const of = job({ completions: 9 });
-    const tally = new JobTally(of, [], now);
-    const one = pod('succeeded');
-    for (let pass = 0; pass < 3; pass++) tally.count(of, [one], [], now);
-    tally.count(of, [], [one], now);
-    tally.count(of, [], [], now);
-    assert.deepEqual([tally.succeeded, tally.failed], [1, 0]);
+/** What a pass writes before it lets pods go, and after. */
+function counted(
+  of: Job,
+  pods: readonly Pod[],
+  verdict?: Verdict,
+): { before: JobStatus; after: JobStatus; freed: number } {
+  const tally = tallyJob({ job: of, pods, setbacks: undefined });
+  const { counts, release } = planCounting({ job: of, pods, tally, verdict });
+  const left = new Set(pods.filter((one) => !release.includes(one)).map(({ metadata }) => metadata.uid ?? ''));
+  return { before: counts, after: settleCounts(counts, left), freed: release.length };
+}
+const uids = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.uid!);
+
+describe('counting', () => {
+  test('writes down whom it lets go of, and counts them when they are', () => {
+    const pods = ['succeeded', 'failed', 'running', 'failed'].map(pod);
+    const { before, after, freed } = counted(job({ completions: 9 }, { succeeded: 2, failed: 1 }), pods);
+    assert.deepEqual(before, {
+      succeeded: 2,
+      failed: 1,
+      uncountedTerminatedPods: { succeeded: uids(pods.slice(0, 1)), failed: uids([pods[1]!, pods[3]!]) },
+    });
+    assert.deepEqual(after, { succeeded: 3, failed: 3, uncountedTerminatedPods: {} });
+    assert.equal(freed, 3);
   });
 
-  test('takes one that went while it ran for a failure', () => {
-    const of = job({ completions: 9 });
-    const one = pod('running');
-    const tally = new JobTally(of, [one], now);
-    tally.count(of, [], [one], now);
-    assert.deepEqual([tally.succeeded, tally.failed], [0, 1]);
+  test('goes on where it was interrupted', () => {
+    const [tracked, released] = [pod('succeeded'), pod('failed')];
+    const free = { ...released, metadata: { ...released.metadata, finalizers: [] } };
+    const status: JobStatus = {
+      succeeded: 4,
+      uncountedTerminatedPods: { succeeded: uids([tracked, pod('succeeded')]), failed: uids([free]) },
+    };
+    const of = job({ completions: 9 }, status);
+    // One is gone, one was let go of, and one is still to be.
+    const tally = tallyJob({ job: of, pods: [tracked, free], setbacks: undefined });
+    assert.deepEqual([tally.succeeded, tally.failed], [6, 1]);
+    const { before, after } = counted(of, [tracked, free]);
+    assert.deepEqual(before, { succeeded: 5, failed: 1, uncountedTerminatedPods: { succeeded: uids([tracked]) } });
+    assert.deepEqual(after, { succeeded: 6, failed: 1, uncountedTerminatedPods: {} });
   });
 
-  test('does not count one that was given up', () => {
-    const of = job({ completions: 9 });
-    const one = pod('running');
-    const tally = new JobTally(of, [one], now);
-    tally.settle(one);
-    tally.count(of, [{ ...one, metadata: { ...one.metadata, deletionTimestamp: toTime(now) } }], [], now);
-    tally.count(of, [], [one], now);
-    assert.deepEqual([tally.succeeded, tally.failed], [0, 0]);
+  test('does not look at a pod again that was let go of', () => {
+    const done = pod('succeeded');
+    const free = { ...done, metadata: { ...done.metadata, finalizers: [] } };
+    assert.equal(tallyJob({ job: job({}, { succeeded: 1 }), pods: [free], setbacks: undefined }).succeeded, 1);
   });
 
-  test('begins with the status, and does not count again what is in it', () => {
-    const tally = new JobTally(job({ completions: 9 }, { succeeded: 3, failed: 1 }), [pod('succeeded')], now);
-    assert.deepEqual([tally.succeeded, tally.failed], [3, 1]);
+  test('takes one that is told to stop for a failure, unless the job waits to see', () => {
+    const leaving = pod('leaving');
+    assert.equal(counted(job(), [leaving]).after.failed, 1);
+    assert.equal(counted(job({ podReplacementPolicy: 'Failed' }), [leaving]).after.failed, 0);
+    assert.equal(counted(job({ podReplacementPolicy: 'Failed' }), [leaving]).freed, 0);
   });
+
+  test('takes down with a failed job what still runs, and not with a complete one', () => {
+    const running = pod('running');
+    const verdict = { reason: '', message: '' };
+    assert.equal(counted(job(), [running], { type: 'Failed', ...verdict }).after.failed, 1);
+    assert.equal(counted(job(), [running], { type: 'Complete', ...verdict }).after.failed, 0);
+    assert.equal(counted(job(), [running], { type: 'Complete', ...verdict }).freed, 1);
+  });
+
+  test('lets everything of a job go that is being deleted', () => {
+    const of = { ...job(), metadata: { ...job().metadata, deletionTimestamp: toTime(now) } };
+    assert.equal(counted(of, ['running', 'succeeded'].map(pod)).freed, 2);
+  });
+
+  test('counts an index once', () => {
+    const of = job(indexed, { completedIndexes: '1', succeeded: 1 });
+    const { after, freed } = counted(of, ['succeeded:1', 'succeeded:2', 'succeeded:7'].map(pod));
+    assert.deepEqual(after, { succeeded: 2, failed: 0, completedIndexes: '1-2', uncountedTerminatedPods: {} });
+    assert.equal(freed, 3);
+  });
+
+  test('forgets indexes that an elastic job no longer has', () => {
+    const of = job({ ...indexed, completions: 2, parallelism: 2 }, { completedIndexes: '0-2', succeeded: 3 });
+    assert.deepEqual(counted(of, []).after.completedIndexes, '0-1');
+    assert.equal(counted(of, []).after.succeeded, 2);
+  });
+
+  test('keeps the pod that failed at an index until another one carries its number on', () => {
+    const of = job({ ...indexed, backoffLimitPerIndex: 3 });
+    const failed = pod('failed:1');
+    assert.equal(counted(of, [failed]).freed, 0);
+    const next = indexedPod(of, 1, { pod: failed, counts: true });
+    assert.equal(next.metadata.annotations?.['batch.kubernetes.io/job-index-failure-count'], '1');
+    assert.equal(counted(of, [failed, pod('running:1')]).freed, 1);
+  });
+
+  test('stops at a number of pods, and says so', () => {
+    const many = Array.from({ length: 600 }, () => pod('succeeded'));
+    const of = job({ completions: 1_000 });
+    const tally = tallyJob({ job: of, pods: many, setbacks: undefined });
+    const { release, isAll } = planCounting({ job: of, pods: many, tally, verdict: undefined });
+    assert.deepEqual([release.length, isAll], [500, false]);
+  });
+});
+
+describe('setbacks', () => {
+  const before: Setbacks = { inARow: 2, last: plus(now, minutes(-60)) };
+  const cases: [what: string, pods: string[], inARow: number | undefined][] = [
+    ['nothing new', ['running'], 2],
+    ['one more', ['failed'], 3],
+    ['a success ends them', ['succeeded'], undefined],
+    ['a failure after a success is the first', ['succeeded', 'just failed'], 1],
+  ];
+  for (const [what, texts, inARow] of cases) {
+    test(what, () =>
+      assert.equal(tallyJob({ job: job(), pods: texts.map(pod), setbacks: before }).setbacks?.inARow, inARow),
+    );
+  }
 });
 
 describe('a failure policy', () => {
@@ -191,10 +272,27 @@ describe('a failure policy', () => {
   });
 
   test('what is ignored does not count', () => {
-    const tally = new JobTally(of, [evicted], now);
-    assert.equal(tally.failed, 0);
-    tally.count(of, [failed], [], now);
-    assert.ok(tally.failJob?.includes('exit code 3'));
+    assert.equal(counted(of, [evicted]).after.failed, 0);
+    assert.equal(counted(of, [evicted]).freed, 1);
+    assert.ok(tallyJob({ job: of, pods: [failed], setbacks: undefined }).failJob?.includes('exit code 3'));
+  });
+
+  test('an index that fails at once is not tried again', () => {
+    const failIndex = [{ action: 'FailIndex', onExitCodes: { operator: 'In', values: [3] } }];
+    const perIndex = job({ ...indexed, backoffLimitPerIndex: 5, podFailurePolicy: { rules: failIndex } });
+    const tally = tallyJob({ job: perIndex, pods: [pod('failed:1')], setbacks: undefined });
+    assert.deepEqual([...tally.failedIndexes], [1]);
+    assert.equal(counted(perIndex, [pod('failed:1')]).after.failedIndexes, '1');
+  });
+
+  test('ignored failures of an index are handed on beside those that count', () => {
+    const perIndex = job({ ...indexed, backoffLimitPerIndex: 1 });
+    const first = indexedPod(perIndex, 0, { pod: pod('failed:0'), counts: false });
+    const second = indexedPod(perIndex, 0, { pod: first, counts: true });
+    const failures = 'batch.kubernetes.io/job-index-failure-count';
+    const ignored = 'batch.kubernetes.io/job-index-ignored-failure-count';
+    const { annotations = {} } = second.metadata;
+    assert.deepEqual([annotations[failures], annotations[ignored]], ['1', '1']);
   });
 });
 
@@ -205,7 +303,10 @@ test('indexes are written as ranges', () => {
 });
 
 test('a pod knows its index', () => {
-  const { metadata, spec } = indexedPod(job({ ...indexed, backoffLimitPerIndex: 2 }), 2, 1);
+  const { metadata, spec } = indexedPod(job({ ...indexed, backoffLimitPerIndex: 2 }), 2, {
+    pod: pod('failed:2'),
+    counts: true,
+  });
   assert.deepEqual(
     [metadata.generateName, spec?.hostname, metadata.labels?.['batch.kubernetes.io/job-completion-index']],
     ['task-2-', 'task-2', '2'],

@@ -85,7 +85,7 @@ function wantedActive({ job: { spec }, tally }: JobFacts, active: number): numbe
   const parallelism = spec?.parallelism ?? 1;
   // A queue that one pod has seen the end of needs no more workers.
   if (spec?.completions === undefined) return tally.succeeded > 0 ? Math.min(active, parallelism) : parallelism;
-  return Math.max(0, Math.min(parallelism, spec.completions - tally.succeeded - tally.failedIndexes.size));
+  return Math.max(0, Math.min(parallelism, spec.completions - tally.succeeded));
 }
 
 /** Pods beyond the parallelism, and of an indexed job those whose index is not theirs to work on. */

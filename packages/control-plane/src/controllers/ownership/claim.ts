@@ -45,6 +45,8 @@ export interface Claims<T extends Claimable> {
   /** Reads the owner afresh: nothing may be adopted by an owner that is gone or leaving. */
   readonly isOwnerAlive: () => Promise<boolean>;
   readonly plan: ClaimPlan<T>;
+  /** What the owner puts on everything it has, so that nothing goes before it knows. */
+  readonly finalizer?: string;
 }
 
 /** Carries a plan out; returns what belongs to the owner now. */
@@ -53,22 +55,26 @@ export async function carryOutClaims<T extends Claimable>(claims: Claims<T>, sig
   const adopting = plan.adopt.length > 0 && (await isOwnerAlive());
   const adopted: T[] = [];
   for (const object of adopting ? plan.adopt : []) {
-    if (await setReference(claims, object, claims.reference, signal)) adopted.push(object);
+    const held = claims.finalizer === undefined ? {} : { finalizers: [claims.finalizer] };
+    if (await patchMetadata(claims, object, { ownerReferences: [claims.reference], ...held }, signal))
+      adopted.push(object);
   }
   for (const object of plan.release) {
-    await setReference(claims, object, { $patch: 'delete', uid: claims.reference.uid }, signal);
+    const freed = claims.finalizer === undefined ? {} : { '$deleteFromPrimitiveList/finalizers': [claims.finalizer] };
+    const ownerReferences = [{ $patch: 'delete', uid: claims.reference.uid }];
+    await patchMetadata(claims, object, { ownerReferences, ...freed }, signal);
   }
   return [...plan.keep, ...adopted];
 }
 
 /** False when the object went away or was replaced meanwhile. */
-async function setReference(
+async function patchMetadata(
   { api, of }: Claims<never> | Claims<Claimable>,
   { metadata }: Claimable,
-  reference: object,
+  change: object,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const patch = JSON.stringify({ metadata: { uid: metadata.uid, ownerReferences: [reference] } });
+  const patch = JSON.stringify({ metadata: { uid: metadata.uid, ...change } });
   try {
     await api.patch(of, { namespace: metadata.namespace, name: metadata.name ?? '' }, 'strategic', patch, { signal });
     return true;

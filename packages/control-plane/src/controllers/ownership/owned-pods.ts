@@ -31,10 +31,12 @@ export interface OwnedPodsOptions<T extends KubeObject & Owner> {
   readonly selectorOf: (owner: T) => LabelSelector;
   /** Which pods can be the owner's at all. */
   readonly accepts?: (owner: T, pod: Pod) => boolean;
+  /** What adopted pods are given, and released ones lose. */
+  readonly finalizer?: string;
 }
 
 export function createOwnedPods<T extends KubeObject & Owner>(options: OwnedPodsOptions<T>): OwnedPods<T> {
-  const { api, cluster, of, selectorOf, accepts = () => true } = options;
+  const { api, cluster, of, selectorOf, accepts = () => true, finalizer } = options;
   const pods: Informer<Pod> = cluster.pods;
   const ownersByNamespace = cluster.byNamespace(of);
   const own = new OwnWrites<Pod>(pods);
@@ -67,7 +69,8 @@ export function createOwnedPods<T extends KubeObject & Owner>(options: OwnedPods
         return metadata.uid === uid && metadata.deletionTimestamp === undefined;
       };
       const reference = controllerRef(of, owner);
-      return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan }, signal);
+      const held = finalizer === undefined ? {} : { finalizer };
+      return carryOutClaims({ api, of: collections.pods, reference, isOwnerAlive, plan, ...held }, signal);
     },
     present(key, owner, claimed = []) {
       // The copy does not show yet whose they are.

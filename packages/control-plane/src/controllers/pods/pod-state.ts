@@ -7,6 +7,8 @@ export const isTerminal = ({ status }: Pod): boolean => status?.phase === 'Succe
 /** Counts towards the replicas of its controller. */
 export const isActive = (pod: Pod): boolean => !isTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 
+export const isReadyCondition = ({ type }: PodCondition): boolean => type === 'Ready';
+
 const podCondition = ({ status }: Pod, type: string): PodCondition | undefined =>
   status?.conditions?.find((condition) => condition.type === type);
 
