@@ -2,7 +2,7 @@
 // `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there; what most edges do not use is
 // in files of their own, `dist/edgecore-mqtt.cjs` and `dist/edgecore-dmi-v1alpha1.cjs`). `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -49,7 +49,8 @@ function newestSource(folder: string): number {
 
 function upToDate(): boolean {
   try {
-    const built = Math.min(...programs.map(({ out }) => statSync(join(root, out)).mtimeMs));
+    const outputs = [...programs.map(({ out }) => out), 'dist/kubernetes-prose/core-v1.generated.json'];
+    const built = Math.min(...outputs.map((out) => statSync(join(root, out)).mtimeMs));
     const sources = ['packages', 'apps', 'tools/build'].map((folder) => newestSource(join(root, folder)));
     return built > Math.max(...sources, statSync(join(root, 'package-lock.json')).mtimeMs);
   } catch {
@@ -80,4 +81,8 @@ if (!process.argv.includes('--if-changed') || !upToDate()) {
     });
     await writeFile(join(root, `${out}.meta.json`), JSON.stringify(result.metafile));
   }
+  // Read by the API server when somebody asks what a field means.
+  await cp(join(root, 'packages/model/assets/kubernetes-prose'), join(root, 'dist/kubernetes-prose'), {
+    recursive: true,
+  });
 }

@@ -149,3 +149,9 @@ export const handWritten: readonly string[] = [
   'StatusCause',
   'StatusDetails',
 ];
+
+/** Values that fields have since later versions than the model's, by definition and field; the source of values is newer. */
+export const newerValues: Readonly<Record<string, readonly string[]>> = {
+  'io.k8s.api.core.v1.ResourceQuotaSpec.scopes': ['VolumeAttributesClass'],
+  'io.k8s.api.core.v1.ScopedResourceSelectorRequirement.scopeName': ['VolumeAttributesClass'],
+};

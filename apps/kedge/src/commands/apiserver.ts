@@ -38,6 +38,7 @@ import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { backupPaths } from '../backup/serve-backup.ts';
 import { type Assembled, runDaemon } from '../daemon.ts';
+import { installedRoot } from '../site/installed-root.ts';
 import { CommandLineError } from './command-line-error.ts';
 import { pickControllers } from './pick-controllers.ts';
 
@@ -144,6 +145,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       port: config.port,
       advertiseAddress: config.address,
       pkiDirectory: join(config.directory, 'pki'),
+      proseDirectory: join(installedRoot(), 'dist', 'kubernetes-prose'),
       names: [],
       addresses: [],
       serviceCidr: '10.96.0.0/16',

@@ -28,6 +28,7 @@ import { createGatekeeper } from './authz/gatekeeper.ts';
 import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
 import { createDefaultObjects } from './bootstrap/default-objects.ts';
 import { expireEvents } from './event-expiry.ts';
+import { createProseReader } from './kubernetes-prose.ts';
 import { createLocalKubeApi } from './local-kube-api.ts';
 import { createMounts, type MountedKinds } from './mounted-kinds.ts';
 import { createCollections } from './objects/collections.ts';
@@ -67,6 +68,8 @@ export interface ApiServerConfig {
   readonly addresses: readonly string[];
   readonly serviceCidr: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
+  /** Where the descriptions of kinds and fields are; without it `kubectl explain` shows none. */
+  readonly proseDirectory?: string;
   /** Who issues service account tokens, and who they are for unless a request says otherwise. */
   readonly issuer: string;
   /** What is written to the audit log, and where; nothing when absent. */
@@ -148,6 +151,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     definitions: published,
     title: 'Kubernetes',
     version: versionInfo.gitVersion,
+    ...(config.proseDirectory ? { readProse: createProseReader(deps.files, config.proseDirectory) } : {}),
   });
 
   const kubelets = deps.openHttpClient({

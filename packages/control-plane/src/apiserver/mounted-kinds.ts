@@ -13,7 +13,7 @@ import { fail, type GroupVersionResource } from '@kedge/model/k8s';
 export interface MountedKinds {
   readonly resources: readonly ServedResource[];
   readonly objects: Pick<ObjectApi, 'get' | 'list'>;
-  /** What the OpenAPI documents say about them, by name; `$ref` may name built-in definitions. */
+  /** For the OpenAPI documents, by name; `$ref` may name built-in definitions. What every kind has is added. */
   readonly definitions: Readonly<Record<string, Definition>>;
   layout(resource: ServedResource): TableLayout;
 }

@@ -12,7 +12,22 @@ export interface PublishedDefinitions extends Definitions {
 
 type Entries = ReadonlyMap<string, { readonly gvk: string; readonly definition: Definition }>;
 
-const objectMeta = { $ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
+/** What every kind has, in the words of Kubernetes' own. */
+const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+const ofEveryKind = {
+  apiVersion: {
+    description: `APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: ${conventions}#resources`,
+    type: 'string',
+  },
+  kind: {
+    description: `Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: ${conventions}#types-kinds`,
+    type: 'string',
+  },
+  metadata: {
+    description: `Standard object's metadata. More info: ${conventions}#metadata`,
+    $ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+  },
+};
 
 export function createPublishedDefinitions(schemas: BuiltinSchemas): PublishedDefinitions {
   const custom = new Map<string, Entries>();
@@ -47,13 +62,20 @@ export function createPublishedDefinitions(schemas: BuiltinSchemas): PublishedDe
     add(definitions) {
       for (const [name, definition] of Object.entries(definitions)) {
         const [gvk] = (definition['x-kubernetes-group-version-kind'] ?? []) as GroupVersionKind[];
-        const names = gvk ? `${apiVersionOf(gvk.group, gvk.version)} ${gvk.kind}` : '';
-        custom.set(name, new Map([[name, { gvk: names, definition }]]));
+        const entry = gvk
+          ? { gvk: `${apiVersionOf(gvk.group, gvk.version)} ${gvk.kind}`, definition: asKind(definition) }
+          : { gvk: '', definition };
+        custom.set(name, new Map([[name, entry]]));
       }
       generation++;
     },
   };
 }
+
+const asKind = (definition: Definition): Definition => ({
+  ...definition,
+  properties: { ...(definition['properties'] as object | undefined), ...ofEveryKind },
+});
 
 function entriesOf({ spec: { group, names, versions } }: CustomResourceDefinition): Entries {
   const reversed = group.split('.').reverse().join('.');
@@ -61,16 +83,10 @@ function entriesOf({ spec: { group, names, versions } }: CustomResourceDefinitio
     versions
       .filter(({ served }) => served)
       .map(({ name: version, schema }) => {
-        const declared = (schema?.openAPIV3Schema ?? {}) as { properties?: object };
+        const declared = (schema?.openAPIV3Schema ?? {}) as Definition;
         const definition: Definition = {
-          ...declared,
+          ...asKind(declared),
           type: 'object',
-          properties: {
-            ...declared.properties,
-            apiVersion: { type: 'string' },
-            kind: { type: 'string' },
-            metadata: objectMeta,
-          },
           'x-kubernetes-group-version-kind': [{ group, version, kind: names.kind }],
         };
         const entry = { gvk: `${apiVersionOf(group, version)} ${names.kind}`, definition };

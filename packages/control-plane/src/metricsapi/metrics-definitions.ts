@@ -16,9 +16,6 @@ function metricsOf(kind: string, what: string, properties: Readonly<Record<strin
     type: 'object',
     required: ['timestamp', 'window', ...Object.keys(properties)],
     properties: {
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
-      metadata: { $ref: `${meta}.ObjectMeta` },
       timestamp: { description: 'The end of the time that was looked at.', $ref: `${meta}.Time` },
       window: { description: 'How long that time was.', type: 'string' },
       ...properties,

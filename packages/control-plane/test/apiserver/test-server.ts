@@ -74,6 +74,7 @@ export async function startTestServer(options: {
       port,
       advertiseAddress: '127.0.0.1',
       pkiDirectory: pki,
+      proseDirectory: join(import.meta.dirname, '../../../model/assets/kubernetes-prose'),
       names: [],
       addresses: [],
       serviceCidr: '10.96.0.0/16',

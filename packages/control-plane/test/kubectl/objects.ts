@@ -103,3 +103,35 @@ export const node = (name: string, labels: Record<string, string> = {}): KubeObj
 /** As a manifest: JSON is YAML, and several objects make a list. */
 export const manifest = (...items: KubeObject[]): string =>
   JSON.stringify(items.length === 1 ? items[0] : { apiVersion: 'v1', kind: 'List', items });
+
+/** A kind that is not built in. */
+export const lampDefinition: KubeObject = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'lamps.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'lamps', singular: 'lamp', kind: 'Lamp' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            description: 'Lamp is a source of light.',
+            properties: {
+              spec: {
+                type: 'object',
+                description: 'How the lamp shines.',
+                properties: { color: { type: 'string', description: 'Its color.', enum: ['red', 'green'] } },
+              },
+            },
+          },
+        },
+      },
+    ],
+  },
+};

@@ -352,13 +352,40 @@ export const reading: readonly Section[] = [
     rows: [
       {
         command: 'explain deployment.spec.replicas',
-        gives: 'type and place of one field',
-        shows: [/GROUP: +apps/, /FIELD: replicas <integer>/],
+        gives: 'type, place and meaning of one field',
+        shows: [/GROUP: +apps/, /FIELD: replicas <integer>/, /Number of desired pods\. This is a pointer/],
+      },
+      {
+        command: 'explain pod.spec.containers.imagePullPolicy',
+        gives: 'the values that a field may have, and what they mean',
+        shows: [
+          /ENUM:\n    Always\n    IfNotPresent\n    Never\n/,
+          /`"Never"` means that kubelet never pulls an image/,
+        ],
+      },
+      {
+        command: 'explain pod.spec.affinity',
+        gives: 'the meaning of a field that has fields, and theirs',
+        shows: [
+          /If specified, the pod's scheduling constraints/,
+          /nodeAffinity\t<NodeAffinity>\n\s+Describes node affinity/,
+        ],
       },
       {
         command: 'explain pod --recursive',
         gives: 'the whole tree of fields',
-        shows: [/containers\t<\[\]Container> -required-/],
+        shows: [/containers\t<\[\]Container> -required-/, /dnsPolicy\t<string>\n +enum: ClusterFirst, /],
+      },
+      {
+        command: 'explain lamps.spec --recursive',
+        gives: 'the same of a custom resource, in the words of its definition',
+        async given(place) {
+          await place.create(make.lampDefinition);
+          await place.eventually(async () => {
+            await place.ok('explain lamps');
+          });
+        },
+        shows: [/KIND: +Lamp/, /How the lamp shines\./, /color\t<string>\n +enum: red, green/],
       },
       {
         command: 'explain hpa --api-version=autoscaling/v1 --recursive',
@@ -379,7 +406,7 @@ export const reading: readonly Section[] = [
       {
         command: 'explain deployment --output=plaintext-openapiv2',
         gives: 'the same from the older document',
-        shows: [/KIND: +Deployment/, /FIELDS:/],
+        shows: [/KIND: +Deployment/, /FIELDS:/, /Deployment enables declarative updates for Pods and ReplicaSets\./],
       },
     ],
   },

@@ -31,6 +31,7 @@ export type { KubeApiPaths } from './paths.ts';
 export { limitRequests } from './request-limits.ts';
 export type { ServeText } from './resource-requests.ts';
 export { createOpenApi } from './open-api.ts';
+export type { Prose, ReadProse } from './open-api-prose.ts';
 export type { OpenApi } from './open-api.ts';
 export type { Definition, Definitions } from './definitions.ts';
 export { readFilter } from './read-options.ts';

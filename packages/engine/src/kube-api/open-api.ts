@@ -1,14 +1,15 @@
 // OpenAPI documents, version 2 and 3, made from compact schemas when somebody asks. kubectl reads them to explain kinds,
 // to compute patches and to learn that the server validates fields.
-import type { ServerRequest } from '@kedge/core/ports';
+import type { Headers, ServerRequest } from '@kedge/core/ports';
 import { apiVersionOf, fail } from '@kedge/model/k8s';
 import { encodeOpenApiV2, openApiV2MediaTypes } from '@kedge/wire/open-api-v2';
 import type { Answer } from './answer.ts';
 import { type Catalog, groupsOf, type ServedVersion } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
 import { readAccept } from './negotiate.ts';
-import type { Definitions } from './definitions.ts';
+import type { Definition, Definitions } from './definitions.ts';
 import { openApiPaths } from './open-api-paths.ts';
+import { describe, type ReadProse } from './open-api-prose.ts';
 
 export interface OpenApi {
   serve(path: string, request: ServerRequest, answer: Answer): Promise<boolean>;
@@ -19,6 +20,8 @@ export interface OpenApiDeps {
   readonly definitions: Definitions;
   readonly title: string;
   readonly version: string;
+  /** What is said about the definitions of a document; asked for each document, and not kept. */
+  readonly readProse?: ReadProse;
 }
 
 export function createOpenApi(deps: OpenApiDeps): OpenApi {
@@ -30,41 +33,61 @@ export function createOpenApi(deps: OpenApiDeps): OpenApi {
   const pathOf = ({ group, version }: ServedVersion): string => (group ? `apis/${group}/${version}` : `api/${version}`);
 
   /** The v3 document of one group and version. */
-  function documentV3(of: ServedVersion): string {
+  async function documentV3(of: ServedVersion): Promise<string> {
     const paths = openApiPaths(of, definitions, 'v3');
-    const schemas = collect(of, definitions, '#/components/schemas/');
+    const schemas = await withProse(collect(of, definitions, '#/components/schemas/'), 'v3');
     return JSON.stringify({ openapi: '3.0.0', info, paths, components: { schemas } });
+  }
+
+  async function withProse(found: Record<string, Definition>, dialect: 'v2' | 'v3'): Promise<Record<string, unknown>> {
+    const prose = (await deps.readProse?.(Object.keys(found))) ?? {};
+    return Object.fromEntries(
+      Object.entries(found).map(([name, one]) => [name, describe(one, prose[name] ?? {}, dialect)]),
+    );
+  }
+
+  /** Changes with what the document says, whichever process says it: clients keep documents by it. */
+  function hashOf(of: ServedVersion): string {
+    const kinds = of.resources.map(({ kind }) => {
+      const name = definitions.nameOf(apiVersionOf(of.group, of.version), kind);
+      return name && definitions.get(name);
+    });
+    return contentHash(JSON.stringify([deps.version, deps.readProse !== undefined, of, kinds]));
   }
 
   function indexV3(): string {
     const generation = `${catalog.generation}/${definitions.generation}`;
     if (index?.generation !== generation) {
-      const paths = served().map((of) => {
-        const hash = contentHash(
-          `${deps.version} ${JSON.stringify(of)} ${of.group.includes('.') ? definitions.generation : 0}`,
-        );
-        return [pathOf(of), { serverRelativeURL: `/openapi/v3/${pathOf(of)}?hash=${hash}` }] as const;
-      });
+      const paths = served().map(
+        (of) => [pathOf(of), { serverRelativeURL: `/openapi/v3/${pathOf(of)}?hash=${hashOf(of)}` }] as const,
+      );
       index = { generation, text: JSON.stringify({ paths: Object.fromEntries(paths) }) };
     }
     return index.text;
   }
 
-  function documentV2(): Record<string, unknown> {
+  async function documentV2(): Promise<Record<string, unknown>> {
     const all = served();
     const paths = Object.assign({}, ...all.map((of) => openApiPaths(of, definitions, 'v2'))) as object;
-    const schemas = Object.assign({}, ...all.map((of) => collect(of, definitions, '#/definitions/'))) as object;
-    return { swagger: '2.0', info, paths, definitions: schemas };
+    const found = Object.assign({}, ...all.map((of) => collect(of, definitions, '#/definitions/')));
+    return { swagger: '2.0', info, paths, definitions: await withProse(found as Record<string, Definition>, 'v2') };
   }
 
   async function sendV2(request: ServerRequest, answer: Answer): Promise<boolean> {
     const isWanted = readAccept(request.headers['accept']).some(({ type }) => openApiV2MediaTypes.includes(type));
-    if (!isWanted) return sendJson(request, answer, JSON.stringify(documentV2()));
+    if (!isWanted) return sendJson(request, answer, JSON.stringify(await documentV2()));
     // Clients keep it by this tag; it changes with what is served.
-    const etag = `"${contentHash(`${deps.version} ${catalog.generation}/${definitions.generation}`)}"`;
+    const etag = `"${contentHash(indexV3())}"`;
     if (request.headers['if-none-match'] === etag) answer.notModified({ etag, vary: 'Accept' });
-    else answer.bytes(200, openApiV2MediaTypes.at(-1)!, encodeOpenApiV2(documentV2()), { etag, vary: 'Accept' });
+    else answer.bytes(200, openApiV2MediaTypes.at(-1)!, encodeOpenApiV2(await documentV2()), { etag, vary: 'Accept' });
     return true;
+  }
+
+  async function sendV3(of: ServedVersion, request: ServerRequest, answer: Answer): Promise<boolean> {
+    const wanted = request.query.get('hash');
+    // What is asked for by its hash stays what it is, and need not be asked for again.
+    if (wanted !== null && wanted === hashOf(of)) return sendJson(request, answer, await documentV3(of), immutable);
+    return sendJson(request, answer, await documentV3(of));
   }
 
   return {
@@ -72,25 +95,27 @@ export function createOpenApi(deps: OpenApiDeps): OpenApi {
       if (path === '/openapi/v3') return sendJson(request, answer, indexV3());
       if (path === '/openapi/v2') return sendV2(request, answer);
       const of = served().find((candidate) => path === `/openapi/v3/${pathOf(candidate)}`);
-      return of !== undefined && sendJson(request, answer, documentV3(of));
+      return of !== undefined && sendV3(of, request, answer);
     },
   };
 }
 
-async function sendJson(request: ServerRequest, answer: Answer, text: string): Promise<boolean> {
+const immutable = { 'cache-control': 'public, immutable, max-age=31536000' };
+
+async function sendJson(request: ServerRequest, answer: Answer, text: string, more: Headers = {}): Promise<boolean> {
   const takesJson = readAccept(request.headers['accept']).some(({ type }) =>
     ['application/json', 'application/*', '*/*'].includes(type),
   );
   if (!takesJson) throw fail('NotAcceptable', 'only the following media types are accepted: application/json');
   const etag = `"${contentHash(text)}"`;
-  if (request.headers['if-none-match'] === etag) answer.notModified({ etag, vary: 'Accept' });
-  else await answer.json(200, text, { etag, vary: 'Accept' });
+  if (request.headers['if-none-match'] === etag) answer.notModified({ ...more, etag, vary: 'Accept' });
+  else await answer.json(200, text, { ...more, etag, vary: 'Accept' });
   return true;
 }
 
 /** The definitions of the kinds of one version and all that they refer to. */
-function collect(of: ServedVersion, definitions: Definitions, prefix: string): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
+function collect(of: ServedVersion, definitions: Definitions, prefix: string): Record<string, Definition> {
+  const found: Record<string, Definition> = {};
   const pending: string[] = [];
   const want = (name: string | undefined): void => {
     if (name !== undefined) pending.push(name);
@@ -104,7 +129,7 @@ function collect(of: ServedVersion, definitions: Definitions, prefix: string): R
     const name = pending.pop()!;
     if (Object.hasOwn(found, name)) continue;
     const definition = definitions.get(name);
-    if (definition) found[name] = pointRefs(definition, prefix, want);
+    if (definition) found[name] = pointRefs(definition, prefix, want) as Definition;
   }
   return found;
 }
