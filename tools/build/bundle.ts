@@ -1,6 +1,7 @@
 // Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/edgecore.cjs` (the edge's starter) and
 // `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there; what most edges do not use is
-// in files of their own, `dist/edgecore-mqtt.cjs` and `dist/edgecore-dmi-v1alpha1.cjs`). `--if-changed` skips the work when no source is newer.
+// in files of their own, `dist/edgecore-mqtt.cjs`, `dist/edgecore-broker.cjs` and `dist/edgecore-dmi-v1alpha1.cjs`).
+// `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,8 +12,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** `ws` loads zlib for frames that are compressed; ours never are. */
 const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 
-/** Loaded by the daemon when there is a broker. */
+/** Loaded by the daemon when there is a broker, and when it is to be one itself. */
 const mqtt = './edgecore-mqtt.cjs';
+const broker = './edgecore-broker.cjs';
 /** Loaded by the daemon when a mapper of KubeEdge before v1.15 calls. */
 const oldDmi = './edgecore-dmi-v1alpha1.cjs';
 
@@ -30,10 +32,16 @@ const programs: readonly Program[] = [
   {
     entry: 'apps/kedge/src/edgecore-daemon.ts',
     out: 'dist/edgecore-daemon.cjs',
-    alias: { ...withoutCompression, '@kedge/platform/mqtt': mqtt, '@kedge/wire/dmi/v1alpha1': oldDmi },
-    external: [mqtt, oldDmi],
+    alias: {
+      ...withoutCompression,
+      '@kedge/platform/mqtt': mqtt,
+      '@kedge/platform/mqtt-broker': broker,
+      '@kedge/wire/dmi/v1alpha1': oldDmi,
+    },
+    external: [mqtt, broker, oldDmi],
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
+  { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
 ];
 

@@ -52,6 +52,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       host: createHost(),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
+      openMqttBrokers: async () => (await import('@kedge/platform/mqtt-broker')).createMqttBrokers({ log }),
       openMqtt: async () => (await import('@kedge/platform/mqtt')).createMqtt(),
       rpc: { servers: grpcServers, openChannel: openGrpcChannel },
     },

@@ -1,6 +1,6 @@
 // What edgecore's starter hands to the daemon: settings that were read and checked. They travel in the environment, so
 // that the daemon needs neither the YAML reader nor the schemas; the daemon takes them out of it at once.
-import { secret } from '@kedge/core/log';
+import { type Secret, secret } from '@kedge/core/log';
 import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
 
 const variable = 'KEDGE_EDGECORE_SETTINGS';
@@ -15,6 +15,7 @@ export interface EdgeCoreSettingsRead {
 interface Handed extends EdgeCoreSettingsRead {
   readonly token: string | undefined;
   readonly mqttPassword: string | undefined;
+  readonly insidePassword: string | undefined;
 }
 
 /** `environment` with the settings added. */
@@ -27,7 +28,8 @@ export function handOver(
     config: { ...config, identity },
     warnings,
     token: config.identity.token?.reveal(),
-    mqttPassword: config.eventBus?.broker.credentials?.password.reveal(),
+    mqttPassword: config.eventBus?.broker?.credentials?.password.reveal(),
+    insidePassword: config.eventBus?.inside?.credentials?.password.reveal(),
   };
   return { ...environment, [variable]: JSON.stringify(handed) };
 }
@@ -37,21 +39,27 @@ export function takeOver(environment: NodeJS.ProcessEnv): EdgeCoreSettingsRead {
   const text = environment[variable];
   delete environment[variable];
   if (text === undefined) throw new Error('this program is started by "kedge edgecore", not by itself');
-  const { config, warnings, token, mqttPassword } = JSON.parse(text) as Handed;
+  const { config, warnings, token, mqttPassword, insidePassword } = JSON.parse(text) as Handed;
   const { identity, eventBus } = config;
   return {
     config: {
       ...config,
       identity: { ...identity, token: token === undefined ? token : secret(token) },
-      eventBus: eventBus && { ...eventBus, broker: withPassword(eventBus.broker, mqttPassword) },
+      eventBus: eventBus && {
+        ...eventBus,
+        broker: eventBus.broker && withPassword(eventBus.broker, mqttPassword),
+        inside: eventBus.inside && withPassword(eventBus.inside, insidePassword),
+      },
     },
     warnings,
   };
 }
 
-type Broker = NonNullable<EdgeCoreConfig['eventBus']>['broker'];
+interface Locked {
+  readonly credentials: { readonly username: string; readonly password: Secret<string> } | undefined;
+}
 
-const withPassword = (broker: Broker, password: string | undefined): Broker => ({
+const withPassword = <T extends Locked>(broker: T, password: string | undefined): T => ({
   ...broker,
   credentials:
     broker.credentials && password !== undefined

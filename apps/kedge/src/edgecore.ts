@@ -13,6 +13,7 @@ import type {
   Keys,
   Mounts,
   Mqtt,
+  MqttBrokers,
   ProbeNetwork,
   Random,
 } from '@kedge/core/ports';
@@ -44,8 +45,9 @@ export interface EdgeCorePlatform {
   readonly host: Host;
   readonly network: ProbeNetwork;
   readonly servers: HttpServers;
-  /** Loads the MQTT stack, where there is a broker. */
+  /** Load the MQTT client and the broker, where there is use for them. */
   readonly openMqtt: () => Promise<Mqtt>;
+  readonly openMqttBrokers: () => Promise<MqttBrokers>;
   /** Calls to mappers and from them. */
   readonly rpc: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel };
 }
@@ -112,13 +114,13 @@ function createDevices(
   { dmiSocket }: { readonly dmiSocket: string },
   broker: EventBusConfig | undefined,
 ) {
-  const { clock, log, random, metrics, db, rpc, files, openMqtt } = on;
+  const { clock, log, random, metrics, db, rpc } = on;
   const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices });
   const dmi = createDmiServer(
     { clock, log, random, metrics, db, ...rpc, devices: twin.devices, twins: twin },
     { socketPath: dmiSocket },
   );
-  const bus = broker && createEventBus({ clock, log, random, files, openMqtt, twins: twin }, broker);
+  const bus = broker && createEventBus({ ...on, twins: twin }, broker);
   // The bus first: it hears of the first report too.
   return { twin, modules: [twin, ...(bus ? [bus] : []), dmi] };
 }

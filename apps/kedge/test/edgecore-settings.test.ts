@@ -8,7 +8,13 @@ test('secrets arrive, and are gone from the environment', () => {
   const content = {
     modules: {
       edgeHub: { token: 'swordfish' },
-      eventBus: { enable: true, mqttUsername: 'edge', mqttPassword: 'marlin' },
+      eventBus: {
+        enable: true,
+        mqttMode: 1,
+        mqttUsername: 'edge',
+        mqttPassword: 'marlin',
+        internalBroker: { username: 'app', password: 'tuna' },
+      },
     },
   };
   const read = readEdgeCoreConfig(
@@ -19,7 +25,8 @@ test('secrets arrive, and are gone from the environment', () => {
   const { config } = takeOver(environment);
   assert.deepEqual(environment, {});
   assert.equal(config.identity.token?.reveal(), 'swordfish');
-  const { url, clientId, credentials } = config.eventBus!.broker;
+  const { url, clientId, credentials } = config.eventBus!.broker!;
   assert.deepEqual([url, clientId, credentials?.username], ['tcp://127.0.0.1:1883', 'kedge-edge-1', 'edge']);
   assert.equal(credentials?.password.reveal(), 'marlin');
+  assert.equal(config.eventBus?.inside?.credentials?.password.reveal(), 'tuna');
 });

@@ -2,12 +2,13 @@
 import type { TestContext } from 'node:test';
 import { createLog, type LogRecord } from '@kedge/core/log';
 import { openScope } from '@kedge/core/flow';
-import type { Mqtt, MqttConnection } from '@kedge/core/ports';
+import type { Mqtt, MqttConnection, MqttConnectOptions } from '@kedge/core/ports';
 import { type Clock, seconds } from '@kedge/core/time';
 import { createDeviceTwin, type DeviceTwin } from '@kedge/edge/devicetwin';
-import { createEventBus } from '@kedge/edge/eventbus';
+import { createEventBus, type InsideBrokerConfig } from '@kedge/edge/eventbus';
 import { edgeMigrations } from '@kedge/edge/metamanager';
 import type { KubeObject } from '@kedge/model/k8s';
+import { createMqttBrokers } from '@kedge/platform/mqtt-broker';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createMemoryFiles } from '@kedge/testing/files';
 
@@ -28,15 +29,27 @@ export interface Heard {
 export interface EdgeDevices {
   readonly twin: DeviceTwin;
   readonly logged: LogRecord[];
+  close(): Promise<void>;
   put(object: KubeObject): void;
   remove(object: KubeObject): void;
 }
 
+export interface EdgeDevicesOptions {
+  readonly clock: Clock;
+  readonly objects: KubeObject[];
+  /** The external broker. */
+  readonly mqtt?: Mqtt;
+  readonly url?: string;
+  readonly inside?: InsideBrokerConfig;
+  /** Of the database; absent: in memory. */
+  readonly path?: string;
+}
+
 export async function startEdgeDevices(
   t: TestContext,
-  { clock, mqtt, url, objects }: { clock: Clock; mqtt: Mqtt; url: string; objects: KubeObject[] },
+  { clock, mqtt, url, objects, inside, path = ':memory:' }: EdgeDevicesOptions,
 ): Promise<EdgeDevices> {
-  const db = openDatabase({ path: ':memory:', migrations: edgeMigrations, durability: 'normal' });
+  const db = openDatabase({ path, migrations: edgeMigrations, durability: 'normal' });
   const logged: LogRecord[] = [];
   const log = createLog({ now: () => clock.now(), level: 'info', write: (record) => logged.push(record) });
   const listeners = new Map<string, { onPut(object: KubeObject): void; onDelete(last: KubeObject): void }>();
@@ -56,19 +69,28 @@ export async function startEdgeDevices(
     },
   });
   const bus = createEventBus(
-    { clock, log, random, files: createMemoryFiles(), openMqtt: async () => mqtt, twins: twin },
-    { node: 'edge-1', broker: { url, clientId: 'kedge-edge-1' } },
+    {
+      clock,
+      log,
+      random,
+      db,
+      files: createMemoryFiles(),
+      openMqtt: async () => mqtt!,
+      openMqttBrokers: async () => createMqttBrokers({ log }),
+      twins: twin,
+    },
+    { node: 'edge-1', ...(url === undefined ? {} : { broker: { url, clientId: 'kedge-edge-1' } }), inside },
   );
   const scope = openScope({ clock, name: 'edge' });
   await twin.start(scope);
   await bus.start(scope);
-  t.after(async () => {
-    await scope.close(seconds(3));
-    await db.close();
-  });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= scope.close(seconds(3)).then(() => db.close()));
+  t.after(close);
   return {
     twin,
     logged,
+    close,
     put: (object) => listeners.get('device')?.onPut(object),
     remove: (object) => listeners.get('device')?.onDelete(object),
   };
@@ -82,13 +104,19 @@ export interface Application {
 }
 
 /** A client that hears everything below `$hw`, but what itself and others ask. */
-export async function connectApplication(t: TestContext, mqtt: Mqtt, url: string): Promise<Application> {
+export async function connectApplication(
+  t: TestContext,
+  mqtt: Mqtt,
+  url: string,
+  as: Partial<MqttConnectOptions> = {},
+): Promise<Application> {
   const heard: Heard[] = [];
   let more = (): void => undefined;
   const connection: MqttConnection = await mqtt.connect({
     url,
     clientId: 'application',
     timeoutMs: 5_000,
+    ...as,
     async onMessage({ topic, payload }) {
       if (/\/(?:get|update)$/.test(topic)) return;
       heard.push({ topic, body: JSON.parse(new TextDecoder().decode(payload)) });

@@ -31,6 +31,20 @@ export type {
   ReadRequest,
   Subject,
 } from './keys.ts';
-export type { Mqtt, MqttConnection, MqttConnectOptions, MqttMessage, MqttPublish, MqttQos } from './mqtt.ts';
+export type {
+  Mqtt,
+  MqttBroker,
+  MqttBrokerLimits,
+  MqttBrokerMemory,
+  MqttBrokerOptions,
+  MqttBrokers,
+  MqttConnection,
+  MqttConnectOptions,
+  MqttMessage,
+  MqttPublish,
+  MqttQos,
+  MqttRetained,
+  MqttSession,
+} from './mqtt.ts';
 export { databaseErrors, filesErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
 export type { Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';

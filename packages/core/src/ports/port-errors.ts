@@ -157,4 +157,9 @@ export const mqttErrors = defineErrors('MQTT', {
     retry: 'never',
     say: (d: { reason: string }) => `the TLS certificate, key or CA for the MQTT broker cannot be used: ${d.reason}`,
   },
+  LISTEN_FAILED: {
+    retry: 'backoff',
+    say: (d: { address: string; port: number; reason: string }) =>
+      `the MQTT broker cannot listen on ${d.address} port ${d.port}: ${d.reason}; modules.eventBus.mqttServerInternal says where`,
+  },
 });

@@ -14,6 +14,8 @@ export interface BrokerLinkDeps {
   /** Asked before each try, so that new certificates are used. */
   readonly broker: () => Promise<Pick<MqttConnectOptions, 'url' | 'clientId' | 'credentials' | 'tls'>>;
   readonly filters: readonly string[];
+  /** Of what is published. */
+  readonly retain?: boolean;
   readonly onMessage: (message: MqttMessage) => Promise<void>;
   readonly limit?: { readonly messages: number; readonly bytes: number };
 }
@@ -34,7 +36,7 @@ const patience = 3;
 const manyMessages = { messages: 2_000, bytes: 4 << 20 };
 
 export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
-  const { clock, log, random, filters, onMessage, limit = manyMessages } = deps;
+  const { clock, log, random, filters, onMessage, retain = false, limit = manyMessages } = deps;
   const work = new Wakeup();
   const waiting: MqttPublish[] = [];
   let bytes = 0;
@@ -107,7 +109,7 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
       return isOnline;
     },
     publish(topic, payload) {
-      const message: MqttPublish = { topic, payload, qos: 1 };
+      const message: MqttPublish = { topic, payload, qos: 1, retain };
       waiting.push(message);
       bytes += sizeOf(message);
       bound();

@@ -4,7 +4,7 @@ import { explain } from '@kedge/core/errors';
 import { KeyedMutex } from '@kedge/core/flow';
 import type { Log, Secret } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
-import type { Files, Mqtt, MqttConnectOptions, MqttMessage, Random } from '@kedge/core/ports';
+import type { Database, Files, Mqtt, MqttBrokers, MqttConnectOptions, MqttMessage, Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type Device, deviceId } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
@@ -20,19 +20,26 @@ import {
 } from '@kedge/wire/topics';
 import { errorAnswer, twinAnswer, updateDelta, updateDocument, updateResult } from './answers.ts';
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
+import { createBrokerMemory } from './broker-memory.ts';
 import { eventBusErrors } from './errors.ts';
+import { createInsideBroker, type InsideBrokerConfig } from './inside-broker.ts';
 import type { DeviceTwins } from './ports.ts';
 import { planReports, readQuestion, readState, readTwinUpdate } from './read-requests.ts';
 
 export interface EventBusConfig {
   readonly node: string;
-  readonly broker: {
-    readonly url: string;
-    readonly clientId: string;
-    readonly credentials?: { readonly username: string; readonly password: Secret<string> } | undefined;
-    /** Paths of PEM files. */
-    readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
-  };
+  /** One that is there. */
+  readonly broker?: ExternalBroker | undefined;
+  /** One of our own. */
+  readonly inside?: InsideBrokerConfig | undefined;
+}
+
+interface ExternalBroker {
+  readonly url: string;
+  readonly clientId: string;
+  readonly credentials?: { readonly username: string; readonly password: Secret<string> } | undefined;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
 }
 
 export interface EventBusDeps {
@@ -40,8 +47,11 @@ export interface EventBusDeps {
   readonly log: Log;
   readonly random: Random;
   readonly files: Files;
-  /** Loads the MQTT stack. */
+  readonly db: Database;
+  /** Loads the stack of MQTT clients. */
   readonly openMqtt: () => Promise<Mqtt>;
+  /** Loads the broker. */
+  readonly openMqttBrokers: () => Promise<MqttBrokers>;
   readonly twins: DeviceTwins;
 }
 
@@ -54,10 +64,13 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
   const inOrder = new KeyedMutex();
   /** Devices that somebody has addressed without a namespace: those clients listen there too. */
   const addressedShort = new Set<string>();
-  let link: BrokerLink | undefined;
+  const links: BrokerLink[] = [];
   let inHand = 0;
 
-  const publish = (topic: string, body: unknown): void => link?.publish(topic, JSON.stringify(body));
+  function publish(topic: string, body: unknown): void {
+    const payload = JSON.stringify(body);
+    for (const link of links) link.publish(topic, payload);
+  }
   function answer(device: DeviceName, tail: DeviceTopicTail, body: unknown): void {
     publish(deviceTopic(device, tail), body);
     const short = addressedShort.has(deviceId(device)) ? shortDeviceTopic(device, tail) : undefined;
@@ -179,17 +192,21 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
   return {
     name: 'eventbus',
     async start(scope) {
-      const mqtt = await deps.openMqtt();
-      const started = createBrokerLink({
-        clock,
-        log,
-        random,
-        mqtt,
-        broker: () => readBroker(deps.files, config.broker),
-        filters: requestFilters,
-        onMessage,
-      });
-      link = started;
+      const common = { clock, log, random, filters: requestFilters, onMessage };
+      const { broker, inside } = config;
+      if (broker) {
+        const mqtt = await deps.openMqtt();
+        links.push(createBrokerLink({ ...common, mqtt, broker: () => readBroker(deps.files, broker) }));
+      }
+      if (inside) {
+        const memory = createBrokerMemory({ db: deps.db, clock, log });
+        const own = createInsideBroker({ ...deps, log, brokers: await deps.openMqttBrokers(), memory }, inside);
+        const { credentials, retain } = inside;
+        const at = { url: '', clientId: `kedge-${config.node}`, ...(credentials ? { credentials } : {}) };
+        links.push(createBrokerLink({ ...common, mqtt: own, broker: async () => at, retain }));
+        scope.spawn('what the broker keeps', (signal) => memory.run(signal));
+        scope.spawn('the broker inside', (signal) => own.run(signal));
+      }
       scope.defer(
         'twins',
         twins.watch({
@@ -207,7 +224,7 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
         }),
       );
       scope.defer('members', watchMembers());
-      scope.spawn('broker', (signal) => started.run(signal));
+      for (const link of links) scope.spawn('broker', (signal) => link.run(signal));
     },
   };
 }
@@ -231,7 +248,7 @@ function memberOf(device: Device): Member {
 
 async function readBroker(
   files: Files,
-  { url, clientId, credentials, tls }: EventBusConfig['broker'],
+  { url, clientId, credentials, tls }: ExternalBroker,
 ): Promise<Pick<MqttConnectOptions, 'url' | 'clientId' | 'credentials' | 'tls'>> {
   const broker = { url, clientId, ...(credentials ? { credentials } : {}) };
   if (!tls) return broker;

@@ -3,4 +3,5 @@
 //     const bus = createEventBus({ clock, log, random, files, openMqtt, twins: deviceTwin }, { node, broker });
 export { createEventBus } from './event-bus.ts';
 export type { EventBusConfig, EventBusDeps } from './event-bus.ts';
+export type { InsideBrokerConfig } from './inside-broker.ts';
 export type { DeviceTwins, TwinChange, TwinWatcher } from './ports.ts';

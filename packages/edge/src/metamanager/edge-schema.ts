@@ -78,4 +78,17 @@ export const edgeMigrations: readonly Migration[] = [
       ) WITHOUT ROWID;
       CREATE INDEX sample_by_age ON sample (at, sequence);`,
   },
+  {
+    name: '3 what the MQTT broker inside keeps',
+    sql: `
+      CREATE TABLE mqtt_retained (
+        topic TEXT NOT NULL PRIMARY KEY,
+        qos INTEGER NOT NULL,
+        payload BLOB NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE mqtt_session (
+        client TEXT NOT NULL PRIMARY KEY,
+        subscriptions TEXT NOT NULL
+      ) WITHOUT ROWID;`,
+  },
 ];

@@ -198,6 +198,7 @@ describe('edgecore.yaml', () => {
         credentials: undefined,
         tls: undefined,
       },
+      inside: undefined,
     });
     assert.deepEqual(warnings, []);
   });
@@ -213,20 +214,54 @@ describe('edgecore.yaml', () => {
           mqttPassword: swordfish
           eventBusTLS: { enable: true, tlsMqttCAFile: /ca, tlsMqttCertFile: /crt, tlsMqttPrivateKeyFile: /key }
     `);
-    const { url, clientId, credentials, tls } = config.eventBus!.broker;
+    const { url, clientId, credentials, tls } = config.eventBus!.broker!;
     assert.deepEqual([url, clientId, credentials?.username], ['ssl://broker:8883', 'me', 'edge']);
     assert.equal(credentials?.password.reveal(), 'swordfish');
     assert.deepEqual(tls, { ca: '/ca', certificate: '/crt', key: '/key' });
     assert.doesNotMatch(JSON.stringify(config), /swordfish/);
   });
 
+  test('has a broker inside where it is told to, on loopback and with bounds', () => {
+    const { config, warnings } = edge('modules: { eventBus: { enable: true, mqttMode: 0, mqttSessionQueueSize: 7 } }');
+    const { broker, inside } = config.eventBus!;
+    assert.equal(broker, undefined);
+    assert.deepEqual(
+      [inside?.address, inside?.port, inside?.credentials, inside?.tls],
+      ['127.0.0.1', 1_884, undefined, undefined],
+    );
+    assert.equal(inside?.limits.queuedPerSession, 7);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('opens the broker inside to the network with TLS, a user and certificates of clients', () => {
+    const { config, warnings } = edge(`
+      modules:
+        eventBus:
+          enable: true
+          mqttMode: 1
+          mqttServerInternal: ssl://[::]:8883
+          internalBroker: { username: app, password: swordfish, tlsClientCAFile: /ca, maxClients: 5 }
+    `);
+    const { broker, inside } = config.eventBus!;
+    assert.equal(broker?.url, 'tcp://127.0.0.1:1883');
+    assert.deepEqual([inside?.address, inside?.port, inside?.limits.clients], ['::', 8_883, 5]);
+    assert.equal(inside?.credentials?.password.reveal(), 'swordfish');
+    const { certificate, key, clientCa } = inside!.tls!;
+    assert.deepEqual(
+      [certificate, key, clientCa],
+      ['/etc/kubeedge/certs/server.crt', '/etc/kubeedge/certs/server.key', '/ca'],
+    );
+    assert.doesNotMatch(JSON.stringify(config), /swordfish/);
+    assert.deepEqual(warnings, []);
+  });
+
   const brokerless: readonly (readonly [string, RegExp, boolean])[] = [
+    ['eventBus: { enable: true, mqttMode: 1, mqttServerExternal: "" }', /empty: only the broker inside is used/, true],
     [
-      'eventBus: { enable: true, mqttMode: 0 }',
-      /mqttMode is 0, but there is no broker inside edgecore: there is/,
-      false,
+      'eventBus: { enable: true, mqttMode: 0, mqttServerInternal: "tcp://0.0.0.0:1", internalBroker: { username: u, password: p } }',
+      /mqttServerInternal is tcp:\/\/ beyond loopback/,
+      true,
     ],
-    ['eventBus: { enable: true, mqttMode: 1 }', /mqttMode is 1, .* only the external broker is used/, true],
     ['eventBus: { enable: true, mqttServerExternal: "" }', /mqttServerExternal is empty/, false],
     ['eventBus: { enable: true }, deviceTwin: { enable: false }', /modules.deviceTwin is off/, false],
   ];
@@ -254,6 +289,12 @@ describe('edgecore.yaml', () => {
       'modules: { edged: { tailoredKubeletConfig: { registerWithTaints: [{ effect: NoExecute }] } } }',
       /0\.key is missing/,
     ],
+    [
+      'modules: { eventBus: { enable: true, mqttMode: 0, mqttServerInternal: "tcp://0.0.0.0:1884" } }',
+      /internalBroker.username is empty, needs a name: the network reaches tcp:\/\/0.0.0.0:1884/,
+    ],
+    ['modules: { eventBus: { enable: true, mqttMode: 1, mqttServerInternal: "1884" } }', /needs an address and a port/],
+    ['modules: { eventBus: { enable: true, mqttMode: 0, internalBroker: { username: u } } }', /password is empty/],
     ['modules: { eventBus: { mqttMode: 3 } }', /mqttMode is 3, needs one of 0, 1, 2/],
     ['modules: { edged: { rootDirectry: /x } }', /did you mean "rootDirectory"\?/],
   ];

@@ -37,13 +37,44 @@ export interface EdgeCoreConfig {
 
 export interface EventBusSettings {
   readonly node: NodeName;
-  readonly broker: {
-    readonly url: string;
-    readonly clientId: string;
-    readonly credentials: { readonly username: string; readonly password: Secret<string> } | undefined;
-    /** Paths. */
-    readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
+  /** The external one; undefined: there is none. */
+  readonly broker:
+    | {
+        readonly url: string;
+        readonly clientId: string;
+        readonly credentials: Credentials | undefined;
+        /** Paths. */
+        readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string } | undefined;
+      }
+    | undefined;
+  /** The one inside; undefined: there is none. */
+  readonly inside: InsideBrokerSettings | undefined;
+}
+
+export interface InsideBrokerSettings {
+  readonly address: string;
+  readonly port: number;
+  readonly credentials: Credentials | undefined;
+  /** Paths. */
+  readonly tls:
+    | { readonly certificate: string; readonly key: string; readonly clientCa: string | undefined }
+    | undefined;
+  /** What the edge publishes is retained. */
+  readonly retain: boolean;
+  readonly limits: {
+    readonly clients: number;
+    readonly packetBytes: number;
+    readonly subscriptionsPerClient: number;
+    readonly queuedPerSession: number;
+    readonly queuedBytes: number;
+    readonly retained: number;
+    readonly retainedBytes: number;
   };
+}
+
+interface Credentials {
+  readonly username: string;
+  readonly password: Secret<string>;
 }
 
 export interface EdgedSettings {

@@ -108,12 +108,13 @@ const metaManager = object({
 /** Off unless asked for, other than upstream: an edge without a broker shall not pay for one. */
 const eventBus = object({
   enable: flag(false, {
-    description: 'Devices for MQTT clients, through a broker that is already there. Upstream it is on by default.',
+    description: 'Devices for MQTT clients. Upstream it is on by default.',
   }),
-  mqttMode: choice(2, [0, 1, 2]),
+  mqttMode: choice(2, [0, 1, 2], {
+    description: '2: an external broker such as mosquitto. 0: a broker inside edgecore. 1: both.',
+  }),
   mqttServerExternal: text('tcp://127.0.0.1:1883', {
-    description:
-      'The broker: tcp:// or ssl://. It is only used in mqttMode 2 and 1; there is no broker inside edgecore.',
+    description: 'The broker of mqttMode 2 and 1: tcp:// or ssl://.',
   }),
   mqttSubClientID: text('', {
     description: 'How the broker knows this edge; empty takes kedge- and the name of the node.',
@@ -129,10 +130,33 @@ const eventBus = object({
     },
     { description: "Checks the broker's certificate and shows one. Without it, an ssl:// broker is not checked." },
   ),
+  mqttServerInternal: text('tcp://127.0.0.1:1884', {
+    description:
+      'Where the broker of mqttMode 0 and 1 listens: tcp:// or ssl://. Beyond loopback it needs internalBroker.username.',
+  }),
+  mqttRetain: flag(false, { description: 'What the edge itself publishes is retained by the broker inside.' }),
+  mqttSessionQueueSize: integer(100, {
+    minimum: 1,
+    maximum: 10_000,
+    description: 'Messages that wait for a client of the broker inside that is away; the newest.',
+  }),
+  internalBroker: object(
+    {
+      username: text('', { description: 'Who may connect, with password; empty lets everybody in.' }),
+      password: text(''),
+      tlsCertFile: file(certificate, 'Shown to clients where mqttServerInternal is ssl://.'),
+      tlsPrivateKeyFile: file(key),
+      tlsClientCAFile: text('', {
+        description: 'Clients have to show a certificate of this CA. Empty: they need none.',
+      }),
+      maxClients: integer(100, { minimum: 1, maximum: 10_000 }),
+      maxPacketBytes: integer(1 << 20, { minimum: 1_024, maximum: 16 << 20 }),
+      maxSubscriptionsPerClient: integer(100, { minimum: 1, maximum: 10_000 }),
+      maxRetainedMessages: integer(1_000, { minimum: 0, maximum: 100_000 }),
+    },
+    { description: 'kedge only. The broker inside edgecore.' },
+  ),
   mqttQOS: unused(choice(0, [0, 1, 2])),
-  mqttRetain: unused(flag(false)),
-  mqttSessionQueueSize: unused(integer(100, { minimum: 1 })),
-  mqttServerInternal: unused(text('tcp://127.0.0.1:1884')),
   mqttPubClientID: unused(text('')),
 });
 

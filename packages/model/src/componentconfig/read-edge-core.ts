@@ -12,7 +12,7 @@ import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
 import { checkEviction, readEviction } from './eviction-settings.ts';
 import { parseQuantity, quantityUnits } from '../k8s-quantity/index.ts';
-import type { EdgeCoreConfig, EdgedSettings, EventBusSettings } from './edge-core-config.ts';
+import type { EdgeCoreConfig, EdgedSettings, EventBusSettings, InsideBrokerSettings } from './edge-core-config.ts';
 import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
 
 type Facts = Pick<HostFacts, 'hostname' | 'addresses'>;
@@ -48,10 +48,42 @@ export function checkEdgeCore({ modules: { edgeHub, edged, eventBus } }: EdgeCor
   ];
 }
 
-function checkEventBus({ mqttServerExternal: url }: EdgeCoreDocument['modules']['eventBus']): Problem[] {
-  if (url === '' || /^(?:tcp|mqtt|ssl|tls|mqtts):\/\/[^/:]/.test(url)) return [];
-  const path = 'modules.eventBus.mqttServerExternal';
-  return [{ path, say: `is "${url}", needs the URL of an MQTT broker such as tcp://127.0.0.1:1883` }];
+type EventBusDocument = EdgeCoreDocument['modules']['eventBus'];
+
+const takesExternal = ({ mqttMode, mqttServerExternal: url }: EventBusDocument): boolean =>
+  mqttMode !== 0 && url !== '';
+
+function checkEventBus(bus: EventBusDocument): Problem[] {
+  const { mqttServerExternal: url, mqttMode, internalBroker: inside } = bus;
+  const problems: Problem[] = [];
+  const complain = (key: string, say: string) => problems.push({ path: `modules.eventBus.${key}`, say });
+  if (url !== '' && !/^(?:tcp|mqtt|ssl|tls|mqtts):\/\/[^/:]/.test(url)) {
+    complain('mqttServerExternal', `is "${url}", needs the URL of an MQTT broker such as tcp://127.0.0.1:1883`);
+  }
+  if (mqttMode === 2) return problems;
+  const listener = listenerOf(bus);
+  if (!listener) {
+    complain(
+      'mqttServerInternal',
+      `is "${bus.mqttServerInternal}", needs an address and a port such as tcp://127.0.0.1:1884`,
+    );
+  } else if (!isLoopback(listener.address) && inside.username === '') {
+    complain('internalBroker.username', `is empty, needs a name: the network reaches ${bus.mqttServerInternal}`);
+  }
+  if (inside.username !== '' && inside.password === '')
+    complain('internalBroker.password', 'is empty, needs a password');
+  return problems;
+}
+
+const isLoopback = (address: string): boolean => /^127\.|^::1$|^localhost$/.test(address);
+
+function listenerOf({ mqttServerInternal }: EventBusDocument) {
+  const { scheme, host, port } =
+    /^(?<scheme>[a-z]+):\/\/(?<host>[^/:[\]]+|\[[\da-fA-F:.]+\]):(?<port>\d{1,5})$/.exec(mqttServerInternal)?.groups ??
+    {};
+  const isTls = { tcp: false, mqtt: false, ssl: true, tls: true, mqtts: true }[scheme ?? ''];
+  if (isTls === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  return { isTls, address: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
 function checkEdgeHub({ websocket, quic }: EdgeCoreDocument['modules']['edgeHub']): Problem[] {
@@ -110,15 +142,13 @@ function warnOfEventBus({ modules: { eventBus, deviceTwin } }: EdgeCoreDocument)
   if (!eventBus.enable) return [];
   const warnings: string[] = [];
   const say = (key: string, sentence: string): void => void warnings.push(`modules.eventBus.${key} ${sentence}`);
-  if (eventBus.mqttMode !== 2) {
-    const instead = eventBus.mqttMode === 0 ? 'there is nothing for MQTT clients' : 'only the external broker is used';
-    say(
-      'mqttMode',
-      `is ${eventBus.mqttMode}, but there is no broker inside edgecore: ${instead}; run mosquitto and set 2`,
-    );
+  const listener = eventBus.mqttMode === 2 ? undefined : listenerOf(eventBus);
+  if (listener && !listener.isTls && !isLoopback(listener.address)) {
+    say('mqttServerInternal', 'is tcp:// beyond loopback: passwords and values can be read on the way; take ssl://');
   }
   if (eventBus.mqttMode !== 0 && eventBus.mqttServerExternal === '') {
-    say('mqttServerExternal', 'is empty: there is nothing for MQTT clients');
+    const rest = eventBus.mqttMode === 1 ? 'only the broker inside is used' : 'there is nothing for MQTT clients';
+    say('mqttServerExternal', `is empty: ${rest}`);
   }
   if (!deviceTwin.enable) say('enable', 'is true, but modules.deviceTwin is off: there is nothing for MQTT clients');
   return warnings;
@@ -157,21 +187,48 @@ function toConfig({
   };
 }
 
-function toEventBusSettings(
-  node: NodeName,
-  bus: EdgeCoreDocument['modules']['eventBus'],
-): EventBusSettings | undefined {
+function toEventBusSettings(node: NodeName, bus: EventBusDocument): EventBusSettings | undefined {
+  if (!bus.enable) return undefined;
   const { mqttServerExternal: url, mqttUsername: username, mqttPassword: password, eventBusTLS: tls } = bus;
-  if (!bus.enable || bus.mqttMode === 0 || url === '') return undefined;
+  const broker = takesExternal(bus)
+    ? {
+        url,
+        clientId: bus.mqttSubClientID || `kedge-${node}`,
+        credentials: username === '' ? undefined : { username, password: secret(password) },
+        tls: tls.enable
+          ? { ca: tls.tlsMqttCAFile, certificate: tls.tlsMqttCertFile, key: tls.tlsMqttPrivateKeyFile }
+          : undefined,
+      }
+    : undefined;
+  const inside = bus.mqttMode === 2 ? undefined : toInsideBroker(bus);
+  return broker || inside ? { node, broker, inside } : undefined;
+}
+
+function toInsideBroker(bus: EventBusDocument): InsideBrokerSettings | undefined {
+  const listener = listenerOf(bus);
+  if (!listener) return undefined;
+  const { address, port, isTls } = listener;
+  const { username, password, ...inside } = bus.internalBroker;
   return {
-    node,
-    broker: {
-      url,
-      clientId: bus.mqttSubClientID || `kedge-${node}`,
-      credentials: username === '' ? undefined : { username, password: secret(password) },
-      tls: tls.enable
-        ? { ca: tls.tlsMqttCAFile, certificate: tls.tlsMqttCertFile, key: tls.tlsMqttPrivateKeyFile }
-        : undefined,
+    address,
+    port,
+    credentials: username === '' ? undefined : { username, password: secret(password) },
+    tls: isTls
+      ? {
+          certificate: inside.tlsCertFile,
+          key: inside.tlsPrivateKeyFile,
+          clientCa: inside.tlsClientCAFile === '' ? undefined : inside.tlsClientCAFile,
+        }
+      : undefined,
+    retain: bus.mqttRetain,
+    limits: {
+      clients: inside.maxClients,
+      packetBytes: inside.maxPacketBytes,
+      subscriptionsPerClient: inside.maxSubscriptionsPerClient,
+      queuedPerSession: bus.mqttSessionQueueSize,
+      queuedBytes: 16 << 20,
+      retained: inside.maxRetainedMessages,
+      retainedBytes: 4 << 20,
     },
   };
 }
