@@ -48,7 +48,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       dialer: createDialer(),
       cri: createCri(channel),
       mounts: createMounts(createProcesses()),
-      cgroups: createCgroups(),
+      cgroups: createCgroups(createProcesses()),
       host: createHost(),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),

@@ -55,7 +55,7 @@ class Edge {
       cri,
       files: createFiles(),
       mounts: createMounts(createProcesses()),
-      cgroups: createCgroups(),
+      cgroups: createCgroups(createProcesses()),
       host: createHost(),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       pods: {
@@ -101,6 +101,8 @@ class Edge {
         resolvConf: '/etc/resolv.conf',
         allowedUnsafeSysctls: [],
         seccompDefault: false,
+        reserved: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
+        podPidsLimit: -1,
         maxPods: 110,
         nodeLabels: {},
         nodeTaints: [],
@@ -231,6 +233,15 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
     const { podIP, qosClass } = edge.statuses.get('web') ?? {};
     assert.equal(words, `helloa-token ${podIP} web 1000\n1\n1\nread-only\n`);
     assert.equal(qosClass, 'Guaranteed');
+    // The pod as a whole has the limit too, in whichever version of cgroups the machine has.
+    const { cgroupRoot } = runtime.site;
+    const limits = [`memory${cgroupRoot}/poduid-web/memory.limit_in_bytes`, `${cgroupRoot}/poduid-web/memory.max`]
+      .map((path) => `/sys/fs/cgroup/${path}`)
+      .filter((path) => existsSync(path));
+    assert.deepEqual(
+      limits.map((path) => readFileSync(path, 'utf8').trim()),
+      [String(32 * 1_024 ** 2)],
+    );
   });
 
   test('a container that is killed is started again', async () => {

@@ -205,3 +205,108 @@ describe('confinement', () => {
     assert.equal(supplementalGroupsPolicy, SupplementalGroupsPolicy.Strict);
   });
 });
+
+describe('a node that is full', () => {
+  const cpu = (amount: string, more: Partial<PodSpec> = {}): Partial<PodSpec> => ({
+    containers: [main({ resources: { requests: { cpu: amount } } })],
+    ...more,
+  });
+
+  test('refuses what it has no room for, also after a restart, and takes it when there is room', async (t) => {
+    const site = await edged(t, { reserved: { cpuMillis: 1_000, memoryBytes: 0, diskBytes: 0 } });
+    assert.equal((site.cloud.objects.get('node/edge-1') as Node).status?.allocatable?.['cpu'], '3');
+    site.put('first', cpu('2'));
+    await site.pass(seconds(1));
+    await site.stop();
+    await site.start({ reserved: { cpuMillis: 1_000, memoryBytes: 0, diskBytes: 0 } });
+    await site.pass(seconds(1));
+    assert.match(await refusal(site, cpu('1500m')), /^OutOfcpu: Pod was rejected: .* used: 2000, capacity: 3000$/);
+    site.markDeleted('first', 1);
+    await site.pass(seconds(3));
+    site.forget('first');
+    site.put('second', cpu('1500m'));
+    await site.pass(seconds(1));
+    assert.equal(site.statuses.get('second')?.phase, 'Running');
+  });
+
+  test('takes one of two that come at once', async (t) => {
+    const site = await edged(t);
+    site.put('one', cpu('3'));
+    site.put('two', cpu('3'));
+    await site.pass(seconds(1));
+    assert.deepEqual(['one', 'two'].map((name) => site.statuses.get(name)?.phase).toSorted(), ['Failed', 'Running']);
+  });
+
+  test('ends others for a pod that the system needs, and starts it when they have ended', async (t) => {
+    const site = await edged(t);
+    site.put('modest', cpu('1'));
+    site.put('large', cpu('3'));
+    await site.pass(seconds(1));
+    site.put('agent', cpu('2', { priority: 2_000_001_000 }));
+    await site.pass(seconds(5));
+    assert.equal(site.statuses.get('agent')?.phase, 'Running');
+    assert.equal(site.statuses.get('modest')?.phase, 'Running');
+    const { phase, reason, conditions } = site.statuses.get('large') ?? {};
+    assert.deepEqual([phase, reason], ['Failed', 'Preempting']);
+    assert.equal(conditions?.find(({ type }) => type === 'DisruptionTarget')?.reason, 'TerminationByKubelet');
+    assert.ok(site.reasons().includes('Preempting'));
+  });
+
+  test('takes a pod by labels that the cloud has, as it has them now', async (t) => {
+    const site = await edged(t);
+    const known = site.cloud.objects.get('node/edge-1') as Node;
+    site.cloud.objects.set('node/edge-1', { ...known, metadata: { ...known.metadata, labels: { line: '3' } } });
+    site.put('here', { nodeSelector: { line: '3' } });
+    await site.pass(seconds(1));
+    assert.equal(site.statuses.get('here')?.phase, 'Running');
+    assert.match(await refusal(site, { nodeSelector: { line: '4' } }), /^NodeAffinity: /);
+  });
+});
+
+describe("a pod's own cgroup", () => {
+  test('is limited to what its containers may use together, and that of its class', async (t) => {
+    const site = await edged(t, { podPidsLimit: 200 });
+    const resources = { requests: { cpu: '250m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } };
+    site.put('web', {
+      containers: [main({ resources }), main({ name: 'side', resources })],
+      overhead: { memory: '8Mi' },
+    });
+    await site.pass(seconds(1));
+    assert.deepEqual(site.cgroupLimits.get('/kedge/burstable/poduid-web'), {
+      cpuShares: 512,
+      cpuQuota: 100_000,
+      memoryBytes: 136 * 1_024 ** 2,
+      processes: 200,
+    });
+    assert.deepEqual(site.cgroupLimits.get('/kedge/burstable'), { cpuShares: 512 });
+    site.put('idle', {});
+    await site.pass(seconds(1));
+    assert.deepEqual(site.cgroupLimits.get('/kedge/besteffort'), { cpuShares: 2 });
+  });
+
+  test('is limited to what the pod says for itself as a whole', async (t) => {
+    const site = await edged(t);
+    const whole = { cpu: '1', memory: '100Mi' };
+    site.put('web', { resources: { requests: whole, limits: whole } });
+    await site.pass(seconds(1));
+    assert.deepEqual(site.cgroupLimits.get('/kedge/poduid-web'), {
+      cpuShares: 1_024,
+      cpuQuota: 100_000,
+      memoryBytes: 100 * 1_024 ** 2,
+    });
+    assert.equal(site.statuses.get('web')?.qosClass, 'Guaranteed');
+  });
+
+  test('that the kernel refuses keeps the pod waiting, and says why', async (t) => {
+    const site = await edged(t);
+    site.cgroupsRefuse = true;
+    site.put('web', {});
+    await site.pass(seconds(1));
+    assert.equal(site.state('web'), 'ContainerCreating');
+    const told = site.events.find(({ reason }) => reason === 'FailedCreatePodContainer');
+    assert.match(told?.message ?? '', /no space left on device/);
+    site.cgroupsRefuse = false;
+    await site.pass(seconds(30));
+    assert.equal(site.statuses.get('web')?.phase, 'Running');
+  });
+});

@@ -2,7 +2,7 @@
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
 import { FakeClock } from '@kedge/core/testing';
-import type { HttpServers } from '@kedge/core/ports';
+import type { CgroupLimits, HttpServers } from '@kedge/core/ports';
 import { type Duration, minutes, seconds } from '@kedge/core/time';
 import { nodeName } from '@kedge/model/k8s';
 import { failure, type KubeObject } from '@kedge/model/k8s';
@@ -30,6 +30,8 @@ const config: EdgedConfig = {
   resolvConf: '/etc/resolv.conf',
   allowedUnsafeSysctls: [],
   seccompDefault: false,
+  reserved: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
+  podPidsLimit: -1,
   maxPods: 110,
   nodeLabels: { site: 'north' },
   nodeTaints: [],
@@ -115,6 +117,8 @@ export class EdgedFixture {
   readonly objects = new Map<string, KubeObject>();
   readonly mounted = new Set<string>();
   readonly cgroupsRemoved: string[] = [];
+  readonly cgroupLimits = new Map<string, CgroupLimits>();
+  cgroupsRefuse = false;
   /** What HTTP probes get. */
   httpStatus = 200;
   /** What gRPC probes get. */
@@ -236,6 +240,10 @@ export class EdgedFixture {
         below: async (path) => [...mounted].filter((mount) => mount.startsWith(`${path}/`)),
       },
       cgroups: {
+        set: async (path, limits) => {
+          if (this.cgroupsRefuse) throw new Error('no space left on device');
+          this.cgroupLimits.set(path, limits);
+        },
         remove: async (path) => {
           this.cgroupsRemoved.push(path);
           return true;

@@ -1,7 +1,7 @@
 // The machine: facts out of /proc, mounts, cgroups and probes, on this kernel where root is allowed to.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -84,29 +84,81 @@ test('what cannot be mounted is a typed error', needsRoot, async (t) => {
   await assert.rejects(mounts.mountMemory(path, {}), withCode('MOUNT_FAILED'));
 });
 
+/** Only systemd's cgroups need a program. */
+const noProcesses = { run: () => Promise.reject(new Error('no program is run')) };
+
 describe('cgroups', () => {
+  const limits = { cpuShares: 512, cpuQuota: 50_000, memoryBytes: 64 * 1_024 ** 2, processes: 100 };
+
+  test('are limited in each hierarchy of version 1 that there is', async (t) => {
+    const root = await temporaryDirectory(t);
+    for (const controller of ['cpu', 'memory']) mkdirSync(join(root, controller));
+    await createCgroups(noProcesses, root).set('/kubepods/pod1', limits);
+    const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+    assert.equal(read('cpu/kubepods/pod1/cpu.shares'), '512');
+    assert.equal(read('cpu/kubepods/pod1/cpu.cfs_quota_us'), '50000');
+    assert.equal(read('memory/kubepods/pod1/memory.limit_in_bytes'), '67108864');
+    assert.equal(existsSync(join(root, 'pids')), false);
+  });
+
+  test('are limited in the one hierarchy of version 2, where every cgroup above passes its controllers on', async (t) => {
+    const root = await temporaryDirectory(t);
+    writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu io memory pids\n');
+    await createCgroups(noProcesses, root).set('/kubepods/burstable/pod1', { ...limits, cpuQuota: -1 });
+    const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+    for (const above of ['', 'kubepods', 'kubepods/burstable']) {
+      assert.match(read(join(above, 'cgroup.subtree_control')), /\+cpu \+memory \+pids/);
+    }
+    assert.equal(read('kubepods/burstable/pod1/cpu.weight'), '20');
+    assert.equal(read('kubepods/burstable/pod1/cpu.max'), 'max 100000');
+    assert.equal(read('kubepods/burstable/pod1/memory.max'), '67108864');
+    assert.equal(read('kubepods/burstable/pod1/pids.max'), '100');
+  });
+
+  test('of systemd are limited through it', async () => {
+    const ran: string[] = [];
+    const run = async (command: string, args: readonly string[]) => {
+      ran.push([command, ...args].join(' '));
+      return { code: 0, stdout: '', stderr: '' };
+    };
+    await createCgroups({ run }, '/nowhere').set('kubepods-pod1.slice', limits);
+    assert.deepEqual(ran, [
+      'systemctl set-property --runtime kubepods-pod1.slice CPUWeight=20 CPUQuota=50% MemoryMax=67108864 TasksMax=100',
+    ]);
+  });
+
+  test('that cannot be limited are a typed error', async (t) => {
+    const root = await temporaryDirectory(t);
+    writeFileSync(join(root, 'cgroup.controllers'), 'cpu memory');
+    writeFileSync(join(root, 'kubepods'), 'in the way');
+    await assert.rejects(createCgroups(noProcesses, root).set('/kubepods/pod1', limits), withCode('CGROUP_REFUSED'));
+  });
+
   test('of a pod are removed in every hierarchy, with everything below', async (t) => {
     const root = await temporaryDirectory(t);
     for (const path of ['cpu/kubepods/pod1/container', 'memory/kubepods/pod1', 'memory/kubepods/pod2']) {
       mkdirSync(join(root, path), { recursive: true });
     }
-    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), true);
+    assert.equal(await createCgroups(noProcesses, root).remove('/kubepods/pod1'), true);
     assert.equal(existsSync(join(root, 'cpu/kubepods/pod1')), false);
     assert.equal(existsSync(join(root, 'memory/kubepods/pod1')), false);
     assert.equal(existsSync(join(root, 'memory/kubepods/pod2')), true);
-    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), true);
+    assert.equal(await createCgroups(noProcesses, root).remove('/kubepods/pod1'), true);
   });
 
   test('that are still in use stay, and that is said', async (t) => {
     const root = await temporaryDirectory(t);
     mkdirSync(join(root, 'cpu/kubepods/pod1'), { recursive: true });
     writeFileSync(join(root, 'cpu/kubepods/pod1/busy'), '');
-    assert.equal(await createCgroups(root).remove('/kubepods/pod1'), false);
+    assert.equal(await createCgroups(noProcesses, root).remove('/kubepods/pod1'), false);
   });
 
   for (const path of ['', '/', '//', 'kubepods', '/kubepods/../system.slice']) {
     test(`"${path}" is not taken for one of a pod`, async (t) => {
-      await assert.rejects(createCgroups(await temporaryDirectory(t)).remove(path), /not a cgroup of a pod/);
+      await assert.rejects(
+        createCgroups(noProcesses, await temporaryDirectory(t)).remove(path),
+        /not a cgroup of pods/,
+      );
     });
   }
 });

@@ -50,7 +50,23 @@ export interface Mounts {
   below(path: string): Promise<readonly string[]>;
 }
 
+/** What is not named is left as it is. */
+export interface CgroupLimits {
+  /** As cgroups of version 1 count: 1,024 a processor. */
+  readonly cpuShares?: number;
+  /** Microseconds in each tenth of a second; negative: no limit. */
+  readonly cpuQuota?: number;
+  /** Negative: no limit. */
+  readonly memoryBytes?: number;
+  readonly processes?: number;
+  /** Bytes by page size as the kernel writes it, `2MB`. */
+  readonly hugePages?: ReadonlyMap<string, number>;
+}
+
+/** By path below the root of the hierarchy, or by the name of a systemd slice. */
 export interface Cgroups {
+  /** Makes the cgroup if need be. Throws CGROUP_REFUSED. */
+  set(path: string, limits: CgroupLimits): Promise<void>;
   /** Removes an empty cgroup in every hierarchy; false when something still runs in it. */
   remove(path: string): Promise<boolean>;
 }

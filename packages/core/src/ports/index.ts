@@ -47,4 +47,4 @@ export type {
   MqttSession,
 } from './mqtt.ts';
 export { databaseErrors, filesErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
-export type { Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';
+export type { CgroupLimits, Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';

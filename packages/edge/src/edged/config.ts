@@ -27,6 +27,10 @@ export interface EdgedConfig {
   readonly allowedUnsafeSysctls: readonly string[];
   /** Containers that ask for no seccomp profile get the runtime's own. */
   readonly seccompDefault: boolean;
+  /** What the system and edgecore keep for themselves, on top of what eviction keeps free. */
+  readonly reserved: { readonly cpuMillis: number; readonly memoryBytes: number; readonly diskBytes: number };
+  /** Processes of one pod; negative: as many as there may be. */
+  readonly podPidsLimit: number;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

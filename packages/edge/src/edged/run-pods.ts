@@ -4,12 +4,15 @@ import { explain } from '@kedge/core/errors';
 import type { Scope } from '@kedge/core/flow';
 import type { HostFacts } from '@kedge/core/ports';
 import { seconds } from '@kedge/core/time';
-import type { ContainerImage, Pod } from '@kedge/model/k8s-types';
+import { amountsOf } from '@kedge/model/k8s-scheduling';
+import type { ContainerImage, Node, Pod } from '@kedge/model/k8s-types';
 import { createEventRecorder } from './events.ts';
 import { createEvictor } from './eviction/evictor.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { createImageGc } from './images/image-gc.ts';
 import { createImages } from './images/images.ts';
+import { allocatableOf } from './node/node-object.ts';
+import { createPodAdmission } from './pod/admission.ts';
 import { createCarryOut } from './pod/carry-out.ts';
 import { createContainerStarter } from './pod/container-starter.ts';
 import { createContainerStops } from './pod/container-stops.ts';
@@ -18,7 +21,7 @@ import type { PodMemory } from './pod/pod-memory.ts';
 import { createPodReconciler, type PodReconciler } from './pod/pod-reconciler.ts';
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
-import { isTerminating, uidOf } from './pod/pod-spec.ts';
+import { gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec.ts';
 import { mentions } from './pod/referenced-names.ts';
 import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
 import { createProber } from './probes/prober.ts';
@@ -165,13 +168,31 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
       setup,
       starter,
       objects,
+      cgroups: deps.cgroups,
+      config,
+      accepted,
       lookAgain: (uid) => queue.enqueue(uid),
     }),
     removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
     reporter: createStatusReporter({ outbox }),
     hostIps: () => setup.hostAddresses(),
     policy: config,
-    refusal: async (pod, signal) => evictor.refusal(pod) ?? (await findUnableHere(pod, signal)),
+    admission: createPodAdmission({
+      events,
+      accepted,
+      node: nodeFor,
+      accept: (pod) => void (reconciler.memoryOf(uidOf(pod)).isAccepted = true),
+      pressure: (pod) => evictor.refusal(pod),
+      unable: findUnableHere,
+      preempt(pod, message) {
+        reconciler.memoryOf(uidOf(pod)).failure ??= {
+          reason: 'Preempting',
+          message,
+          disrupted: { grace: gracePeriodOf(pod) },
+        };
+        queue.enqueue(uidOf(pod));
+      },
+    }),
     expectChange: () => watch.expectChange(),
   });
   const queue = createReconciler({
@@ -181,6 +202,25 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     parallel: podsAtOnce,
     reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
   });
+
+  /** Taken, and something of them runs or will. */
+  function accepted(): Pod[] {
+    return [...pods.list()].filter((pod) => {
+      const { isAccepted, isOver, failure, status = pod.status } = reconciler.memoryOf(uidOf(pod));
+      if (isOver || !(isAccepted || pod.status?.startTime !== undefined)) return false;
+      return failure !== undefined || (status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+    });
+  }
+
+  /** The Node is asked for only where its labels matter: a copy would be older than what the pod was bound by. */
+  async function nodeFor(pod: Pod, signal: AbortSignal) {
+    const disk = await files.space(config.rootDirectory);
+    const allocatable = amountsOf(allocatableOf({ host: facts(), disk }, config));
+    if (!pod.spec?.nodeSelector && !pod.spec?.affinity?.nodeAffinity) return { allocatable, node: undefined };
+    const ref = { type: 'node', namespace: undefined, name: config.node };
+    const found = await deps.asks.ask<Node>({ kind: 'object.get', ref }, signal);
+    return { allocatable, node: found.ok ? found.value : undefined };
+  }
 
   /** What the runtime would leave out of a pod; it is asked only about what not every runtime can. */
   async function findUnableHere(pod: Pod, signal: AbortSignal): Promise<Refusal | undefined> {

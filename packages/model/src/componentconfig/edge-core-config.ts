@@ -96,6 +96,8 @@ export interface EdgedSettings {
   readonly resolvConf: string;
   readonly allowedUnsafeSysctls: readonly string[];
   readonly seccompDefault: boolean;
+  readonly reserved: { readonly cpuMillis: number; readonly memoryBytes: number; readonly diskBytes: number };
+  readonly podPidsLimit: number;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -11,7 +11,7 @@ import { secret } from '@kedge/core/log';
 import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
 import { checkEviction, readEviction } from './eviction-settings.ts';
-import { parseQuantity, quantityUnits } from '../k8s-quantity/index.ts';
+import { parseQuantity, type Quantity, quantityMillis, quantityUnits } from '../k8s-quantity/index.ts';
 import type { EdgeCoreConfig, EdgedSettings, EventBusSettings, InsideBrokerSettings } from './edge-core-config.ts';
 import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
 
@@ -108,7 +108,7 @@ function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument
     if (toDuration(kubelet[key]) <= 0)
       complain(`${ours}.${key}`, `is ${kubelet[key]}, needs to be longer than nothing`);
   }
-  problems.push(...checkEviction(kubelet, `modules.edged.${ours}`));
+  problems.push(...checkEviction(kubelet, `modules.edged.${ours}`), ...checkReserved(kubelet, `modules.edged.${ours}`));
   const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
   if (low >= high) {
     complain(
@@ -251,6 +251,8 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     resolvConf: kubelet.resolvConf,
     allowedUnsafeSysctls: kubelet.allowedUnsafeSysctls,
     seccompDefault: kubelet.seccompDefault,
+    reserved: readReserved(kubelet),
+    podPidsLimit: kubelet.podPidsLimit,
     maxPods: kubelet.maxPods,
     nodeLabels: edged.nodeLabels,
     nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({
@@ -283,6 +285,33 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
       ? { address: edged.kubeletServer.address, port: edged.kubeletServer.port }
       : undefined,
   };
+}
+
+type Reserved = Pick<EdgeCoreDocument['modules']['edged']['tailoredKubeletConfig'], 'systemReserved' | 'kubeReserved'>;
+
+function readReserved({ systemReserved, kubeReserved }: Reserved): EdgedSettings['reserved'] {
+  const sum = (name: string, of: (quantity: Quantity) => bigint): number =>
+    [systemReserved[name], kubeReserved[name]].reduce((total, text) => {
+      const parsed = text === undefined ? undefined : parseQuantity(text);
+      return total + (parsed ? Number(of(parsed)) : 0);
+    }, 0);
+  return {
+    cpuMillis: sum('cpu', quantityMillis),
+    memoryBytes: sum('memory', quantityUnits),
+    diskBytes: sum('ephemeral-storage', quantityUnits),
+  };
+}
+
+function checkReserved(kubelet: Reserved, path: string): Problem[] {
+  return (['systemReserved', 'kubeReserved'] as const).flatMap((key) =>
+    Object.entries(kubelet[key]).flatMap(([name, text]) => {
+      const at = `${path}.${key}.${name}`;
+      if (!['cpu', 'memory', 'ephemeral-storage', 'pid'].includes(name)) {
+        return [{ path: at, say: 'is not a resource that can be kept back' }];
+      }
+      return parseQuantity(text) ? [] : [{ path: at, say: `is "${text}", needs a quantity such as 100Mi` }];
+    }),
+  );
 }
 
 function bytesOf(text: string): number | undefined {

@@ -19,8 +19,14 @@ export function amountsOf(list: Readonly<Record<string, string>> | undefined): A
  * sidecars started before it; sidecars (init containers that restart always) stay and count with the main containers.
  * `unsaid` is what a container counts for where it asks for nothing.
  */
-export function podRequests(spec: PodSpec | undefined, unsaid: Amounts = new Map()): Amounts {
-  const requestsOf = ({ resources }: Container): Amounts => new Map([...unsaid, ...amountsOf(resources?.requests)]);
+export const podRequests = (spec: PodSpec | undefined, unsaid?: Amounts): Amounts =>
+  podAmounts(spec, 'requests', unsaid);
+
+/** The same of limits. */
+export const podLimits = (spec: PodSpec | undefined): Amounts => podAmounts(spec, 'limits');
+
+function podAmounts(spec: PodSpec | undefined, kind: 'requests' | 'limits', unsaid: Amounts = new Map()): Amounts {
+  const requestsOf = ({ resources }: Container): Amounts => new Map([...unsaid, ...amountsOf(resources?.[kind])]);
   let total = (spec?.containers ?? []).map(requestsOf).reduce(addAmounts, new Map());
   let sidecars: Amounts = new Map();
   let initPeak: Amounts = new Map();
@@ -34,7 +40,9 @@ export function podRequests(spec: PodSpec | undefined, unsaid: Amounts = new Map
       initPeak = maxAmounts(initPeak, addAmounts(sidecars, own));
     }
   }
-  return addAmounts(maxAmounts(total, initPeak), amountsOf(spec?.overhead));
+  // What the pod says for itself as a whole holds, whatever its containers add up to.
+  const sum = new Map([...maxAmounts(total, initPeak), ...amountsOf(spec?.resources?.[kind])]);
+  return addAmounts(sum, amountsOf(spec?.overhead));
 }
 
 export const addAmounts = (a: Amounts, b: Amounts): Amounts => combine(a, b, (x, y) => x + y);

@@ -3,12 +3,33 @@ import type { Instant } from '@kedge/core/time';
 import type { Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '@kedge/model/k8s-types';
 import { formatQuantity, quantityOfUnits } from '@kedge/model/k8s-quantity';
 import type { EdgedConfig } from '../config.ts';
+import { unitsOf } from '../eviction/thresholds.ts';
 import { nodeConditions } from './node-conditions.ts';
 import type { NodeFacts } from './node-facts.ts';
 
-/** Kept for the system before pods get any: what eviction would otherwise take back. */
-const reservedMemoryBytes = 100 * 1_024 * 1_024;
-const reservedDiskShare = 0.1;
+/** What pods may have of the machine: what is not reserved, nor has to stay free so that no pod is evicted. */
+export function allocatableOf(
+  { host, disk }: Pick<NodeFacts, 'host' | 'disk'>,
+  { reserved, eviction, maxPods }: Pick<EdgedConfig, 'reserved' | 'eviction' | 'maxPods'>,
+): Readonly<Record<string, string>> {
+  const hugePages = hugePageAmounts(host.hugePages);
+  const keptFree = (signal: string, capacity: number): number =>
+    eviction.thresholds
+      .filter((threshold) => threshold.signal === signal && threshold.grace === 0)
+      .reduce((most, { below }) => Math.max(most, unitsOf(below, capacity)), 0);
+  const memory = host.memoryBytes - reserved.memoryBytes - keptFree('memory.available', host.memoryBytes);
+  const storage = disk.totalBytes - reserved.diskBytes - keptFree('nodefs.available', disk.totalBytes);
+  return {
+    cpu: inCpus(host.cpus * 1_000 - reserved.cpuMillis),
+    'ephemeral-storage': String(Math.max(0, Math.floor(storage))),
+    // Memory that is kept as huge pages is no good for anything else.
+    memory: inKibibytes(Math.max(0, memory - hugePages.bytes)),
+    pods: String(maxPods),
+    ...hugePages.amounts,
+  };
+}
+
+const inCpus = (millis: number): string => (millis % 1_000 === 0 ? String(millis / 1_000) : `${Math.max(0, millis)}m`);
 
 /** The labels by which schedulers and KubeEdge's controllers know an edge. */
 export function nodeLabels({ host }: NodeFacts, config: EdgedConfig): Record<string, string> {
@@ -68,14 +89,7 @@ export function nodeStatus(
       pods,
       ...hugePages.amounts,
     },
-    allocatable: {
-      cpu: String(host.cpus),
-      'ephemeral-storage': String(Math.floor(disk.totalBytes * (1 - reservedDiskShare))),
-      // Memory that is kept as huge pages is no good for anything else.
-      memory: inKibibytes(Math.max(0, memory - hugePages.bytes - reservedMemoryBytes)),
-      pods,
-      ...hugePages.amounts,
-    },
+    allocatable: allocatableOf(facts, config),
     conditions: nodeConditions(facts, previous, now),
     addresses,
     ...(config.server ? { daemonEndpoints: { kubeletEndpoint: { Port: config.server.port } } } : {}),

@@ -3,7 +3,7 @@
 import { explain } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import { type Duration, type Instant, minutes } from '@kedge/core/time';
-import type { Files } from '@kedge/core/ports';
+import type { Cgroups, Files } from '@kedge/core/ports';
 import type { Pod } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
 import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
@@ -19,7 +19,9 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { PodAction } from './pod-action.ts';
 import type { PodMemory } from './pod-memory.ts';
 import type { PodSetup } from './pod-setup.ts';
-import { allContainersOf, describePod } from './pod-spec.ts';
+import { podCgroupLimits, qosCgroupLimits } from '../runtime/pod-limits.ts';
+import { type CgroupSettings, podCgroup, qosCgroup } from '../runtime/resources.ts';
+import { allContainersOf, describePod, qosClassOf } from './pod-spec.ts';
 
 export interface CarryOut {
   /** Returns when to try again what failed, by its own back-off; `failed` asks for the general one. */
@@ -46,6 +48,10 @@ export interface CarryOutDeps {
   readonly setup: PodSetup;
   readonly starter: ContainerStarter;
   readonly objects: Objects;
+  readonly cgroups: Pick<Cgroups, 'set'>;
+  readonly config: CgroupSettings & { readonly podPidsLimit: number };
+  /** Those that were taken and have not ended. */
+  readonly accepted: () => readonly Pod[];
   readonly lookAgain: (uid: string) => void;
 }
 
@@ -83,6 +89,23 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     await files.remove(paths.terminationMessage(uid, name, restartCount)).catch(() => undefined);
   }
 
+  /** The pod's own cgroup and that of its class, before anything runs in them. */
+  async function limitPod(pod: Pod, signal: AbortSignal): Promise<boolean> {
+    const { cgroups, config } = deps;
+    try {
+      const qos = qosClassOf(pod);
+      if (qos !== 'Guaranteed') await cgroups.set(qosCgroup(qos, config), qosCgroupLimits(deps.accepted(), qos));
+      await cgroups.set(podCgroup(pod, config), podCgroupLimits(pod, { maxProcesses: config.podPidsLimit }));
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `unable to ensure pod container exists: ${explain(error)}`;
+      events.pod(pod, 'Warning', 'FailedCreatePodContainer', message);
+      log.warn('the cgroup of a pod could not be made', { pod: describePod(pod), reason: explain(error) });
+      return false;
+    }
+  }
+
   async function makeSandbox(pod: Pod, attempt: number, signal: AbortSignal): Promise<SeenSandbox | undefined> {
     try {
       const config = await deps.setup.sandbox(pod, attempt);
@@ -108,7 +131,8 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     // Volumes and images do not need the sandbox: they are got ready while it is made.
     const preparing = deps.starter.prepare({ pod, starts, attempt, memory: work.memory }, signal);
     preparing.catch(() => undefined);
-    const sandbox = making ? await makeSandbox(pod, attempt, signal) : present;
+    const isLimited = !making || (await limitPod(pod, signal));
+    const sandbox = making ? isLimited && (await makeSandbox(pod, attempt, signal)) : present;
     const ready = await preparing;
     if (!sandbox) return { failed: true, retryAt: undefined };
     return deps.starter.start({ pod, starts, attempt, sandbox, ready, memory: work.memory, seen: work.seen }, signal);

@@ -22,6 +22,10 @@ export interface PodMemory {
   failures: number;
   /** The pod as a whole has failed. */
   failure: PodFailure | undefined;
+  /** Taken in spite of everything that may keep a pod from a node. */
+  isAccepted: boolean;
+  /** Nothing of it runs any more or will again. */
+  isOver: boolean;
   status: PodStatus | undefined;
   /** When volumes have to be refreshed though nothing changed. */
   renewAt: Instant | undefined;
@@ -35,6 +39,8 @@ export const createPodMemory = (): PodMemory => ({
   lastWords: new Map(),
   failures: 0,
   failure: undefined,
+  isAccepted: false,
+  isOver: false,
   status: undefined,
   renewAt: undefined,
   removalAsked: false,

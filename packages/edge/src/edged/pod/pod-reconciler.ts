@@ -24,6 +24,7 @@ import type { PodPaths } from '../runtime/pod-paths.ts';
 import { isRunning, latestContainer, type SeenPod } from '../runtime/seen.ts';
 import { podStatus } from '../status/pod-status.ts';
 import type { StatusReporter } from '../status/report-status.ts';
+import type { PodAdmission } from './admission.ts';
 import type { CarryOut } from './carry-out.ts';
 import type { ContainerStarter } from './container-starter.ts';
 import { readLastWords } from './last-words.ts';
@@ -33,7 +34,7 @@ import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
 import { isSafeName } from './safe-names.ts';
-import { findUnsupported, type NodePolicy, type Refusal } from './unsupported.ts';
+import { findUnsupported, type NodePolicy } from './unsupported.ts';
 
 export interface PodReconcilerDeps {
   readonly clock: Clock;
@@ -51,8 +52,7 @@ export interface PodReconcilerDeps {
   readonly events: EventRecorder;
   readonly hostIps: () => readonly string[];
   readonly policy: NodePolicy;
-  /** Why a pod that is new here is not taken. */
-  readonly refusal: (pod: Pod, signal: AbortSignal) => Promise<Refusal | undefined>;
+  readonly admission: PodAdmission;
   /** Something will happen in the runtime soon: watch it closely. */
   readonly expectChange: () => void;
 }
@@ -84,8 +84,9 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     return known;
   };
 
-  async function judge(pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<void> {
-    if (memory.failure || hasEnded(memory.status ?? pod.status)) return;
+  /** False: it is not decided yet whether the pod is taken. */
+  async function judge(pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    if (memory.failure || hasEnded(memory.status ?? pod.status)) return true;
     const started = parseTime(memory.status?.startTime ?? pod.status?.startTime);
     const { activeDeadlineSeconds } = specOf(pod);
     if (started !== undefined && activeDeadlineSeconds !== undefined) {
@@ -93,15 +94,18 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
         const message = 'Pod was active on the node longer than the specified deadline';
         memory.failure = { reason: 'DeadlineExceeded', message };
         deps.events.pod(pod, 'Normal', 'DeadlineExceeded', message);
-        return;
+        return true;
       }
     }
-    const refusal =
-      findUnsupported(pod, deps.policy) ?? (isNew(pod, memory) ? await deps.refusal(pod, signal) : undefined);
-    if (!refusal) return;
+    const unsupported = findUnsupported(pod, deps.policy);
+    const verdict = unsupported ?? (isNew(pod, memory) ? await deps.admission.admit(pod, signal) : 'admitted');
+    if (verdict === 'wait') return false;
+    if (verdict === 'admitted') return true;
+    const refusal = verdict;
     memory.failure = refusal;
     deps.events.pod(pod, 'Warning', refusal.reason, refusal.message);
     log.warn('pod refused', { pod: describePod(pod), reason: refusal.message });
+    return true;
   }
 
   async function report(pod: Pod, seen: SeenPod, memory: PodMemory, plan: PodPlan): Promise<void> {
@@ -128,7 +132,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   }
 
   async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
-    await judge(pod, memory, signal);
+    if (!(await judge(pod, memory, signal))) return again(seconds(1), 'pods are ending to make room for it');
     runtimeName = await observer.runtimeName(signal);
     const seen = await observer.observe(uid, signal);
     prober.follow(pod, seen);
@@ -141,6 +145,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       mustEnd,
       endGrace: memory.failure?.disrupted?.grace,
     });
+    memory.isOver = plan.isOver;
     if (plan.isOver && isTerminating(pod)) return end(uid, pod, seen, memory, plan, signal);
 
     for (const [container, { reason }] of plan.waiting) {
@@ -305,7 +310,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
 
 /** Not accepted yet: a pod that runs here is not refused any more. */
 const isNew = (pod: Pod, memory: PodMemory): boolean =>
-  memory.status === undefined && pod.status?.startTime === undefined && !isTerminating(pod);
+  !memory.isAccepted && memory.status === undefined && pod.status?.startTime === undefined && !isTerminating(pod);
 
 const hasEnded = (status: PodStatus | undefined): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';

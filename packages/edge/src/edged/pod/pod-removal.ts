@@ -68,7 +68,7 @@ export function createPodRemoval(deps: {
       if (!isClean) return false;
       deps.images.forget(uid);
       const isDown = await attempt(() => deps.volumes.tearDown(uid), uid, signal);
-      if (pod && deps.config.cgroupDriver === 'cgroupfs') await deps.cgroups.remove(podCgroup(pod, deps.config));
+      if (pod) await deps.cgroups.remove(podCgroup(pod, deps.config));
       return isDown;
     },
     async removeLogs(uid) {

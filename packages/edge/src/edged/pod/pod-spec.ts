@@ -36,7 +36,9 @@ export function qosClassOf(pod: Pod): QosClass {
   if (pod.status?.qosClass !== undefined) return pod.status.qosClass as QosClass;
   let hasAny = false;
   let isGuaranteed = true;
-  for (const { resources } of allContainersOf(pod)) {
+  // What the pod says for itself as a whole holds, whatever its containers say.
+  const whole = specOf(pod).resources;
+  for (const { resources } of whole ? [{ resources: whole }] : allContainersOf(pod)) {
     for (const name of ['cpu', 'memory']) {
       const limit = amount(resources?.limits?.[name]);
       const request = amount(resources?.requests?.[name]);

@@ -40,7 +40,6 @@ export function findUnsupported(pod: Pod, policy: NodePolicy): Refusal | undefin
     ...allContainersOf(pod).flatMap(inContainer),
     ...(spec.resourceClaims?.length ? ['resourceClaims'] : []),
     ...(spec.os && spec.os.name !== 'linux' ? [`os "${spec.os.name}"`] : []),
-    ...(spec.resources ? ['resources of the pod as a whole'] : []),
   ]);
 }
 

@@ -4,6 +4,7 @@ import type { Container, Pod, ResourceRequirements } from '@kedge/model/k8s-type
 import type { LinuxContainerResources } from '@kedge/wire/cri';
 import { type QosClass, qosClassOf, uidOf } from '../pod/pod-spec.ts';
 
+/** Microseconds. */
 const cpuPeriod = 100_000;
 const minShares = 2;
 const maxShares = 262_144;
@@ -22,16 +23,20 @@ export function linuxResources(
   const cpuLimit = milliCpu(limits?.['cpu']);
   const cpuRequest = milliCpu(requests?.['cpu']) ?? cpuLimit ?? 0;
   const memoryLimit = bytesOf(limits?.['memory']);
-  const quota = cpuLimit ? Math.max(minQuota, Math.floor((cpuLimit * cpuPeriod) / 1_000)) : 0;
   return {
     cpuPeriod: BigInt(cpuPeriod),
-    cpuQuota: BigInt(quota),
-    cpuShares: BigInt(Math.min(maxShares, Math.max(minShares, Math.floor((cpuRequest * 1_024) / 1_000)))),
+    cpuQuota: BigInt(cpuLimit ? cpuQuota(cpuLimit) : 0),
+    cpuShares: BigInt(cpuShares(cpuRequest)),
     memoryLimitInBytes: BigInt(memoryLimit ?? 0),
     oomScoreAdj: BigInt(oomScoreAdjust(qosClassOf(pod), container.resources, memoryCapacity)),
     ...hugePageLimits(limits),
   };
 }
+
+/** Microseconds in each period of `cpuPeriod`. */
+export const cpuQuota = (millis: number): number => Math.max(minQuota, Math.floor((millis * cpuPeriod) / 1_000));
+export const cpuShares = (millis: number): number =>
+  Math.min(maxShares, Math.max(minShares, Math.floor((millis * 1_024) / 1_000)));
 
 const hugePages = 'hugepages-';
 export const isHugePages = (resource: string): boolean => resource.startsWith(hugePages);
@@ -49,7 +54,7 @@ function hugePageLimits(
   return { hugepageLimits };
 }
 
-function kernelPageSize(bytes: number): string {
+export function kernelPageSize(bytes: number): string {
   const units = ['KB', 'MB', 'GB'];
   let size = bytes / 1_024;
   while (size >= 1_024 && units.length > 1) {
@@ -68,13 +73,18 @@ function oomScoreAdjust(qos: QosClass, resources: ResourceRequirements | undefin
 }
 
 /** `/kubepods/burstable/pod<uid>`, or a systemd slice that nests the same way. */
-export function podCgroup(pod: Pod, { cgroupRoot, cgroupDriver }: CgroupSettings): string {
-  const qos = qosClassOf(pod);
-  const level = qos === 'Guaranteed' ? [] : [qos === 'Burstable' ? 'burstable' : 'besteffort'];
-  const name = `pod${uidOf(pod)}`;
-  if (cgroupDriver === 'cgroupfs') return [cgroupRoot, ...level, name].join('/');
-  const path = [...cgroupRoot.split('/').filter((part) => part !== ''), ...level, name.replaceAll('-', '_')];
-  return `${path.join('-')}.slice`;
+export const podCgroup = (pod: Pod, settings: CgroupSettings): string =>
+  cgroupPath([...levelOf(qosClassOf(pod)), `pod${uidOf(pod)}`], settings);
+
+/** Of all pods of a class; for guaranteed ones it is the root of all. */
+export const qosCgroup = (qos: QosClass, settings: CgroupSettings): string => cgroupPath(levelOf(qos), settings);
+
+const levelOf = (qos: QosClass): string[] => (qos === 'Guaranteed' ? [] : [qos.toLowerCase()]);
+
+function cgroupPath(names: readonly string[], { cgroupRoot, cgroupDriver }: CgroupSettings): string {
+  if (cgroupDriver === 'cgroupfs') return [cgroupRoot, ...names].join('/');
+  const path = [...cgroupRoot.split('/').filter((part) => part !== ''), ...names];
+  return `${path.map((name) => name.replaceAll('-', '_')).join('-')}.slice`;
 }
 
 export interface CgroupSettings {
