@@ -1,7 +1,7 @@
-// Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/edgecore.cjs` (the edge's starter) and
-// `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs memory there; what most edges do not use is
-// in files of their own, `dist/edgecore-mqtt.cjs`, `dist/edgecore-broker.cjs` and `dist/edgecore-dmi-v1alpha1.cjs`).
-// `--if-changed` skips the work when no source is newer.
+// Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/kedge-devices.cjs` (mappers and devices),
+// `dist/edgecore.cjs` (the edge's starter) and `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs
+// memory there; what most edges do not use is in files of their own, `dist/edgecore-mqtt.cjs`, `dist/edgecore-broker.cjs`
+// and `dist/edgecore-dmi-v1alpha1.cjs`). `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -28,6 +28,7 @@ interface Program {
 
 const programs: readonly Program[] = [
   { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.cjs' },
+  { entry: 'apps/kedge/src/devices-main.ts', out: 'dist/kedge-devices.cjs' },
   { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.cjs' },
   {
     entry: 'apps/kedge/src/edgecore-daemon.ts',

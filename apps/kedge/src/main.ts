@@ -1,17 +1,5 @@
-// The command line: picks a command by its name and loads only that one.
-import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { explain } from '@kedge/core/errors';
-import { CommandLineError } from './commands/command-line-error.ts';
-import { usage } from './commands/usage.ts';
-
-type Values = Record<string, string | boolean | undefined>;
-
-interface Command {
-  readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** Words that are no options are handed on; without it they are errors. */
-  readonly positionals?: true;
-  run(values: Values, words: readonly string[]): Promise<number>;
-}
+// The command line, but for edgecore and for what has to do with devices, which `bin/kedge` starts from bundles of their own.
+import { type Command, runCommandLine } from './command-line.ts';
 
 const data = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -19,7 +7,15 @@ const daemon = { config: data, defaultconfig: flag, minconfig: flag, version: fl
 
 const commands: Readonly<Record<string, Command>> = {
   up: {
-    options: { data, detach: flag, node: data, 'port-base': data, 'encryption-provider-config': data, help: flag },
+    options: {
+      data,
+      detach: flag,
+      node: data,
+      'port-base': data,
+      'no-devices': flag,
+      'encryption-provider-config': data,
+      help: flag,
+    },
     run: async (values) => (await import('./commands/up.ts')).up(values),
   },
   down: { options: { data, help: flag }, run: async (values) => (await import('./commands/down.ts')).down(values) },
@@ -55,39 +51,8 @@ const commands: Readonly<Record<string, Command>> = {
     options: { data, from: data, help: flag },
     run: async (values) => (await import('./commands/restore.ts')).restore(values),
   },
-  mapper: {
-    options: { 'config-file': data, help: flag },
-    positionals: true,
-    run: async (values, words) => (await import('./commands/mapper.ts')).mapper(values, words),
-  },
   doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },
   version: { options: { help: flag }, run: async () => (await import('./commands/version.ts')).version() },
 };
 
-async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(usage());
-    return name === undefined ? 2 : 0;
-  }
-  if (name === '--version') return commands.version!.run({}, []);
-  const command = commands[name];
-  if (!command) throw new CommandLineError(`there is no command "${name}"; "kedge help" lists them`);
-  const { options, positionals: allowPositionals = false } = command;
-  const { values, positionals } = parseArgs({ args: rest, options, strict: true, allowPositionals });
-  if (values.help) {
-    process.stdout.write(usage(name));
-    return 0;
-  }
-  return command.run(values as Values, positionals);
-}
-
-main(process.argv.slice(2)).then(
-  (code) => (process.exitCode = code),
-  (error: unknown) => {
-    const badArguments =
-      error instanceof CommandLineError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
-    process.stderr.write(`kedge: ${explain(error)}\n`);
-    process.exitCode = badArguments ? 2 : 1;
-  },
-);
+runCommandLine(commands);

@@ -1,6 +1,4 @@
 // A mapper as a process: one driver, its configuration file, and everything of the outside.
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
 import { createMetrics } from '@kedge/core/metrics';
 import { createMapper, type MapperDriver } from '@kedge/devices/mapper-sdk';
@@ -9,6 +7,7 @@ import { createHttpClient, createHttpServers, createRandom, systemClock } from '
 import { CommandLineError } from './commands/command-line-error.ts';
 import { readConfigFile } from './commands/config-file.ts';
 import { runDaemon } from './daemon.ts';
+import { loadDriver } from './load-driver.ts';
 
 /** The keys of KubeEdge's mapper framework; what the driver itself knows may be left out. */
 const schema = object({
@@ -54,17 +53,4 @@ export async function runMapper<C, V>(driver: MapperDriver<C, V>, configFile: st
     );
     return { modules: [mapper], close: () => http.close() };
   });
-}
-
-/** Databases and brokers that not every mapper needs: whoever uses one installs its driver where the mapper runs. */
-export async function loadDriver(name: string): Promise<unknown> {
-  for (const place of [process.cwd(), import.meta.dirname]) {
-    try {
-      return createRequire(join(place, 'mapper.js'))(name) as unknown;
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error;
-    }
-  }
-  const root = name.split('/')[0]!;
-  throw new Error(`package "${root}" is not installed: run "npm install ${root}" where the mapper runs`);
 }

@@ -21,7 +21,7 @@ import { temporaryDirectory } from '@kedge/testing/contracts';
 import { parseAllDocuments } from 'yaml';
 
 const root = join(import.meta.dirname, '..', '..', '..');
-const kedge = join(root, 'apps', 'kedge', 'src', 'main.ts');
+const kedge = join(root, 'apps', 'kedge', 'src', 'devices-main.ts');
 
 function run(folder: string, ...args: string[]) {
   // Set by the runner of this test: a runner below it would report to that one instead of on its own.

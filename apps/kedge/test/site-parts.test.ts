@@ -56,7 +56,9 @@ describe('options of up', () => {
       node: undefined,
       portBase: undefined,
       encryption: undefined,
+      devices: true,
     });
+    assert.equal(readUpOptions({ 'no-devices': true }).devices, false);
   });
 
   for (const [values, complaint] of [

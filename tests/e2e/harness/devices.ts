@@ -65,7 +65,7 @@ export interface MapperProcess {
 export async function createMapperProcess(
   { layout }: Parts,
   protocol: string,
-  edgecoreSocket: string = join(layout.edge.directory, 'dmi.sock'),
+  edgecoreSocket: string = layout.edge.dmiSocket,
 ): Promise<MapperProcess> {
   const folder = join(layout.data, protocol);
   await must(kedgeProgram, ['mapper', 'new', folder]);

@@ -22,13 +22,16 @@ export interface TestSite {
   remove(): Promise<void>;
 }
 
-export async function createTestSite(name: string): Promise<TestSite> {
+/** Without the sample devices, unless they are asked for: most tests have no use for them. */
+export async function createTestSite(name: string, { devices = false } = {}): Promise<TestSite> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const data = join(parent, 'site');
   const portBase = await freePortBase();
   const node = `edge-${name}`;
   const kedge = (...args: string[]): Promise<Ran> => run(kedgeProgram, args, { timeoutMs: 300_000 });
   const runtime = containerdSite(join(data, 'containerd'));
+  const options = ['--detach', '--data', data, '--node', node, '--port-base', String(portBase)];
+  if (!devices) options.push('--no-devices');
   return {
     data,
     node,
@@ -36,13 +39,15 @@ export async function createTestSite(name: string): Promise<TestSite> {
     kubectl: kubectlFor(join(data, 'kubeconfig'), parent),
     marks: [data, runtime.cgroupRoot.slice(1), runtime.bridge],
     kedge,
-    up: () => kedge('up', '--detach', '--data', data, '--node', node, '--port-base', String(portBase)),
+    up: () => kedge('up', ...options),
     down: () => kedge('down', '--data', data),
     async logs() {
-      const texts = ['kedge', 'apiserver', 'cloudcore', 'edgecore'].map(async (part) => {
-        const text = await readFile(join(data, 'logs', `${part}.log`), 'utf8').catch(() => '');
-        return `--- ${part}\n${text.split('\n').slice(-40).join('\n')}`;
-      });
+      const texts = ['kedge', 'apiserver', 'cloudcore', 'edgecore', 'simulated-devices', 'modbus-mapper'].map(
+        async (part) => {
+          const text = await readFile(join(data, 'logs', `${part}.log`), 'utf8').catch(() => '');
+          return `--- ${part}\n${text.split('\n').slice(-40).join('\n')}`;
+        },
+      );
       return (await Promise.all(texts)).join('\n');
     },
     async remove() {

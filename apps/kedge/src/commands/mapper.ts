@@ -8,7 +8,8 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const builtIn: Readonly<Record<string, (config: string | undefined) => Promise<number>>> = {
   async modbus(config) {
-    const { loadDriver, runMapper } = await import('../mapper-daemon.ts');
+    const { runMapper } = await import('../mapper-daemon.ts');
+    const { loadDriver } = await import('../load-driver.ts');
     const { createModbusMapper } = await import('@kedge/devices/mapper-modbus');
     return runMapper(createModbusMapper({ load: loadDriver }), config);
   },

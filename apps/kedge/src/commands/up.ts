@@ -19,6 +19,8 @@ export interface UpOptions {
   readonly portBase: number | undefined;
   /** Absolute path of an EncryptionConfiguration. */
   readonly encryption: string | undefined;
+  /** Whether simulated devices and their mappers run. */
+  readonly devices: boolean;
 }
 
 const dns1123 = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -37,7 +39,8 @@ export function readUpOptions(values: Readonly<Record<string, string | boolean |
     throw new CommandLineError(`--encryption-provider-config ${String(keys)}: there is no such file`);
   }
   const name = node === undefined ? undefined : String(node);
-  return { data: String(data), detach: detach === true, node: name, portBase, encryption };
+  const devices = values['no-devices'] !== true;
+  return { data: String(data), detach: detach === true, node: name, portBase, encryption, devices };
 }
 
 export async function up(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
@@ -61,7 +64,6 @@ async function runInForeground(options: UpOptions, layout: SiteLayout): Promise<
   const before = await readSiteState(layout);
   const node = options.node ?? before?.node ?? defaultNodeName();
   const portBase = options.portBase ?? before?.portBase ?? defaultPortBase;
-  const sampleApplied = before?.sampleApplied ?? false;
   if (before && before.node !== node) {
     process.stderr.write(`kedge up: this site's node is called ${before.node}; use another --data for another node\n`);
     return 1;
@@ -75,29 +77,33 @@ async function runInForeground(options: UpOptions, layout: SiteLayout): Promise<
       process.on(name, () => (stop.abort(new Error('stopped')), resolve()));
   });
   const say = (text: string): void => void process.stdout.write(`  ${text}\n`);
-  const tell = (phase: SiteState['phase'], text: string, applied: boolean): Promise<void> =>
-    writeSiteState(layout, { phase, say: text, node, portBase, sampleApplied: applied });
+  let applied = { sampleApplied: before?.sampleApplied ?? false, devicesApplied: before?.devicesApplied ?? false };
+  const tell = (phase: SiteState['phase'], text: string): Promise<void> =>
+    writeSiteState(layout, { phase, say: text, node, portBase, ...applied });
 
   try {
     process.stdout.write(`kedge: starting the site in ${layout.data}\n`);
-    await tell('starting', 'starting', sampleApplied);
+    await tell('starting', 'starting');
     const program = join(installedRoot(), 'bin', 'kedge');
     const ports = sitePorts(portBase);
     const { encryption } = options;
-    const wanted = { layout, ports, node, program, applySample: !sampleApplied, encryption, report: say };
+    const applySample = !applied.sampleApplied;
+    const devices = !options.devices ? 'none' : applied.devicesApplied ? 'run' : 'apply';
+    const wanted = { layout, ports, node, program, applySample, devices, encryption, report: say } as const;
     const site = await runSite(wanted, stop.signal);
-    await tell('ready', 'ready', true);
-    process.stdout.write(await readScreen(site.api, site.server, layout, node));
+    applied = { sampleApplied: true, devicesApplied: applied.devicesApplied || site.devicesApplied };
+    await tell('ready', 'ready');
+    process.stdout.write(await readScreen(site.api, site.server, layout, node, options.devices));
     await asked;
     process.stdout.write('\nkedge: stopping\n');
-    await tell('stopping', 'stopping', true);
+    await tell('stopping', 'stopping');
     const left = await site.stop();
-    await tell('stopped', left.length === 0 ? 'stopped' : `left behind: ${left.join(', ')}`, true);
+    await tell('stopped', left.length === 0 ? 'stopped' : `left behind: ${left.join(', ')}`);
     for (const what of left) process.stderr.write(`kedge: could not take away ${what}\n`);
     return left.length === 0 ? 0 : 1;
   } catch (error) {
     const stopped = stop.signal.aborted;
-    await tell(stopped ? 'stopped' : 'failed', stopped ? 'stopped while starting' : explain(error), sampleApplied);
+    await tell(stopped ? 'stopped' : 'failed', stopped ? 'stopped while starting' : explain(error));
     if (!stopped) process.stderr.write(`kedge up: ${explain(error)}\n  logs are in ${layout.logs}\n`);
     return stopped ? 0 : 1;
   } finally {
@@ -112,6 +118,7 @@ async function runDetached(options: UpOptions, layout: SiteLayout): Promise<numb
   if (options.node !== undefined) args.push('--node', options.node);
   if (options.portBase !== undefined) args.push('--port-base', String(options.portBase));
   if (options.encryption !== undefined) args.push('--encryption-provider-config', options.encryption);
+  if (!options.devices) args.push('--no-devices');
   const began = Date.now();
   const child = spawn(join(installedRoot(), 'bin', 'kedge'), args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);

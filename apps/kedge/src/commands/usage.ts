@@ -1,12 +1,15 @@
 // The help texts.
 
 const texts: Readonly<Record<string, string>> = {
-  up: `kedge up [--data DIR] [--detach] [--node NAME] [--port-base N] [--encryption-provider-config FILE]
-  Runs a whole edge site: the embedded Kubernetes API, cloudcore, edgecore on containerd, and a sample workload.
+  up: `kedge up [--data DIR] [--detach] [--node NAME] [--port-base N] [--no-devices]
+         [--encryption-provider-config FILE]
+  Runs a whole edge site: the embedded Kubernetes API, cloudcore, edgecore on containerd, a sample workload, and
+  simulated devices with their mappers.
   --data DIR      where all state, logs and the kubeconfig are kept (default ./.kedge)
   --detach        return once the node is Ready and the sample pod is Running, and leave the site running
   --node NAME     name of the edge node (default: the host's name)
   --port-base N   first of the ports the site listens on (default 10000); gives every site on a machine its own
+  --no-devices    no simulated devices and no mappers this time
   --encryption-provider-config FILE
                   a Kubernetes EncryptionConfiguration: what the API encrypts on disk, and with which keys
 `,
@@ -47,6 +50,9 @@ kedge mapper modbus|mqtt|virtual [--config-file FILE]
   run: runs the driver that a TypeScript or JavaScript file exports as its default, beside edgecore.
   modbus: for devices that speak Modbus over TCP or a serial line. mqtt: for devices behind an MQTT broker.
   virtual: for devices that are made up.
+`,
+  device: `kedge device simulate --thermostat PORT [--address HOST]
+  simulate: runs simulated devices: a thermostat that speaks Modbus TCP.
 `,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.

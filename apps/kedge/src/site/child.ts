@@ -13,6 +13,8 @@ export interface ChildOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Beside the environment of the supervisor. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly logDirectory: string;
   readonly pidDirectory: string;
   readonly onRestart: (name: string, why: string, delayMs: number) => void;
@@ -35,7 +37,7 @@ const lookAtLogMs = 60_000;
 const healthyAfterMs = 60_000;
 
 export function startChild(options: ChildOptions): Child {
-  const { name, command, args, logDirectory, pidDirectory, onRestart, onTrouble } = options;
+  const { name, command, args, env = {}, logDirectory, pidDirectory, onRestart, onTrouble } = options;
   const logFile = join(logDirectory, `${name}.log`);
   let process_: ChildProcess | undefined;
   let stopping = false;
@@ -65,7 +67,11 @@ export function startChild(options: ChildOptions): Child {
     const log = openLog();
     const began = performance.now();
     // A group of its own: Ctrl-C in the terminal reaches the supervisor only, which then stops things in order.
-    const child = spawn(command, args, { stdio: ['ignore', log, log], detached: true });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
     if (log !== 'ignore') closeSync(log);
     process_ = child;
     if (child.pid !== undefined) {

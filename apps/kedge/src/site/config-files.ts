@@ -46,7 +46,7 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
         tlsPrivateKeyFile: join(directory, 'certs', 'server.key'),
         websocket: { enable: true, server: `127.0.0.1:${ports.hub}` },
       },
-      deviceTwin: { enable: true, dmiSockPath: join(directory, 'dmi.sock') },
+      deviceTwin: { enable: true, dmiSockPath: layout.edge.dmiSocket },
       edged: {
         hostnameOverride: facts.node,
         reportEvent: true,

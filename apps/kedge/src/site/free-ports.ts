@@ -11,16 +11,21 @@ const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   api: 'the Kubernetes API',
   monitor: 'health and metrics of cloudcore',
   kubelet: 'the endpoints of the kubelet',
+  thermostat: 'the simulated thermostat',
+  modbusMapper: 'the REST API of the Modbus mapper',
 };
 
+const ofDevices: ReadonlySet<keyof SitePorts> = new Set(['thermostat', 'modbusMapper']);
+
 /** Throws a sentence that names the port and what to do. */
-export async function requireFreePorts(ports: SitePorts, address: string): Promise<void> {
+export async function requireFreePorts(ports: SitePorts, address: string, withDevices: boolean): Promise<void> {
   for (const name of Object.keys(usedFor) as (keyof SitePorts)[]) {
+    if (ofDevices.has(name) && !withDevices) continue;
     const port = ports[name];
     if (await isTaken(port, address)) {
       throw new Error(
         `port ${port} on ${address}, for ${usedFor[name]}, is in use by another program: stop it ("ss -ltnp" lists ` +
-          `who listens), or move this site's ports with --port-base N`,
+          `who listens), or move this site's ports with --port-base N${ofDevices.has(name) ? ', or do without with --no-devices' : ''}`,
       );
     }
   }

@@ -14,6 +14,10 @@ export interface SitePorts {
   readonly monitor: number;
   /** The kubelet's endpoints of the node. */
   readonly kubelet: number;
+  /** Modbus TCP of the simulated thermostat. */
+  readonly thermostat: number;
+  /** REST API of the Modbus mapper. */
+  readonly modbusMapper: number;
 }
 
 export interface SiteLayout {
@@ -24,7 +28,8 @@ export interface SiteLayout {
   readonly kubeconfig: string;
   readonly api: { readonly directory: string; readonly config: string };
   readonly cloudcore: { readonly config: string; readonly kubeconfig: string; readonly samples: string };
-  readonly edge: { readonly directory: string; readonly config: string };
+  readonly edge: { readonly directory: string; readonly config: string; readonly dmiSocket: string };
+  readonly devices: { readonly directory: string };
   readonly containerd: string;
 }
 
@@ -38,6 +43,8 @@ export const sitePorts = (base: number): SitePorts => ({
   admission: base + 5,
   monitor: base + 91,
   kubelet: base + 250,
+  thermostat: base + 202,
+  modbusMapper: base + 277,
 });
 
 export function siteLayout(directory: string): SiteLayout {
@@ -53,7 +60,12 @@ export function siteLayout(directory: string): SiteLayout {
       kubeconfig: join(data, 'api', 'cloudcore.kubeconfig'),
       samples: join(data, 'cloudcore', 'samples.db'),
     },
-    edge: { directory: join(data, 'edge'), config: join(data, 'edgecore.yaml') },
+    edge: {
+      directory: join(data, 'edge'),
+      config: join(data, 'edgecore.yaml'),
+      dmiSocket: join(data, 'edge', 'dmi.sock'),
+    },
+    devices: { directory: join(data, 'devices') },
     containerd: join(data, 'containerd'),
   };
 }

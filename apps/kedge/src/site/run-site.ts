@@ -22,6 +22,7 @@ import type { SiteLayout, SitePorts } from './layout.ts';
 import { limitLog } from './limit-log.ts';
 import { liveProcesses, stopProcess } from './pid-files.ts';
 import { readJoinToken, waitForNode, waitForSample } from './readiness.ts';
+import { applySampleDevices, deviceProcesses } from './sample-devices.ts';
 import { waitFor } from './wait-for.ts';
 import { applySampleWorkload, sampleImageSpec } from './workload.ts';
 
@@ -32,6 +33,8 @@ export interface SiteOptions {
   /** The program to run daemons with: `bin/kedge`. */
   readonly program: string;
   readonly applySample: boolean;
+  /** Whether simulated devices and their mappers run, and whether they are to be applied to the API. */
+  readonly devices: 'none' | 'run' | 'apply';
   /** Path of an EncryptionConfiguration for the API; undefined: the one of the last start, if there was one. */
   readonly encryption?: string | undefined;
   readonly report: (say: string) => void;
@@ -40,12 +43,17 @@ export interface SiteOptions {
 export interface RunningSite {
   readonly api: KubeApi;
   readonly server: string;
+  /** False: the devices could not be applied; the next start is to try again. */
+  readonly devicesApplied: boolean;
   stop(): Promise<readonly string[]>;
 }
 
 const listenAddress = '127.0.0.1';
 const apiLimitMs = 30_000;
 const stopGraceMs = 15_000;
+const devicesLimitMs = 10_000;
+/** Of each process: what needs more has a leak, ends, and is started again. */
+const deviceHeapMegabytes = 96;
 
 export const defaultNodeName = (): string =>
   hostname()
@@ -60,11 +68,12 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
   const closers: (() => Promise<unknown>)[] = [];
   const runtime = containerdSite(layout.containerd);
 
-  const child = (name: string, args: readonly string[]): Child => {
+  const child = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Child => {
     const started = startChild({
       name,
       command: options.program,
       args,
+      env,
       logDirectory: layout.logs,
       pidDirectory: layout.run,
       onRestart: (who, why, delayMs) => report(`${who} ended (${why}); starting it again in ${delayMs} ms`),
@@ -89,7 +98,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
   try {
     await prepareDirectories(layout);
     await stopLeftovers(layout, report);
-    await requireFreePorts(options.ports, listenAddress);
+    await requireFreePorts(options.ports, listenAddress, options.devices !== 'none');
     report('starting containerd');
     await startRuntime(options, runtime);
     closers.push(keepRuntimeUp(runtime, report));
@@ -126,8 +135,13 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
       report('starting the sample workload');
       await applySampleWorkload(access.api, signal);
     }
-    await waitForSample(access.api, runtime.socket, signal);
-    return { api: access.api, server: access.server, stop };
+    const [devicesApplied] = await Promise.all([
+      options.devices === 'apply' ? applyDevices(options, access.api, signal) : false,
+      waitForSample(access.api, runtime.socket, signal),
+    ]);
+    // Last, and nobody waits for them: a site is up when its node and its pods are.
+    if (options.devices !== 'none') await startDevices(options, child);
+    return { api: access.api, server: access.server, devicesApplied, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -148,6 +162,32 @@ async function stopLeftovers(layout: SiteLayout, report: (say: string) => void):
     if (known.name === 'kedge') continue;
     report(`stopping ${known.name} of an earlier run`);
     await stopProcess(known, stopGraceMs);
+  }
+}
+
+/** A site without its sample devices is still a site. */
+async function applyDevices(options: SiteOptions, api: KubeApi, signal: AbortSignal): Promise<boolean> {
+  const { node, ports, report } = options;
+  const apply = () => applySampleDevices(api, node, ports, signal).then((): true => true);
+  try {
+    // The webhooks of cloudcore may not answer yet.
+    return await waitFor(apply, { what: 'applying the sample devices', limitMs: devicesLimitMs, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    report(explain(error));
+    return false;
+  }
+}
+
+async function startDevices(
+  { layout, ports, report }: SiteOptions,
+  child: (name: string, args: readonly string[], env: Readonly<Record<string, string>>) => Child,
+): Promise<void> {
+  report('starting the sample devices and their mappers');
+  await mkdir(layout.devices.directory, { recursive: true, mode: 0o700 });
+  for (const { name, args, config } of deviceProcesses(layout, ports)) {
+    if (config) await writeFile(config.path, config.text);
+    child(name, args, { NODE_OPTIONS: `--max-old-space-size=${deviceHeapMegabytes}` });
   }
 }
 

@@ -2,7 +2,17 @@
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { SiteLayout } from './layout.ts';
 
-export async function readScreen(api: KubeApi, server: string, layout: SiteLayout, node: string): Promise<string> {
+const tryDevices = `    kubectl get devices
+    kubectl describe device thermostat
+`;
+
+export async function readScreen(
+  api: KubeApi,
+  server: string,
+  layout: SiteLayout,
+  node: string,
+  withDevices: boolean,
+): Promise<string> {
   const version = JSON.parse((await api.raw('/version')).body) as { gitVersion?: string };
   const { items } = await api.list({ group: '', version: 'v1', resource: 'pods' });
   const running = items.filter((pod) => (pod['status'] as { phase?: string } | undefined)?.phase === 'Running').length;
@@ -20,7 +30,7 @@ export async function readScreen(api: KubeApi, server: string, layout: SiteLayou
     export KUBECONFIG=${layout.kubeconfig}
     kubectl get nodes,pods -o wide
     kubectl scale deployment hello --replicas=3
-
+${withDevices ? tryDevices : ''}
   Ctrl-C stops the site; "npm start" brings it back with its state.
 
 `;

@@ -11,6 +11,8 @@ export interface SiteState {
   readonly node: string;
   readonly portBase: number;
   readonly sampleApplied: boolean;
+  /** Absent: of a site made before there were sample devices. */
+  readonly devicesApplied?: boolean;
   /** Unix milliseconds of the last change. */
   readonly at: number;
 }

@@ -1,0 +1,20 @@
+// The commands that have to do with devices: a bundle of its own, because mappers run on small machines and in images.
+import { type Command, runCommandLine } from './command-line.ts';
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+
+const commands: Readonly<Record<string, Command>> = {
+  mapper: {
+    options: { 'config-file': text, help: flag },
+    positionals: true,
+    run: async (values, words) => (await import('./commands/mapper.ts')).mapper(values, words),
+  },
+  device: {
+    options: { address: text, thermostat: text, data: text, help: flag },
+    positionals: true,
+    run: async (values, words) => (await import('./commands/device.ts')).device(values, words),
+  },
+};
+
+runCommandLine(commands);

@@ -1,0 +1,116 @@
+// The devices of a new site, so that there is something to read and to set: what they are in the API, and the processes
+// that make them up and speak with them. They are applied once; whoever deletes them is not argued with.
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { highestTarget, lowestTarget } from '@kedge/devices/simulated';
+import { isStatus } from '@kedge/model/k8s';
+import { type Device, type DeviceModel, deviceModels, devices, devicesApiVersion } from '@kedge/model/kubeedge';
+import type { SiteLayout, SitePorts } from './layout.ts';
+
+const namespace = 'default';
+const labels = { 'app.kubernetes.io/part-of': 'kedge-sample' };
+const modbus = (configData: Readonly<Record<string, unknown>>) => ({ protocolName: 'modbus', configData });
+
+const thermostatModel: DeviceModel = {
+  apiVersion: devicesApiVersion,
+  kind: 'DeviceModel',
+  metadata: { name: 'thermostat', namespace, labels },
+  spec: {
+    protocol: 'modbus',
+    properties: [
+      { name: 'temperature', description: 'of the room', type: 'FLOAT', accessMode: 'ReadOnly', unit: 'Celsius' },
+      {
+        name: 'target',
+        description: 'what the temperature is to be',
+        type: 'FLOAT',
+        accessMode: 'ReadWrite',
+        minimum: String(lowestTarget),
+        maximum: String(highestTarget),
+        unit: 'Celsius',
+      },
+      { name: 'heating', description: 'whether it heats', type: 'BOOLEAN', accessMode: 'ReadOnly' },
+      { name: 'enabled', description: 'whether it is switched on', type: 'BOOLEAN', accessMode: 'ReadWrite' },
+    ],
+  },
+};
+
+const cycles = { collectCycle: 1_000, reportCycle: 1_000, reportToCloud: true } as const;
+
+const thermostat = (node: string, port: number): Device => ({
+  apiVersion: devicesApiVersion,
+  kind: 'Device',
+  metadata: { name: 'thermostat', namespace, labels },
+  spec: {
+    deviceModelRef: { name: 'thermostat' },
+    nodeName: node,
+    protocol: modbus({ communicateMode: 'TCP', ip: '127.0.0.1', port, slaveID: 1 }),
+    properties: [
+      {
+        name: 'temperature',
+        ...cycles,
+        visitors: modbus({ register: 'InputRegister', offset: 0, dataType: 'int16', scale: 0.1 }),
+      },
+      {
+        name: 'target',
+        ...cycles,
+        desired: { value: '21' },
+        visitors: modbus({ register: 'HoldingRegister', offset: 0, dataType: 'int16', scale: 0.1 }),
+      },
+      { name: 'heating', ...cycles, visitors: modbus({ register: 'DiscreteInputRegister', offset: 0 }) },
+      { name: 'enabled', ...cycles, visitors: modbus({ register: 'CoilRegister', offset: 0 }) },
+    ],
+    methods: [
+      { name: 'setTarget', description: 'what the temperature is to be', propertyNames: ['target'] },
+      { name: 'switch', description: 'on or off', propertyNames: ['enabled'] },
+    ],
+  },
+});
+
+/** What is there already stays as it is. */
+export async function applySampleDevices(
+  api: KubeApi,
+  node: string,
+  ports: SitePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const objects = [
+    { resource: deviceModels, object: thermostatModel },
+    { resource: devices, object: thermostat(node, ports.thermostat) },
+  ];
+  for (const { resource, object } of objects) {
+    try {
+      await api.create(resource, namespace, object, { signal });
+    } catch (error) {
+      if (!isStatus(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+export interface DeviceProcess {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Written before it is started. */
+  readonly config?: { readonly path: string; readonly text: string };
+}
+
+/** The simulated devices first: a mapper that finds its device at once need not try again. */
+export function deviceProcesses(layout: SiteLayout, ports: SitePorts): readonly DeviceProcess[] {
+  const { directory } = layout.devices;
+  return [
+    {
+      name: 'simulated-devices',
+      args: ['device', 'simulate', '--data', directory, '--thermostat', String(ports.thermostat)],
+    },
+    mapper(layout, 'modbus', ports.modbusMapper),
+  ];
+}
+
+function mapper(layout: SiteLayout, protocol: string, restPort: number): DeviceProcess {
+  const path = join(layout.devices.directory, `${protocol}-mapper.yaml`);
+  const text = stringify({
+    grpc_server: { socket_path: join(layout.edge.directory, `${protocol}-mapper.sock`) },
+    common: { edgecore_sock: layout.edge.dmiSocket, http_port: String(restPort) },
+  });
+  return { name: `${protocol}-mapper`, args: ['mapper', protocol, '--config-file', path], config: { path, text } };
+}

@@ -1,0 +1,89 @@
+// The devices of a new site, as a newcomer meets them: values by themselves, a desired one that reaches the device, methods, and
+// nothing left behind.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { sitePorts } from '../../apps/kedge/src/site/layout.ts';
+import { tracesOf } from './harness/host-traces.ts';
+import { httpGet } from './harness/http-get.ts';
+import { eventually } from './harness/run.ts';
+import { createTestSite, type TestSite } from './harness/site.ts';
+
+interface Device {
+  status?: {
+    state?: string;
+    twins?: { propertyName: string; reported?: { value: string }; observedDesired?: { value: string } }[];
+  };
+}
+
+describe('the devices of a new site', () => {
+  let site: TestSite;
+
+  const reported = async (property: string): Promise<string | undefined> => {
+    const { status } = await site.kubectl.json<Device>('get', 'device', 'thermostat');
+    return status?.twins?.find(({ propertyName }) => propertyName === property)?.reported?.value;
+  };
+  const eventuallyReported = async (property: string, wanted: (value: string) => boolean): Promise<string> => {
+    let last: string | undefined;
+    try {
+      return await eventually(`${property} as it has to be`, async () => {
+        last = await reported(property);
+        return last !== undefined && wanted(last) ? last : undefined;
+      });
+    } catch (error) {
+      throw new Error(`${String(error)}; it is ${last}\n${await site.logs()}`, { cause: error });
+    }
+  };
+
+  before(async () => {
+    site = await createTestSite('sampledevices', { devices: true });
+    const { code, stdout, stderr } = await site.up();
+    assert.equal(code, 0, `${stdout}${stderr}${await site.logs()}`);
+  });
+
+  after(async () => {
+    await site.remove();
+    assert.deepEqual(await tracesOf(...site.marks), []);
+  });
+
+  it('report values without anything having been done', async () => {
+    await eventuallyReported('temperature', (value) => Number(value) > 10);
+    const lines = (await site.kubectl('get', 'devices')).trimEnd().split('\n');
+    assert.match(lines[0]!, /^NAME +NODE +PROTOCOL +STATE +VALUES +LAST-SEEN +AGE$/);
+    assert.match(
+      lines[1]!,
+      new RegExp(`^thermostat +${site.node} +modbus +online +temperature=[0-9.]+ target=21 heating=true enabled=true `),
+    );
+  });
+
+  it('follow what is desired', async () => {
+    const before_ = Number(await reported('temperature'));
+    const patch = [{ op: 'replace', path: '/spec/properties/1/desired/value', value: '29.5' }];
+    await site.kubectl('patch', 'device', 'thermostat', '--type=json', '-p', JSON.stringify(patch));
+    await eventuallyReported('target', (value) => value === '29.5');
+    await eventuallyReported('temperature', (value) => Number(value) > before_ + 0.5);
+    const refused = await site.kubectl.try(
+      ...['patch', 'device', 'thermostat', '--type=json', '-p', JSON.stringify([{ ...patch[0], value: '99' }])],
+    );
+    assert.match(refused.stderr, /spec\.properties\[1\].*30/);
+  });
+
+  it('have methods', async () => {
+    const { modbusMapper } = sitePorts(site.portBase);
+    const methods = `http://127.0.0.1:${modbusMapper}/api/v1/devicemethod/default/thermostat`;
+    assert.match(await httpGet(methods), /"Name":"setTarget"/);
+    assert.match(await httpGet(`${methods}/switch/enabled/false`), /"statusCode":200/);
+    await eventuallyReported('enabled', (value) => value === 'false');
+    await eventuallyReported('heating', (value) => value === 'false');
+  });
+
+  it('are not argued about: what was deleted stays deleted, and down leaves nothing', async () => {
+    await site.kubectl('delete', 'device', 'thermostat');
+    const down = await site.down();
+    assert.equal(down.code, 0, down.stderr);
+    assert.deepEqual(await tracesOf(...site.marks), []);
+    const again = await site.up();
+    assert.equal(again.code, 0, `${again.stderr}${await site.logs()}`);
+    assert.equal(await site.kubectl('get', 'devices', '-o', 'name'), '');
+    assert.match(await site.kubectl('get', 'devicemodels', '-o', 'name'), /thermostat/);
+  });
+});
