@@ -22,7 +22,7 @@ import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
 import { createDeviceTwin } from '@kedge/edge/devicetwin';
 import { createDmiServer } from '@kedge/edge/dmi';
 import { createEventBus, type EventBusConfig } from '@kedge/edge/eventbus';
-import { createEdgeHub, type EdgeHubConfig, joinOutboxes } from '@kedge/edge/edgehub';
+import { createEdgeHub, type EdgeHubConfig, joinOutboxes, toAnyOutbox } from '@kedge/edge/edgehub';
 import { createMetaManager, type MetaManager } from '@kedge/edge/metamanager';
 import { createLinkStatus } from '@kedge/engine/channel';
 import { createEdgeIdentity, type EdgeIdentityConfig, type EdgeIdentityDeps } from '@kedge/engine/identity-edge';
@@ -97,9 +97,9 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     metrics: on.metrics,
     dialer: on.dialer,
     identity,
-    handlers: meta.handlers,
+    handlers: { ...meta.handlers, ...devices?.bus?.handlers },
     asks,
-    outbox: joinOutboxes(outbox, devices?.twin.outbox),
+    outbox: joinOutboxes(toAnyOutbox(outbox), ...(devices?.outboxes ?? [])),
     store,
     link,
     config: settings.hub,
@@ -122,7 +122,8 @@ function createDevices(
   );
   const bus = broker && createEventBus({ ...on, twins: twin }, broker);
   // The bus first: it hears of the first report too.
-  return { twin, modules: [twin, ...(bus ? [bus] : []), dmi] };
+  const outboxes = [toAnyOutbox(twin.outbox), ...(bus ? [toAnyOutbox(bus.outbox)] : [])];
+  return { bus, outboxes, modules: [twin, ...(bus ? [bus] : []), dmi] };
 }
 
 /** The node shows the same certificate to callers as to its cloud. */

@@ -5,7 +5,7 @@ import { openScope } from '@kedge/core/flow';
 import type { Mqtt, MqttConnection, MqttConnectOptions } from '@kedge/core/ports';
 import { type Clock, seconds } from '@kedge/core/time';
 import { createDeviceTwin, type DeviceTwin } from '@kedge/edge/devicetwin';
-import { createEventBus, type InsideBrokerConfig } from '@kedge/edge/eventbus';
+import { createEventBus, type EventBus, type InsideBrokerConfig } from '@kedge/edge/eventbus';
 import { edgeMigrations } from '@kedge/edge/metamanager';
 import type { KubeObject } from '@kedge/model/k8s';
 import { createMqttBrokers } from '@kedge/platform/mqtt-broker';
@@ -29,6 +29,7 @@ export interface Heard {
 export interface EdgeDevices {
   readonly twin: DeviceTwin;
   readonly logged: LogRecord[];
+  readonly bus: EventBus;
   close(): Promise<void>;
   put(object: KubeObject): void;
   remove(object: KubeObject): void;
@@ -91,6 +92,7 @@ export async function startEdgeDevices(
     twin,
     logged,
     close,
+    bus,
     put: (object) => listeners.get('device')?.onPut(object),
     remove: (object) => listeners.get('device')?.onDelete(object),
   };

@@ -1,9 +1,13 @@
 // EventBus between a real DeviceTwin and a broker in memory: the documents that KubeEdge's MQTT clients know, and a broker
 // that comes and goes.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { FakeClock } from '@kedge/core/testing';
 import { seconds } from '@kedge/core/time';
+import type { EventBus } from '@kedge/edge/eventbus';
+import { messageId } from '@kedge/model/messages';
+import { temporaryDirectory } from '@kedge/testing/contracts';
 import { FakeBroker } from '@kedge/testing/mqtt';
 import { connectApplication, device, startEdgeDevices } from './eventbus-fixture.ts';
 
@@ -11,10 +15,10 @@ const base = '$hw/events/device/default/temp-1';
 const name = { namespace: 'default', name: 'temp-1' };
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-async function rig(t: TestContext, objects = [device('temp-1')]) {
+async function rig(t: TestContext, objects = [device('temp-1')], path = ':memory:') {
   const clock = new FakeClock({ settle });
   const broker = new FakeBroker();
-  const edge = await startEdgeDevices(t, { clock, mqtt: broker, url: broker.url, objects });
+  const edge = await startEdgeDevices(t, { clock, mqtt: broker, url: broker.url, objects, path });
   const online = async (): Promise<void> => {
     while (broker.clients === 0) await settle();
     await settle();
@@ -126,7 +130,29 @@ describe('an MQTT client', () => {
 
   test('reports a state', async (t) => {
     const { app, twin, clock } = await rig(t);
-    await app.say(`${base}/state/update`, { event_id: 'x', timestamp: 0, state: 'exploded' });
+    await app.say(`${base}/state/update`, { event_id: 'w', timestamp: 0, state: 'exploded' });
+    await app.say(`${base}/state/update`, '{');
+    await app.say('$hw/events/device/default/other/state/update', { event_id: 'o', state: 'online' });
+    const refused = (await app.next(3)).map(({ topic, body: { event_id, code, reason } }) => [
+      topic,
+      event_id,
+      code,
+      reason,
+    ]);
+    const states = 'online, offline, ok, unknown, unhealthy';
+    assert.deepEqual(
+      refused.toSorted(),
+      [
+        [`${base}/state/update/result`, '', 400, 'Unmarshal request body failed, please check the request'],
+        [`${base}/state/update/result`, 'w', 400, `The state is "exploded", needs one of ${states}`],
+        [
+          '$hw/events/device/default/other/state/update/result',
+          'o',
+          404,
+          'state update rejected due to the device is not existed',
+        ],
+      ].toSorted(),
+    );
     await app.say(`${base}/state/update`, { event_id: 'x', timestamp: 0, state: 'online' });
     const [answer] = await app.next(1);
     assert.equal(answer?.topic, `${base}/state/update/result`);
@@ -225,6 +251,74 @@ describe('an MQTT client', () => {
       code: 404,
       reason: 'update rejected due to the device is not existed',
     });
+  });
+});
+
+describe('rules of the cloud', () => {
+  const message = { id: messageId('m'), at: 0 };
+  const uploaded = (bus: EventBus): string[] => {
+    const all: string[] = [];
+    for (let item = bus.outbox.take(() => false); item; item = bus.outbox.take(() => false)) {
+      all.push(`${item.send.topic} ${item.send.payload}`);
+      void bus.outbox.settle(item, { ok: true, value: undefined });
+    }
+    return all;
+  };
+
+  test('hear what KubeEdge has them hear, and the topics that they ask for, also after a break and a restart', async (t) => {
+    const path = join(await temporaryDirectory(t), 'edge.db');
+    const { bus, broker, clock, online, close } = await rig(t, [device('temp-1')], path);
+    const say = async (): Promise<void> => {
+      const app = await connectApplication(t, broker, broker.url);
+      for (const topic of ['default/up', 'other/up', 'a/user/b/c', '$hw/events/upload/x', 'SYS/dis/upload_records']) {
+        await app.say(topic, '1');
+      }
+      await settle();
+    };
+    const always = ['a/user/b/c 1', '$hw/events/upload/x 1', 'SYS/dis/upload_records 1'];
+    await say();
+    assert.deepEqual(uploaded(bus), always);
+    await bus.handlers['bus.subscribe']({ ...message, kind: 'bus.subscribe', topic: 'default/up' });
+    await say();
+    assert.deepEqual(uploaded(bus), ['default/up 1', ...always]);
+    broker.cut();
+    await clock.advance(seconds(60));
+    await online();
+    await say();
+    assert.deepEqual(uploaded(bus), ['default/up 1', ...always]);
+    await close();
+
+    const later = await rig(t, [device('temp-1')], path);
+    const app = await connectApplication(t, later.broker, later.broker.url);
+    await app.say('default/up', '2');
+    await settle();
+    assert.deepEqual(uploaded(later.bus), ['default/up 2']);
+    await later.bus.handlers['bus.unsubscribe']({ ...message, kind: 'bus.unsubscribe', topic: 'default/up' });
+    await app.say('default/up', '3');
+    await settle();
+    assert.deepEqual(uploaded(later.bus), []);
+  });
+
+  test('publish here, and a topic that the broker forbids costs nothing else', async (t) => {
+    const { bus, broker, app, logged } = await rig(t);
+    broker.forbidden.add('default/secret');
+    await bus.handlers['bus.subscribe']({ ...message, kind: 'bus.subscribe', topic: 'default/secret' });
+    await bus.handlers['bus.publish']({
+      ...message,
+      kind: 'bus.publish',
+      topic: '$hw/any',
+      payload: '{"msg":"hello"}',
+    });
+    assert.deepEqual(await app.next(1), [{ topic: '$hw/any', body: { msg: 'hello' } }]);
+    assert.equal(logged.at(-1)?.sentence, 'the MQTT broker refuses a topic of a rule');
+  });
+
+  test('that are out of reach cost the oldest messages, not memory', async (t) => {
+    const { bus, app } = await rig(t);
+    for (let n = 0; n < 700; n += 1) await app.say('SYS/dis/upload_records', String(n));
+    await settle();
+    const kept = uploaded(bus);
+    assert.deepEqual([kept.length, kept.at(-1)], [500, 'SYS/dis/upload_records 699']);
   });
 });
 

@@ -280,11 +280,12 @@ const isPassing = ({ outcome }: Answer): boolean => !outcome.ok && !hopeless.has
 /** Saying it again would change nothing. */
 const hopeless: ReadonlySet<string> = new Set(['NotFound', 'Forbidden', 'Conflict', 'Invalid', 'BadRequest']);
 
-type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'unknown' }>;
+type Asking = Exclude<Handled, { kind: 'event.put' | 'event.patch' | 'bus.upload' | 'unknown' }>;
 
 const isQuestion = (message: Handled): message is Asking =>
   message.kind !== 'event.put' &&
   message.kind !== 'event.patch' &&
+  message.kind !== 'bus.upload' &&
   message.kind !== 'unknown' &&
   // Dense, it needs no confirmation and has no id for one.
   (message.kind !== 'membership.get' || message.id !== '');

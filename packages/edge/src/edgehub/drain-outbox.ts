@@ -6,6 +6,8 @@ import { type Clock, seconds } from '@kedge/core/time';
 import type { Outcome, Upstream } from '@kedge/model/messages';
 import type { Asks, Outbox, OutboxItem } from './ports.ts';
 
+type Told = Extract<OutboxItem['send'], { as: 'tell' | 'upload' }>;
+
 export interface DrainOptions<Item extends OutboxItem> {
   readonly clock: Clock;
   readonly log: Log;
@@ -13,7 +15,7 @@ export interface DrainOptions<Item extends OutboxItem> {
   readonly isDense: boolean;
   readonly ask: Asks['ask'];
   /** For what the cloud does not answer; resolves when handed to the network. */
-  readonly tell: (item: Extract<OutboxItem['send'], { as: 'tell' }>) => Promise<void>;
+  readonly tell: (item: Told) => Promise<void>;
 }
 
 /** Half of upstream's receive buffer. */
@@ -85,7 +87,8 @@ export async function drainOutbox<Item extends OutboxItem>(
 }
 
 /** What an entry without an answer is on the link. */
-export const toTold = (
-  { ref, event, change }: Extract<OutboxItem['send'], { as: 'tell' }>,
-  base: Pick<Upstream, 'id' | 'at'>,
-): Upstream => ({ ...base, kind: 'event.put', ref, event, change });
+export function toTold(told: Told, base: Pick<Upstream, 'id' | 'at'>): Upstream {
+  if (told.as === 'upload') return { ...base, kind: 'bus.upload', topic: told.topic, payload: told.payload };
+  const { ref, event, change } = told;
+  return { ...base, kind: 'event.put', ref, event, change };
+}

@@ -7,4 +7,4 @@ export { createEdgeHub, edgeHubDefaults } from './edge-hub.ts';
 export type { EdgeHub, EdgeHubConfig, EdgeHubDeps } from './edge-hub.ts';
 export { edgeHubErrors } from './edge-hub-errors.ts';
 export type { Asks, Identity, Outbox, OutboxItem } from './ports.ts';
-export { joinOutboxes } from './join-outboxes.ts';
+export { type AnyOutbox, joinOutboxes, toAnyOutbox } from './join-outboxes.ts';

@@ -1,23 +1,35 @@
-// Two outboxes as one, for the one link that carries both. Each gets its own entries back.
+// Several outboxes as one, for the one link that carries them all. Each gets its own entries back.
 import type { Outbox, OutboxItem } from './ports.ts';
 
-export interface Joined extends OutboxItem {
+interface Joined extends OutboxItem {
   readonly settle: (outcome: Parameters<Outbox['settle']>[1]) => Promise<'done' | 'later'>;
 }
+/** An outbox whose kind of entry is nobody else's business. */
+export type AnyOutbox = Outbox<Joined>;
 
-/** What the first has goes first; keys of the two do not meet. The second may be missing. */
-export function joinOutboxes<A extends OutboxItem, B extends OutboxItem>(
-  a: Outbox<A>,
-  b: Outbox<B> | undefined,
-): Outbox<Joined> {
-  const wrap = <Item extends OutboxItem>(from: Outbox<Item>, item: Item | undefined): Joined | undefined =>
-    item && { key: item.key, send: item.send, settle: (outcome) => from.settle(item, outcome) };
+export function toAnyOutbox<Item extends OutboxItem>(outbox: Outbox<Item>): AnyOutbox {
   return {
-    take: (isBusy, isDense) => wrap(a, a.take(isBusy, isDense)) ?? (b && wrap(b, b.take(isBusy, isDense))),
-    settle: (item, outcome) => item.settle(outcome),
-    listen(listener) {
-      const ends = [a, b].map((one) => one?.listen(listener));
-      return () => ends.forEach((end) => end?.());
+    take(isBusy, isDense) {
+      const item = outbox.take(isBusy, isDense);
+      return item && { key: item.key, send: item.send, settle: (outcome) => outbox.settle(item, outcome) };
     },
+    settle: (item, outcome) => item.settle(outcome),
+    listen: (listener) => outbox.listen(listener),
   };
 }
+
+/** What an earlier one has goes first; their keys do not meet. */
+export const joinOutboxes = (...outboxes: readonly AnyOutbox[]): AnyOutbox => ({
+  take(isBusy, isDense) {
+    for (const outbox of outboxes) {
+      const item = outbox.take(isBusy, isDense);
+      if (item) return item;
+    }
+    return undefined;
+  },
+  settle: (item, outcome) => item.settle(outcome),
+  listen(listener) {
+    const ends = outboxes.map((outbox) => outbox.listen(listener));
+    return () => ends.forEach((end) => end());
+  },
+});

@@ -30,7 +30,8 @@ export interface OutboxItem {
         readonly ref: ObjectRef;
         readonly event: KubeObject;
         readonly change: 'insert' | 'update';
-      };
+      }
+    | { readonly as: 'upload'; readonly topic: string; readonly payload: string };
 }
 
 /** `Item` is the outbox's own, handed back as it came. */

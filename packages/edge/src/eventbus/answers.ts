@@ -7,8 +7,13 @@ type Changes = Readonly<Record<string, TwinChange>>;
 
 function shown(twin: Twin | null): Twin | null {
   if (!twin) return null;
-  const { expected_version: _, actual_version: __, ...rest } = twin;
-  return rest;
+  const { expected, actual, optional, metadata } = twin;
+  return {
+    ...(expected === undefined ? {} : { expected }),
+    ...(actual === undefined ? {} : { actual }),
+    ...(optional === undefined ? {} : { optional }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
 }
 
 const mapValues = <A, B>(of: Readonly<Record<string, A>>, as: (value: A) => B): Record<string, B> =>

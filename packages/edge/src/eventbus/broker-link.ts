@@ -3,7 +3,15 @@
 import { explain } from '@kedge/core/errors';
 import { createBackoff, orAbort, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import type { Mqtt, MqttConnection, MqttConnectOptions, MqttMessage, MqttPublish, Random } from '@kedge/core/ports';
+import {
+  type Mqtt,
+  type MqttConnection,
+  type MqttConnectOptions,
+  mqttErrors,
+  type MqttMessage,
+  type MqttPublish,
+  type Random,
+} from '@kedge/core/ports';
 import { type Clock, seconds } from '@kedge/core/time';
 
 export interface BrokerLinkDeps {
@@ -14,6 +22,8 @@ export interface BrokerLinkDeps {
   /** Asked before each try, so that new certificates are used. */
   readonly broker: () => Promise<Pick<MqttConnectOptions, 'url' | 'clientId' | 'credentials' | 'tls'>>;
   readonly filters: readonly string[];
+  /** More of them, asked for on each connection. Those that the broker refuses are done without. */
+  readonly moreFilters?: () => readonly string[];
   /** Of what is published. */
   readonly retain?: boolean;
   readonly onMessage: (message: MqttMessage) => Promise<void>;
@@ -23,6 +33,8 @@ export interface BrokerLinkDeps {
 export interface BrokerLink {
   /** Never waits; of too many the oldest go. */
   publish(topic: string, payload: string): void;
+  /** What `moreFilters` has had added, or has lost. */
+  changed(filter: string, isOn: boolean): void;
   readonly isOnline: boolean;
   /** Until aborted. */
   run(signal: AbortSignal): Promise<void>;
@@ -43,6 +55,7 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
   let dropped = 0;
   let isOnline = false;
   let complaint: string | undefined;
+  let open: MqttConnection | undefined;
 
   const sizeOf = ({ topic, payload }: MqttPublish): number => topic.length + payload.length;
   /** Given to the broker, and not yet acknowledged; the head of `waiting`. */
@@ -83,6 +96,15 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
     }
   }
 
+  async function subscribeMore(connection: MqttConnection, filters: readonly string[]): Promise<void> {
+    for (const filter of filters) {
+      await connection.subscribe([filter], 1).catch((error: unknown) => {
+        if (!mqttErrors.SUBSCRIPTION_REFUSED.is(error)) throw error;
+        log.warn('the MQTT broker refuses a topic of a rule', { name: filter });
+      });
+    }
+  }
+
   /** Resolves with why it ended. */
   async function session(signal: AbortSignal, onOpen: () => void): Promise<string> {
     const broker = await deps.broker();
@@ -90,6 +112,8 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
     const ended = new AbortController();
     try {
       await orAbort(connection.subscribe(filters, 1), signal);
+      open = connection;
+      await orAbort(subscribeMore(connection, deps.moreFilters?.() ?? []), signal);
       onOpen();
       const sending = send(connection, AbortSignal.any([signal, ended.signal])).catch(explain);
       const reason = await orAbort(Promise.race([connection.closed, sending]), signal);
@@ -100,6 +124,7 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
       ended.abort(new Error('the connection ended'));
       if (!signal.aborted) forgiveOrDrop();
       isOnline = false;
+      open = undefined;
       await connection.close();
     }
   }
@@ -114,6 +139,11 @@ export function createBrokerLink(deps: BrokerLinkDeps): BrokerLink {
       bytes += sizeOf(message);
       bound();
       work.wake();
+    },
+    changed(filter, isOn) {
+      // What fails here ends the connection, and the next one asks for all of them.
+      const done = !open ? undefined : isOn ? subscribeMore(open, [filter]) : open.unsubscribe([filter]);
+      done?.catch((error: unknown) => log.debug('a topic of a rule', { name: filter, reason: explain(error) }));
     },
     async run(signal) {
       const backoff = createBackoff({

@@ -7,16 +7,18 @@ import type { Module } from '@kedge/core/module';
 import type { Database, Files, Mqtt, MqttBrokers, MqttConnectOptions, MqttMessage, Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type Device, deviceId } from '@kedge/model/kubeedge';
-import type { DeviceName } from '@kedge/model/messages';
+import type { DeviceName, Downstream, Handlers } from '@kedge/model/messages';
 import {
   type BusTopic,
   deviceTopic,
+  isEdgeTopic,
   type DeviceTopicTail,
   namelessDeviceTopic,
   nodeTopic,
   parseTopic,
   requestFilters,
   shortDeviceTopic,
+  uploadFilters,
 } from '@kedge/wire/topics';
 import { errorAnswer, twinAnswer, updateDelta, updateDocument, updateResult } from './answers.ts';
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
@@ -24,7 +26,9 @@ import { createBrokerMemory } from './broker-memory.ts';
 import { eventBusErrors } from './errors.ts';
 import { createInsideBroker, type InsideBrokerConfig } from './inside-broker.ts';
 import type { DeviceTwins } from './ports.ts';
-import { planReports, readQuestion, readState, readTwinUpdate } from './read-requests.ts';
+import { type Code, planReports, readQuestion, readState, readTwinUpdate } from './read-requests.ts';
+import { createRuleTopics } from './rule-topics.ts';
+import { createUploadOutbox, type UploadOutbox } from './upload-outbox.ts';
 
 export interface EventBusConfig {
   readonly node: string;
@@ -58,19 +62,29 @@ export interface EventBusDeps {
 /** Requests in hand before the broker has to wait. */
 const manyRequests = 32;
 
-export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Module {
+/** The rules' part: messages to and from the cloud. */
+type BusMessage = Extract<Downstream, { kind: 'bus.publish' | 'bus.subscribe' | 'bus.unsubscribe' }>;
+
+export interface EventBus extends Module {
+  readonly handlers: Handlers<BusMessage>;
+  readonly outbox: UploadOutbox;
+}
+
+export function createEventBus(deps: EventBusDeps, config: EventBusConfig): EventBus {
   const { clock, random, twins } = deps;
   const log = deps.log.child({ module: 'eventbus' });
   const inOrder = new KeyedMutex();
   /** Devices that somebody has addressed without a namespace: those clients listen there too. */
   const addressedShort = new Set<string>();
   const links: BrokerLink[] = [];
+  const rules = createRuleTopics(deps.db);
+  const uploads = createUploadOutbox(log);
   let inHand = 0;
 
-  function publish(topic: string, body: unknown): void {
-    const payload = JSON.stringify(body);
+  function publishText(topic: string, payload: string): void {
     for (const link of links) link.publish(topic, payload);
   }
+  const publish = (topic: string, body: unknown): void => publishText(topic, JSON.stringify(body));
   function answer(device: DeviceName, tail: DeviceTopicTail, body: unknown): void {
     publish(deviceTopic(device, tail), body);
     const short = addressedShort.has(deviceId(device)) ? shortDeviceTopic(device, tail) : undefined;
@@ -107,13 +121,14 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
         return updateTwin(request, payload);
       case 'state.update': {
         const read = readState(payload);
-        if (!read || !twins.devices.has(request.device)) {
-          return log.warn('an MQTT client reports a state that is none, or of a device that is not here', {
-            device: deviceId(request.device),
-          });
+        const refuse = (code: Code, reason: string): void =>
+          answerTo(request, 'state/update/result', errorAnswer(read.event, clock.now(), code, reason));
+        if (!read.ok) return refuse(read.code, read.reason);
+        if (!twins.devices.has(request.device)) {
+          return refuse(404, 'state update rejected due to the device is not existed');
         }
         if (request.isShort) addressedShort.add(deviceId(request.device));
-        return twins.state(request.device, read.state, read.event);
+        return twins.state(request.device, read.value, read.event);
       }
     }
   }
@@ -157,7 +172,10 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
 
   async function onMessage({ topic, payload }: MqttMessage): Promise<void> {
     const request = parseTopic(topic);
-    if (!request) return;
+    if (!request) {
+      if (!isEdgeTopic(topic)) uploads.put(topic, new TextDecoder().decode(payload));
+      return;
+    }
     const key = 'device' in request ? deviceId(request.device) : request.node;
     inHand += 1;
     const work = inOrder
@@ -189,10 +207,27 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Modu
     });
   }
 
+  function listenTo(topic: string, isOn: boolean): void {
+    for (const link of links) link.changed(topic, isOn);
+  }
+
   return {
     name: 'eventbus',
+    outbox: uploads,
+    handlers: {
+      'bus.publish': async ({ topic, payload }) => publishText(topic, payload),
+      async 'bus.subscribe'({ topic }) {
+        if (await rules.add(topic)) return listenTo(topic, true);
+        log.warn('a rule listens to a topic too many', { name: topic });
+      },
+      async 'bus.unsubscribe'({ topic }) {
+        await rules.remove(topic);
+        listenTo(topic, false);
+      },
+    },
     async start(scope) {
-      const common = { clock, log, random, filters: requestFilters, onMessage };
+      const moreFilters = (): string[] => [...uploadFilters, ...rules.list()];
+      const common = { clock, log, random, filters: requestFilters, moreFilters, onMessage };
       const { broker, inside } = config;
       if (broker) {
         const mqtt = await deps.openMqtt();

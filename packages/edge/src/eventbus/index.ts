@@ -2,6 +2,6 @@
 //
 //     const bus = createEventBus({ clock, log, random, files, openMqtt, twins: deviceTwin }, { node, broker });
 export { createEventBus } from './event-bus.ts';
-export type { EventBusConfig, EventBusDeps } from './event-bus.ts';
+export type { EventBus, EventBusConfig, EventBusDeps } from './event-bus.ts';
 export type { InsideBrokerConfig } from './inside-broker.ts';
 export type { DeviceTwins, TwinChange, TwinWatcher } from './ports.ts';

@@ -58,11 +58,14 @@ export function readQuestion(payload: Uint8Array): Read<undefined> {
   return { ok: true, event: eventOf(body), value: undefined };
 }
 
-/** Undefined: nothing that a device can be. */
-export function readState(payload: Uint8Array): { readonly event: string; readonly state: string } | undefined {
+export function readState(payload: Uint8Array): Read<string> {
   const body = parse(payload);
-  const state = body?.['state'];
-  return typeof state === 'string' && states.has(state.toLowerCase()) ? { event: eventOf(body), state } : undefined;
+  if (!body) return { ok: false, event: '', code: 400, reason: badRequest };
+  const { state } = body;
+  const event = eventOf(body);
+  if (typeof state === 'string' && states.has(state.toLowerCase())) return { ok: true, event, value: state };
+  const said = typeof state === 'string' ? quote(state) : 'missing';
+  return { ok: false, event, code: 400, reason: `The state is ${said}, needs one of ${[...states].join(', ')}` };
 }
 
 export function readTwinUpdate(payload: Uint8Array): Read<ReadonlyMap<string, Wanted>> {

@@ -91,4 +91,8 @@ export const edgeMigrations: readonly Migration[] = [
         subscriptions TEXT NOT NULL
       ) WITHOUT ROWID;`,
   },
+  {
+    name: '4 topics that rules listen to',
+    sql: 'CREATE TABLE rule_topic (topic TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;',
+  },
 ];

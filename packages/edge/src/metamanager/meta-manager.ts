@@ -89,6 +89,10 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
       // Members of this node are the devices that it has.
       'membership.update': async () => undefined,
       'membership.detail': async () => undefined,
+      // EventBus', where there is one.
+      'bus.publish': async () => undefined,
+      'bus.subscribe': async () => undefined,
+      'bus.unsubscribe': async () => undefined,
       reply: async (reply) => asks.settle(reply),
       unknown: async ({ raw: { route } }) =>
         log.debug('message of an unknown kind ignored', { operation: route.operation, resource: route.resource }),

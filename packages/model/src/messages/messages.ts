@@ -110,6 +110,11 @@ export type Downstream =
     })
   /** All devices of this node, after `membership.get`: an edge forgets those that are not listed. Sent once. */
   | (Base & { readonly kind: 'membership.detail'; readonly event: string; readonly devices: readonly Member[] })
+  /** For MQTT clients of the node, from a rule of the router. Sent once. */
+  | (Base & { readonly kind: 'bus.publish'; readonly topic: string; readonly payload: string })
+  /** MQTT messages of this topic are wanted by a rule, or no longer. Sent once; the edge remembers. */
+  | (Base & { readonly kind: 'bus.subscribe'; readonly topic: string })
+  | (Base & { readonly kind: 'bus.unsubscribe'; readonly topic: string })
   /** Answer to a question of the edge; to a `DeviceReport` it is the confirmation. */
   | (Located & {
       readonly kind: 'reply';
@@ -253,6 +258,8 @@ export type Upstream =
    * DeviceTwin's own text.
    */
   | (Base & { readonly kind: 'membership.get'; readonly event?: string | undefined })
+  /** An MQTT client's message for the rules of the router. The cloud confirms none. */
+  | (Base & { readonly kind: 'bus.upload'; readonly topic: string; readonly payload: string })
   | (Base & { readonly kind: 'unknown'; readonly raw: RawMessage });
 
 /** What an acknowledgement repeats of the message it is for; an upstream cloud matches by `to` only. */
@@ -276,6 +283,9 @@ export const delivery = {
   'object.delete': 'acked',
   'membership.update': 'once',
   'membership.detail': 'once',
+  'bus.publish': 'once',
+  'bus.subscribe': 'once',
+  'bus.unsubscribe': 'once',
   reply: 'once',
   unknown: 'once',
 } as const satisfies Record<Downstream['kind'], 'acked' | 'once'>;

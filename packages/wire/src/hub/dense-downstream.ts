@@ -51,6 +51,9 @@ export function writeDenseDownstream(message: Downstream, ids: ShortIds): unknow
     }
     case 'membership.update':
     case 'membership.detail':
+    case 'bus.publish':
+    case 'bus.subscribe':
+    case 'bus.unsubscribe':
     case 'unknown':
       return [code.envelope, downstreamToWire(message)];
   }

@@ -82,6 +82,7 @@ export function writeDenseUpstream(message: Exclude<Upstream, { kind: 'ack' }>, 
     case 'membership.get':
       return [code.membership, message.event ?? ''];
     case 'legacy.status':
+    case 'bus.upload':
     case 'unknown':
       return [code.envelope, upstreamToWire(message)];
   }

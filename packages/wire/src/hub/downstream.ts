@@ -1,6 +1,7 @@
 // Cloud -> edge: envelope <-> message.
 import { resourceVersion, uid } from '@kedge/model/k8s';
 import { type AckRoute, type Downstream, messageId, type RawMessage } from '@kedge/model/messages';
+import { busDownFromWire, busDownToWire } from './bus-content.ts';
 import { badContent, readObject } from './content.ts';
 import { isConfirmed, membershipFromWire, membershipToWire, twinResource } from './device-content.ts';
 import { guessQuestion, replyForm, replyFromContent, replyToContent, wantsAck } from './reply-content.ts';
@@ -26,7 +27,7 @@ export function downstreamFromWire(raw: RawMessage): Downstream {
         ? confirmationFromWire(raw)
         : membershipFromWire(raw)
       : route.group !== 'resource'
-        ? undefined
+        ? busDownFromWire(raw)
         : isAnswer
           ? replyFromWire(raw)
           : pushFromWire(raw);
@@ -102,6 +103,10 @@ export function downstreamToWire(message: Downstream): RawMessage {
     case 'membership.update':
     case 'membership.detail':
       return membershipToWire(message);
+    case 'bus.publish':
+    case 'bus.subscribe':
+    case 'bus.unsubscribe':
+      return busDownToWire(message);
     case 'reply':
       return replyToWire(message);
   }

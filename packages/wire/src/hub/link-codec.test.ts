@@ -114,7 +114,11 @@ test('a keepalive is five bytes and its answer two', () => {
 });
 
 test('what has no dense form travels as its envelope', () => {
-  const raw = { header: { msg_id: 'x', timestamp: 1 }, route: { source: 'bus', operation: 'upload' }, content: 'text' };
+  const raw = {
+    header: { msg_id: 'x', timestamp: 1 },
+    route: { source: 'servicebus', operation: 'upload' },
+    content: 'text',
+  };
   const link = pair();
   assert.deepEqual(up(link, { id: messageId('x'), at: 1, kind: 'unknown', raw }), [
     { id: 'x', at: 1, kind: 'unknown', raw },

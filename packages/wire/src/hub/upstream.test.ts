@@ -37,7 +37,9 @@ const meanings: readonly [RawMessage, kind: string, more?: Record<string, unknow
     { of: 'node', reports: [{ uid: 'u', name: 'n', status: { phase: 'x' } }] },
   ],
   [raw('keepalive', 'node', 'ping', 'websocket'), 'keepalive'],
-  [raw('upload', 'topic', 'text', 'bus'), 'unknown'],
+  [raw('upload', 'topic', 'text', 'bus'), 'bus.upload', { topic: 'topic', payload: 'text' }],
+  [raw('upload', '', 'text', 'bus'), 'unknown'],
+  [raw('upload', 'topic', { no: 'text' }, 'bus'), 'unknown'],
 ];
 
 for (const [message, kind, more = {}] of meanings) {

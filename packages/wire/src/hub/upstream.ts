@@ -1,6 +1,7 @@
 // Edge -> cloud: envelope <-> message. The module and group names that upstream gives its parts are spelled here only.
 import type { KubeObject, Uid } from '@kedge/model/k8s';
 import { messageId, type ObjectRef, type RawMessage, type Upstream } from '@kedge/model/messages';
+import { busUpFromWire, busUpToWire } from './bus-content.ts';
 import { badContent, isKubeObject, readDocument, readObject, readPatch } from './content.ts';
 import { membershipDetailResource, reportFromWire, reportToWire } from './device-content.ts';
 import { isPlainObject } from './envelope.ts';
@@ -31,6 +32,7 @@ export function upstreamFromWire(raw: RawMessage): Upstream {
   }
   if (route.operation === 'query' && route.resource === caResource) return { ...base, kind: 'ca.get' };
   if (route.source === 'twin') return reportFromWire(raw) ?? { ...base, kind: 'unknown', raw };
+  if (route.source === 'bus') return busUpFromWire(raw) ?? { ...base, kind: 'unknown', raw };
   if (route.source === 'edged') return fromEdged(raw) ?? { ...base, kind: 'unknown', raw };
   return { ...base, kind: 'unknown', raw };
 }
@@ -197,6 +199,8 @@ export function upstreamToWire(message: Upstream): RawMessage {
     case 'device.conditions':
     case 'samples.report':
       return reportToWire(message);
+    case 'bus.upload':
+      return busUpToWire(message);
     case 'legacy.status':
       return fromEdge(message, 'update', `${message.of}status`, legacyReports(message));
   }

@@ -14,6 +14,13 @@ export const requestFilters: readonly string[] = [
   `${prefix}/node/+/membership/get`,
 ];
 
+/** What KubeEdge's edge hands to the rules of the cloud without being told to. */
+export const uploadFilters: readonly string[] = [`${prefix}/upload/#`, 'SYS/dis/upload_records', '+/user/#'];
+
+/** Whether messages of this topic are the edge's own business, and never a rule's. */
+export const isEdgeTopic = (topic: string): boolean =>
+  topic.startsWith(`${prefix}/device/`) || topic.startsWith(`${prefix}/node/`);
+
 export type BusTopic =
   | {
       readonly kind: 'twin.get' | 'twin.update' | 'state.update';

@@ -97,6 +97,10 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
       }
       return ok;
     },
+    'bus.upload': async (node, { topic }) => {
+      log.debug('a message for rules that there are none of', { node, name: topic });
+      return undefined;
+    },
     unknown: async (node, { raw }) => {
       log.debug('message of a kind that is not known here', { node, resource: raw.route.resource });
       return undefined;
