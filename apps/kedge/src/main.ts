@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, Command>> = {
       controllers: data,
       'disable-controllers': flag,
       'disable-scheduler': flag,
+      'kubelet-certificate-authority': data,
       'audit-log-path': data,
       'audit-policy-file': data,
       'audit-log-maxsize': data,

@@ -28,12 +28,15 @@ interface Site {
   readonly asked: {
     path: string;
     authorization: string | undefined;
+    usages: string | undefined;
     withCertificate: boolean;
     trustAnyServer: boolean;
   }[];
   /** Answers everything with this status when set; `down`: does not answer at all. */
   trouble: number | 'down' | undefined;
   subject: string;
+  /** What the cloud lets its certificates be used for. */
+  usages: readonly ('serverAuth' | 'clientAuth')[];
   start(options?: {
     token?: string | undefined;
     rotate?: boolean;
@@ -78,7 +81,7 @@ async function createSite(): Promise<Site> {
       const { publicKey } = await createCertificateAuthorities().readRequest(request.body as Uint8Array);
       return authority.issue(publicKey, {
         subject: { commonName: site.subject, organizations: ['system:nodes'] },
-        usages: ['clientAuth'],
+        usages: site.usages,
         notBefore: minus(clock.now(), hours(0)),
         notAfter: plus(clock.now(), days(100)),
       });
@@ -107,6 +110,7 @@ async function createSite(): Promise<Site> {
     ),
     trouble: undefined,
     subject: `system:node:${node}`,
+    usages: ['serverAuth', 'clientAuth'],
     async start({ token = site.token, rotate = true } = {}) {
       const identity = createEdgeIdentity(
         {
@@ -120,6 +124,7 @@ async function createSite(): Promise<Site> {
               asked.push({
                 path: new URL(request.url).pathname,
                 authorization: request.headers?.['authorization']?.toString(),
+                usages: request.headers?.['extkeyusages']?.toString(),
                 withCertificate: tls.certificate !== undefined,
                 trustAnyServer: tls.trustAnyServer ?? false,
               });
@@ -237,9 +242,26 @@ test('the certificate is renewed with a new key at four fifths of its life, with
   assert.deepEqual(site.asked.at(-1), {
     path: '/edge.crt',
     authorization: undefined,
+    usages: '[1,2]',
     withCertificate: true,
     trustAnyServer: false,
   });
+  await stop();
+});
+
+test('a certificate that is not good for a server is changed at the start, once where the cloud gives no other', async () => {
+  const site = await createSite();
+  site.usages = ['clientAuth'];
+  const first = await site.start();
+  await site.clock.advance(days(1));
+  assert.equal(site.asked.length, 3, 'the CA, the first certificate, and one more');
+  assert.deepEqual(first.identity.current().info.usages, ['clientAuth']);
+  await first.stop();
+  site.usages = ['serverAuth', 'clientAuth'];
+  const { identity, stop } = await site.start();
+  await site.clock.advance(hours(2));
+  assert.equal(site.asked.length, 4);
+  assert.deepEqual(identity.current().info.usages, ['serverAuth', 'clientAuth']);
   await stop();
 });
 

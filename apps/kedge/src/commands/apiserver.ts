@@ -21,7 +21,7 @@ import { createControllers } from '@kedge/control-plane/controllers';
 import { createMetricsApi } from '@kedge/control-plane/metricsapi';
 import { createScheduler } from '@kedge/control-plane/scheduler';
 import type { Log } from '@kedge/core/log';
-import { minutes, seconds } from '@kedge/core/time';
+import { minutes } from '@kedge/core/time';
 import { createEventSink } from '@kedge/engine/event-recorder';
 import { createSharedInformers } from '@kedge/engine/kube-client';
 import {
@@ -57,6 +57,7 @@ interface ApiServerFile {
   readonly scheduler?: boolean;
   /** As kube-apiserver's flags of these names, which win when they are given. */
   readonly 'encryption-provider-config'?: string;
+  readonly 'kubelet-certificate-authority'?: string;
   readonly 'audit-log-path'?: string;
   readonly 'audit-policy-file'?: string;
   /** Megabytes; 100 when absent. */
@@ -106,6 +107,13 @@ async function readEncryption({ 'encryption-provider-config': path }: ApiServerF
   return readEncryptionConfig(parse(await readFile(path, 'utf8')));
 }
 
+async function readCertificates(path: string): Promise<string> {
+  const pem = await readFile(path, 'utf8');
+  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+    throw new CommandLineError(`${path}: there is no certificate in it`);
+  return pem;
+}
+
 function controllersOf({ controllers = true }: ApiServerFile): ReturnType<typeof pickControllers> {
   return typeof controllers === 'boolean' ? () => controllers : pickControllers(controllers);
 }
@@ -114,6 +122,8 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   // Whoever may define kinds writes expressions that everybody's objects are matched with.
   matchPatternsInLinearTime();
   const audit = await readAudit(config);
+  const { 'kubelet-certificate-authority': kubeletCa } = config;
+  const kubeletAuthority = kubeletCa === undefined ? undefined : await readCertificates(kubeletCa);
   const clock = systemClock;
   const random = createRandom();
   const encryption = await readEncryption(config);
@@ -152,6 +162,7 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       nodePorts: { first: 30_000, last: 32_767 },
       issuer: 'https://kubernetes.default.svc.cluster.local',
       ...(audit ? { audit } : {}),
+      ...(kubeletAuthority === undefined ? {} : { kubeletAuthority }),
     },
   );
   const api = server.localApi(systemUser);
@@ -159,15 +170,8 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
   const events = createEventSink({ api, clock, log });
   const rootCa = server.pki.authority.certificatePem;
   const signing = { authority: server.pki.authority, authorities: createCertificateAuthorities(), keys: createKeys() };
-  const { certificatePem: certificate, key } = server.pki.kubeletClient;
-  const kubelets = createHttpClient({
-    // Kubelets sign their own serving certificates; a kube-apiserver does not check them either unless it is told to.
-    tls: { certificate, key: key.reveal(), trustAnyServer: true },
-    timeouts: { connect: seconds(5), answer: seconds(5) },
-    maxConnections: 1,
-  });
   const isOn = controllersOf(config);
-  const metrics = createMetricsApi({ clock, log, kubelets, informers });
+  const metrics = createMetricsApi({ clock, log, kubelets: server.kubelets, informers });
   server.mount(metrics);
   return {
     modules: [
@@ -185,15 +189,12 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
         await rename(`${path}.new`, path);
       }
     },
-    async close() {
-      await kubelets.close();
-      await database.close();
-    },
+    close: () => database.close(),
   };
 }
 
-function auditFlags(values: Readonly<Record<string, string | boolean | undefined>>): Partial<ApiServerFile> {
-  const texts = ['audit-log-path', 'audit-policy-file'].flatMap((name) =>
+function plainFlags(values: Readonly<Record<string, string | boolean | undefined>>): Partial<ApiServerFile> {
+  const texts = ['audit-log-path', 'audit-policy-file', 'kubelet-certificate-authority'].flatMap((name) =>
     typeof values[name] === 'string' ? [[name, values[name]]] : [],
   );
   const numbers = ['audit-log-maxsize', 'audit-log-maxbackup', 'audit-log-maxage'].flatMap((name) => {
@@ -211,7 +212,7 @@ export async function runApiServer(values: Readonly<Record<string, string | bool
   const { 'encryption-provider-config': keys, controllers } = values;
   const config = {
     ...(await readConfig(path)),
-    ...auditFlags(values),
+    ...plainFlags(values),
     ...(typeof controllers === 'string' ? { controllers: controllers.split(',') } : {}),
     ...(values['disable-controllers'] ? { controllers: false } : {}),
     ...(values['disable-scheduler'] ? { scheduler: false } : {}),

@@ -28,9 +28,11 @@ const texts: Readonly<Record<string, string>> = {
   apiserver: `kedge apiserver --config FILE [--audit-log-path FILE] [--audit-policy-file FILE]
                 [--audit-log-maxsize MB] [--audit-log-maxbackup N] [--audit-log-maxage DAYS]
                 [--encryption-provider-config FILE] [--controllers LIST | --disable-controllers]
-                [--disable-scheduler]
+                [--disable-scheduler] [--kubelet-certificate-authority FILE]
   Runs the embedded Kubernetes API with its controllers and scheduler. The audit flags are kube-apiserver's; without a
   policy the log holds who did what, with what was sent to change things, and never the contents of secrets.
+  --kubelet-certificate-authority FILE
+                         the CAs that certificates of kubelets may be of; without it the cluster's own and cloudcore's
   --controllers LIST     which controllers run, as kube-controller-manager takes it: "*" for all (the default), "foo" for
                          one, "*,-foo" for all but one
   --disable-controllers  none of them: a kube-controller-manager of yours does their work

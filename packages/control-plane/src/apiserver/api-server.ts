@@ -28,6 +28,7 @@ import { createGatekeeper } from './authz/gatekeeper.ts';
 import { createBootstrapApi } from './bootstrap/bootstrap-api.ts';
 import { createDefaultObjects } from './bootstrap/default-objects.ts';
 import { expireEvents } from './event-expiry.ts';
+import { createKubelets, edgeAuthority, edgeAuthorityPem, type Kubelets } from './kubelets.ts';
 import { createProseReader } from './kubernetes-prose.ts';
 import { createLocalKubeApi } from './local-kube-api.ts';
 import { createMounts, type MountedKinds } from './mounted-kinds.ts';
@@ -70,6 +71,11 @@ export interface ApiServerConfig {
   readonly nodePorts: { readonly first: number; readonly last: number };
   /** Where the descriptions of kinds and fields are; without it `kubectl explain` shows none. */
   readonly proseDirectory?: string;
+  /**
+   * PEM of the CAs that kubelets' certificates may be of. When absent: the cluster's own, and the one that cloudcore gives
+   * edges their certificates from.
+   */
+  readonly kubeletAuthority?: string;
   /** Who issues service account tokens, and who they are for unless a request says otherwise. */
   readonly issuer: string;
   /** What is written to the audit log, and where; nothing when absent. */
@@ -82,6 +88,7 @@ export interface ApiServer {
   readonly pki: Pki;
   /** The API as `user`, without HTTP. */
   localApi(user: ApiUser): KubeApi;
+  readonly kubelets: Pick<Kubelets, 'get'>;
   /** Serves kinds that somebody else computes. */
   mount(kinds: MountedKinds): void;
   /** For the administrator; call it once the module has started. */
@@ -154,13 +161,12 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     ...(config.proseDirectory ? { readProse: createProseReader(deps.files, config.proseDirectory) } : {}),
   });
 
-  const kubelets = deps.openHttpClient({
-    // Kubelets sign their own serving certificates; a kube-apiserver does not check them either unless it is told to.
-    tls: {
-      certificate: pki.kubeletClient.certificatePem,
-      key: pki.kubeletClient.key.reveal(),
-      trustAnyServer: true,
-    },
+  const edgeCa = (): string =>
+    edgeAuthorityPem(collections.get('secrets', edgeAuthority.namespace, edgeAuthority.name));
+  const kubelets = createKubelets({
+    openHttpClient: deps.openHttpClient,
+    client: pki.kubeletClient,
+    authorities: () => config.kubeletAuthority ?? `${pki.authority.certificatePem.trimEnd()}\n${edgeCa()}`,
   });
   const logs = createPodLogs({
     kubelets,
@@ -271,6 +277,7 @@ export async function createApiServer(deps: ApiServerDeps, config: ApiServerConf
     module: { name: 'apiserver', start },
     pki,
     localApi,
+    kubelets,
     mount(more) {
       mounts.mount(more);
       published.add(more.definitions);

@@ -1,7 +1,6 @@
 // The group metrics.k8s.io as kinds that are computed instead of kept. An API server mounts it beside its own kinds.
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
-import type { HttpClient } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import {
   age,
@@ -21,12 +20,12 @@ import { fail, type KubeObject, objectKey } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
 import { type NodeMetrics, nodeMetrics, type PodMetrics, podMetrics } from './metrics-objects.ts';
 import { metricsDefinitions } from './metrics-definitions.ts';
-import { MetricsScraper } from './metrics-scraper.ts';
+import { type Kubelets, MetricsScraper } from './metrics-scraper.ts';
 
 export interface MetricsApiOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly kubelets: HttpClient;
+  readonly kubelets: Kubelets;
   readonly informers: Pick<SharedInformers, 'of'>;
 }
 

@@ -1,7 +1,7 @@
 // Asks every ready node's kubelet for its metrics every 15 seconds, but only while somebody wants to know.
 import { Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
-import type { HttpClient } from '@kedge/core/ports';
+import { httpErrors, type HttpResponse } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, minutes, seconds } from '@kedge/core/time';
 import type { Node } from '@kedge/model/k8s-types';
 import { metricsErrors } from './metrics-errors.ts';
@@ -20,11 +20,15 @@ const parallel = 8;
 /** Some hundred containers take 100 kB. */
 const maxBody = 4 << 20;
 
+export interface Kubelets {
+  /** Asks the kubelet of a node; undefined when the node does not say where that listens. */
+  get(node: Node, path: string, signal: AbortSignal): Promise<HttpResponse> | undefined;
+}
+
 export interface ScraperDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** Shows the API server's client certificate. */
-  readonly kubelets: HttpClient;
+  readonly kubelets: Kubelets;
   readonly nodes: () => Iterable<Node>;
 }
 
@@ -32,6 +36,8 @@ export class MetricsScraper {
   readonly #deps: ScraperDeps;
   readonly #wanted = new Wakeup();
   readonly #histories = new Map<string, UsageHistory>();
+  /** Nodes of which that was said. */
+  readonly #untrusted = new Set<string>();
   #wantedUntil: Duration | undefined;
   #rounds = 0;
   /** Settles when the second round since the interest began is over. */
@@ -91,6 +97,7 @@ export class MetricsScraper {
     const ready = new Map<string, Node>();
     for (const node of this.#deps.nodes()) if (isReady(node)) ready.set(node.metadata.name ?? '', node);
     for (const name of this.#histories.keys()) if (!ready.has(name)) this.#histories.delete(name);
+    for (const name of this.#untrusted) if (!ready.has(name)) this.#untrusted.delete(name);
     const waiting = [...ready];
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next && !signal.aborted; next = waiting.pop()) await this.#scrape(...next, signal);
@@ -113,18 +120,23 @@ export class MetricsScraper {
       let history = this.#histories.get(name);
       if (!history) this.#histories.set(name, (history = new UsageHistory()));
       history.add(readings);
+      this.#untrusted.delete(name);
     } catch (error) {
       this.#histories.delete(name);
-      if (!signal.aborted) log.debug('no metrics from a node', { node: name, err: error });
+      if (signal.aborted) return;
+      if (!httpErrors.UNTRUSTED_SERVER.is(error)) log.debug('no metrics from a node', { node: name, err: error });
+      else if (!this.#untrusted.has(name)) {
+        this.#untrusted.add(name);
+        log.warn('the kubelet of a node is not trusted', { node: name, err: error });
+      }
     } finally {
       stop.abort();
     }
   }
 
   async #ask(node: Node, signal: AbortSignal): Promise<string> {
-    const url = kubeletUrl(node);
-    if (url === undefined) throw metricsErrors.NO_ENDPOINT({ node: node.metadata.name ?? '' });
-    const response = await this.#deps.kubelets.request({ method: 'GET', url, signal });
+    const response = await this.#deps.kubelets.get(node, '/metrics/resource', signal);
+    if (!response) throw metricsErrors.NO_ENDPOINT({ node: node.metadata.name ?? '' });
     const text = await response.text(maxBody);
     if (response.status === 200) return text;
     throw metricsErrors.REFUSED({ node: node.metadata.name ?? '', status: response.status });
@@ -133,11 +145,3 @@ export class MetricsScraper {
 
 const isReady = ({ status }: Node): boolean =>
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
-
-/** Where the node says that its kubelet listens. */
-function kubeletUrl({ status }: Node): string | undefined {
-  const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-  const port = status?.daemonEndpoints?.kubeletEndpoint?.Port;
-  if (!address || !port) return undefined;
-  return `https://${address.includes(':') ? `[${address}]` : address}:${port}/metrics/resource`;
-}

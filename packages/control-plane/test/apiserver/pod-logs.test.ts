@@ -1,50 +1,29 @@
 // `pods/log` over real HTTPS: from a client through the API server to a kubelet and back.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
-import { silentLog } from '@kedge/core/log';
-import type { HttpClient, Listening, ServerRequest, ServerResponse } from '@kedge/core/ports';
+import type { Authority, ServerRequest, ServerResponse } from '@kedge/core/ports';
 import { days, minus, plus } from '@kedge/core/time';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
 import type { Status } from '@kedge/model/k8s';
-import { createHttpClient, createHttpServers, systemClock } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { systemClock } from '@kedge/platform/node';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { type FakeKubelet, startKubelet } from './fake-kubelet.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-let directory: string;
-let running: TestServer;
+let running: OpenServer;
 let api: KubeApi;
-let admin: HttpClient;
-let kubelet: Listening;
+let kubelet: FakeKubelet;
 let answerOf: (request: ServerRequest, response: ServerResponse) => Promise<void>;
 const asked: { readonly path: string; readonly query: string; readonly caller: string | undefined }[] = [];
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-logs-'));
-  running = await startTestServer({ directory });
-  api = running.server.localApi(systemUser);
-  const { authority, admin: certificate } = running.server.pki;
-  admin = createHttpClient({
-    tls: { ca: authority.certificatePem, certificate: certificate.certificatePem, key: certificate.key.reveal() },
-  });
-  const now = systemClock.now();
-  const { certificatePem, key } = await authority.issueWithKey({
-    subject: { commonName: 'edge-1', organizations: [] },
-    usages: ['serverAuth'],
-    notBefore: minus(now, days(1)),
-    notAfter: plus(now, days(1)),
-  });
-  kubelet = await createHttpServers({ log: silentLog }).listen({
-    address: '127.0.0.1',
-    port: 0,
-    tls: {
-      certificate: certificatePem,
-      key: key.reveal(),
-      clientCa: authority.certificatePem,
-      clientAuth: 'require',
-    },
+  running = await openTestServer('logs');
+  ({ api } = running);
+  const { authority } = running.server.pki;
+  kubelet = await startKubelet({
+    node: 'edge-1',
+    authority,
+    callers: authority,
     async handler(request, response) {
       asked.push({ path: request.path, query: request.query.toString(), caller: request.peer?.commonName });
       await answerOf(request, response);
@@ -53,10 +32,7 @@ before(async () => {
   await api.create(collections.serviceAccounts, 'default', { metadata: { name: 'default' } });
   await api.create(collections.nodes, undefined, {
     metadata: { name: 'edge-1' },
-    status: {
-      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
-      daemonEndpoints: { kubeletEndpoint: { Port: kubelet.port } },
-    },
+    status: kubelet.endpoint,
   });
   await api.create(collections.nodes, undefined, { metadata: { name: 'edge-2' } });
   const container = (name: string) => ({ name, image: 'busybox' });
@@ -74,17 +50,14 @@ before(async () => {
   }
 });
 after(async () => {
-  await admin.close();
   await kubelet.close();
   await running.stop();
-  await rm(directory, { recursive: true, force: true });
 });
 
 const plain = { 'content-type': 'text/plain' };
-const url = (pod: string, query = ''): string =>
-  `https://127.0.0.1:${running.server.port()}/api/v1/namespaces/default/pods/${pod}/log?${query}`;
+const url = (pod: string, query = ''): string => running.url(`/api/v1/namespaces/default/pods/${pod}/log?${query}`);
 async function get(pod: string, query = ''): Promise<{ status: number; body: string }> {
-  const response = await admin.request({ method: 'GET', url: url(pod, query) });
+  const response = await running.admin.request({ method: 'GET', url: url(pod, query) });
   return { status: response.status, body: await response.text() };
 }
 const message = ({ body }: { body: string }): string => (JSON.parse(body) as Status).message ?? '';
@@ -111,7 +84,7 @@ describe('the log of a pod', () => {
       request.signal.addEventListener('abort', () => left.resolve());
       await left.promise;
     };
-    const response = await admin.request({ method: 'GET', url: url('one', 'follow=true') });
+    const response = await running.admin.request({ method: 'GET', url: url('one', 'follow=true') });
     for await (const chunk of response.chunks()) {
       assert.equal(new TextDecoder().decode(chunk), 'first\n');
       break;
@@ -143,5 +116,46 @@ describe('the log of a pod', () => {
     const away = await get('elsewhere');
     assert.equal(away.status, 503);
     assert.match(message(away), /node "edge-2" does not say where its kubelet listens/);
+  });
+});
+
+describe('a kubelet is believed', () => {
+  const hello = (_request: ServerRequest, response: ServerResponse): Promise<void> =>
+    Promise.resolve(response.send(200, plain, 'hello'));
+
+  async function logFrom(node: string, shows: string, by: Authority): Promise<{ status: number; body: string }> {
+    const { authority: callers } = running.server.pki;
+    const other = await startKubelet({ node: shows, authority: by, callers, handler: hello });
+    try {
+      const status = JSON.stringify({ status: other.endpoint });
+      await api.patch(collections.nodes, { name: node, subresource: 'status' }, 'merge', status);
+      return await get(node === 'edge-1' ? 'one' : 'elsewhere');
+    } finally {
+      await other.close();
+    }
+  }
+
+  test('when its certificate names its node, and not when it names another', async () => {
+    const { authority } = running.server.pki;
+    assert.deepEqual(await logFrom('edge-2', 'edge-2', authority), { status: 200, body: 'hello' });
+    const stolen = await logFrom('edge-2', 'edge-1', authority);
+    assert.equal(stolen.status, 503);
+    assert.match(message(stolen), /node "edge-2" is not trusted: .*it is that of node "edge-1", not of "edge-2"/);
+  });
+
+  test('when its certificate is of the CA that cloudcore keeps in its Secret, from then on', async () => {
+    const now = systemClock.now();
+    const edges = await createCertificateAuthorities().createAuthority({
+      subject: { commonName: 'KubeEdge', organizations: [] },
+      notBefore: minus(now, days(1)),
+      notAfter: plus(now, days(1)),
+    });
+    const early = await logFrom('edge-2', 'edge-2', edges);
+    assert.equal(early.status, 503);
+    assert.match(message(early), /node "edge-2" is not trusted/);
+    await api.create(collections.namespaces, undefined, { metadata: { name: 'kubeedge' } });
+    const cadata = Buffer.from(edges.certificate).toString('base64');
+    await api.create(collections.secrets, 'kubeedge', { metadata: { name: 'casecret' }, data: { cadata } });
+    assert.deepEqual(await logFrom('edge-2', 'edge-2', edges), { status: 200, body: 'hello' });
   });
 });

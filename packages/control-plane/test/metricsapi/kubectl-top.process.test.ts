@@ -1,25 +1,18 @@
 // `kubectl top` against the API server, which asks a real kubelet endpoint over TLS with its client certificate.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { systemUser } from '@kedge/control-plane/apiserver';
 import { createMetricsApi } from '@kedge/control-plane/metricsapi';
 import { silentLog } from '@kedge/core/log';
 import { createHost, type Host } from '@kedge/core/module';
-import type { HttpClient, Listening } from '@kedge/core/ports';
-import { seconds } from '@kedge/core/time';
 import { collections, createSharedInformers } from '@kedge/engine/kube-client';
-import { createHttpClient, createHttpServers, createRandom, systemClock as clock } from '@kedge/platform/node';
-import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
+import { createRandom, systemClock as clock } from '@kedge/platform/node';
+import { type FakeKubelet, startKubelet } from '../apiserver/fake-kubelet.ts';
+import { type OpenServer, openTestServer } from '../apiserver/test-server.ts';
 
-let directory: string;
-let running: TestServer;
-let kubelet: Listening;
-let kubelets: HttpClient;
+let running: OpenServer;
+let kubelet: FakeKubelet;
 let host: Host;
 const callers = new Set<string | undefined>();
 const began = clock.now();
@@ -36,33 +29,21 @@ container_memory_working_set_bytes{container="main",namespace="default",pod="web
 };
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-top-'));
-  running = await startTestServer({ directory });
-  const { pki } = running.server;
-  const { certificatePem, key } = pki.serving;
-  kubelet = await createHttpServers({ log: silentLog }).listen({
-    address: '127.0.0.1',
-    port: 0,
-    tls: {
-      certificate: certificatePem,
-      key: key.reveal(),
-      clientCa: pki.authority.certificatePem,
-      clientAuth: 'require',
-    },
+  running = await openTestServer('top');
+  const { api, server } = running;
+  const { authority } = server.pki;
+  kubelet = await startKubelet({
+    node: 'edge',
+    authority,
+    callers: authority,
     async handler({ path, peer }, response) {
       callers.add(peer?.commonName);
       const isMetrics = path === '/metrics/resource';
       response.send(isMetrics ? 200 : 404, { 'content-type': 'text/plain' }, isMetrics ? metricsText() : '');
     },
   });
-  const api = running.server.localApi(systemUser);
   const informers = createSharedInformers({ api, clock, log: silentLog, random: createRandom() });
-  const client = pki.kubeletClient;
-  kubelets = createHttpClient({
-    tls: { certificate: client.certificatePem, key: client.key.reveal(), trustAnyServer: true },
-    timeouts: { connect: seconds(2), answer: seconds(2) },
-  });
-  const metrics = createMetricsApi({ clock, log: silentLog, kubelets, informers });
+  const metrics = createMetricsApi({ clock, log: silentLog, kubelets: server.kubelets, informers });
   running.server.mount(metrics);
   host = createHost({ clock, log: silentLog });
   await host.start([informers, metrics.module], new AbortController().signal);
@@ -76,7 +57,7 @@ before(async () => {
     const status = {
       conditions: [{ type: 'Ready', status: 'True' }],
       allocatable: { cpu: '2', memory: '1Gi' },
-      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      ...kubelet.endpoint,
       daemonEndpoints: { kubeletEndpoint: { Port: port } },
     };
     await api.patch(collections.nodes, { name, subresource: 'status' }, 'merge', JSON.stringify({ status }));
@@ -90,15 +71,13 @@ before(async () => {
 });
 after(async () => {
   await host.stop();
-  await kubelets.close();
   await kubelet.close();
   await running.stop();
-  await rm(directory, { recursive: true, force: true });
 });
 
 const run = (...args: string[]) =>
   promisify(execFile)('kubectl', args, {
-    env: { ...process.env, KUBECONFIG: running.kubeconfigPath, HOME: directory },
+    env: { ...process.env, KUBECONFIG: running.kubeconfigPath, HOME: running.directory },
   });
 async function kubectl(...args: string[]): Promise<string[][]> {
   const { stdout } = await run(...args);
@@ -122,7 +101,7 @@ test('top shows nodes and pods, and the node that cannot be reached as unknown',
 });
 
 test('whoever may view may see what is in use', async () => {
-  const api = running.server.localApi(systemUser);
+  const { api } = running;
   const group = 'rbac.authorization.k8s.io';
   const roleRef = { apiGroup: group, kind: 'ClusterRole', name: 'view' };
   const subjects = [{ apiGroup: group, kind: 'User', name: 'ann' }];

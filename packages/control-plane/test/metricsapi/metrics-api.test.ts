@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createMetricsApi } from '@kedge/control-plane/metricsapi';
 import { silentLog } from '@kedge/core/log';
 import { createHost } from '@kedge/core/module';
-import type { HttpClient } from '@kedge/core/ports';
+import type { HttpResponse } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
 import { minutes, seconds } from '@kedge/core/time';
 import { collections, createSharedInformers } from '@kedge/engine/kube-client';
@@ -28,11 +28,11 @@ async function open() {
   const clock = new FakeClock({ settle });
   const api = createFakeKubeApi({ clock });
   const asked: string[] = [];
-  const kubelets: HttpClient = {
-    async request({ url, signal }) {
-      asked.push(url);
-      if (url.includes('10.0.0.2')) await clock.sleep('a slow kubelet', minutes(10), signal);
-      const status = url.includes('10.0.0.3') ? 500 : 200;
+  const kubelets = {
+    async get({ status: of, metadata: { name } }: Node, path: string, signal: AbortSignal): Promise<HttpResponse> {
+      asked.push(`${of?.addresses?.[0]?.address}${path}`);
+      if (name === 'slow') await clock.sleep('a slow kubelet', minutes(10), signal);
+      const status = name === 'broken' ? 500 : 200;
       const used = clock.monotonic() / 10_000;
       const labels = '{container="main",namespace="default",pod="web"}';
       const text = async () => `node_cpu_usage_seconds_total ${used} ${clock.now()}
@@ -42,7 +42,6 @@ container_memory_working_set_bytes${labels} 2048 ${clock.now()}
 `;
       return { status, headers: {}, text, bytes: async () => new Uint8Array(), async *chunks() {} };
     },
-    close: async () => undefined,
   };
   const random = { next: () => 0.5, uuid: () => 'x' };
   const informers = createSharedInformers({ api, clock, log: silentLog, random });
@@ -78,7 +77,7 @@ test('nothing is asked before somebody wants to know, nor long after', async () 
   await clock.advance(minutes(10));
   assert.equal(asked.length, 0);
   await list('nodes');
-  assert.ok(asked.includes('https://10.0.0.1:10250/metrics/resource'));
+  assert.ok(asked.includes('10.0.0.1/metrics/resource'));
   assert.ok(!asked.some((url) => url.includes('10.0.0.4')), 'a node that is not ready is left alone');
   await clock.advance(minutes(10));
   const then = asked.length;

@@ -1,5 +1,7 @@
 // HTTP as ports: a client, and what a request handler sees of a server. Implemented by the platform package.
 
+import type { Subject } from './keys.ts';
+
 export type Headers = Readonly<Record<string, string>>;
 
 export interface HttpRequest {
@@ -9,6 +11,16 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Who has to answer, where the URL's host does not tell; HTTPS only. */
+  readonly server?: ExpectedServer;
+}
+
+/** A server that is known by its certificate. The chain of that is verified in any case. */
+export interface ExpectedServer {
+  /** Connections to others are not used. */
+  readonly name: string;
+  /** Why this certificate is not that server's; `isForHost`: it is for the URL's host. */
+  refuse(certificate: Subject, isForHost: boolean): string | undefined;
 }
 
 /** A body that is there holds its connection until it is read, or iterating over it is stopped. */

@@ -7,6 +7,7 @@ export type {
   DialOptions,
   Frame,
   Headers,
+  ExpectedServer,
   HttpClient,
   HttpHandler,
   HttpRequest,

@@ -6,6 +6,8 @@ export interface CertificateInfo {
   readonly organizations: readonly string[];
   readonly dnsNames: readonly string[];
   readonly addresses: readonly string[];
+  /** What it may be used for; nothing where it says nothing about that. */
+  readonly usages: readonly ('serverAuth' | 'clientAuth')[];
   readonly notBefore: number;
   readonly notAfter: number;
   readonly serialNumber: string;

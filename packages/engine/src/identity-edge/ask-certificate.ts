@@ -38,6 +38,9 @@ export async function fetchCa(deps: BootstrapDeps, token: JoinToken, signal: Abo
   return deps.keys.toPem('CERTIFICATE', der);
 }
 
+/** In Go's numbers: the node shows its certificate to callers of its kubelet as well as to its cloud. */
+const bothUsages = '[1,2]';
+
 /** Who asks: a newcomer with a token, or a node that renews what it has. */
 export type Credential =
   | { readonly ca: string; readonly jwt: string }
@@ -56,7 +59,11 @@ export async function askCertificate(
   const tls = isNew
     ? { ca: credential.ca }
     : { ca: credential.ca, certificate: credential.certificate, key: credential.key.reveal() };
-  const headers = { nodename: node, ...(isNew ? { authorization: `Bearer ${credential.jwt}` } : {}) };
+  const headers = {
+    nodename: node,
+    extkeyusages: bothUsages,
+    ...(isNew ? { authorization: `Bearer ${credential.jwt}` } : {}),
+  };
   const certificate = keys.toPem('CERTIFICATE', await get(deps, tls, { url, headers, body }, signal));
   const reason = whyUseless(keys, certificate, key, node);
   if (reason !== undefined) throw edgeIdentityErrors.WRONG_CERTIFICATE({ url, reason });

@@ -102,9 +102,11 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
   }
 
   async function rotate(signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       const identity = current!;
-      const deadline = renewalOf(identity, random.next());
+      // A certificate of before nodes asked for both usages is changed for one with both; some clouds give no other.
+      const isWhole = !isFirst || identity.info.usages.includes('serverAuth');
+      const deadline = isWhole ? renewalOf(identity, random.next()) : clock.now();
       log.debug('certificate will be renewed', { node, reason: toTime(deadline) });
       while (clock.now() < deadline) {
         await clock.sleep('certificate renewal', milliseconds(Math.min(lookAgain, deadline - clock.now())), signal);

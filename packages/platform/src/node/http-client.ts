@@ -1,11 +1,20 @@
 // The HTTP client over node:http and node:https with connections kept open. No fetch: it costs the edge 17 MB.
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { type HttpClient, type HttpRequest, type HttpResponse, httpErrors } from '@kedge/core/ports';
+import { X509Certificate } from 'node:crypto';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import {
+  type ExpectedServer,
+  type HttpClient,
+  type HttpRequest,
+  type HttpResponse,
+  httpErrors,
+} from '@kedge/core/ports';
 import { type Duration, seconds } from '@kedge/core/time';
 import { abortError } from '@kedge/core/flow';
 import { defaultBodyLimit, plainHeaders, readWhole } from './http-body.ts';
 import { connectionError } from './connection-error.ts';
+import { subjectOf } from './subject-names.ts';
 
 export interface HttpClientOptions {
   readonly tls?: {
@@ -41,7 +50,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     scheduling: 'lifo' as const,
   };
   const plainAgent = new http.Agent(keepOpen);
-  const secureAgent = new https.Agent({
+  const secureAgent = new SecureAgent({
     ...keepOpen,
     minVersion: 'TLSv1.2',
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -61,6 +70,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       method: asked.method,
       headers: { ...lengthOf(asked.body), ...asked.headers },
       agent: secure ? secureAgent : plainAgent,
+      ...(secure && asked.server ? expecting(asked.server) : {}),
       ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
     };
     const send = () => exchange(open(secure ? https : http, url, settings), asked, limits);
@@ -87,6 +97,26 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       return Promise.resolve();
     },
   };
+}
+
+type Expecting = { readonly expectedServer?: string };
+
+/** Keeps connections and sessions apart by who had to answer. */
+class SecureAgent extends https.Agent {
+  override getName(options?: https.RequestOptions & Expecting): string {
+    return `${super.getName(options)}:${options?.expectedServer ?? ''}`;
+  }
+}
+
+function expecting(server: ExpectedServer): https.RequestOptions & Expecting {
+  return {
+    expectedServer: server.name,
+    checkServerIdentity(host: string, shown: PeerCertificate) {
+      const isForHost = checkServerIdentity(host, shown) === undefined;
+      const why = server.refuse(subjectOf(new X509Certificate(shown.raw)), isForHost);
+      return why === undefined ? undefined : Object.assign(new Error(why), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    },
+  } as https.RequestOptions & Expecting;
 }
 
 /** Node leaves it out with GET and DELETE, and the server would take the body for the next request. */

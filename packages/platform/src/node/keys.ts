@@ -32,6 +32,7 @@ export function createKeys(): Keys {
       return {
         ...subjectOf(certificate),
         ...alternativeNames(certificate),
+        usages: (certificate.keyUsage ?? []).flatMap((id) => usagesById[id] ?? []),
         notBefore: certificate.validFromDate.getTime(),
         notAfter: certificate.validToDate.getTime(),
         serialNumber: certificate.serialNumber,
@@ -51,6 +52,11 @@ function readKey(key: Secret<string>): KeyObject {
     throw keysErrors.BAD_KEY({ reason: reasonOf(error) }, error);
   }
 }
+
+const usagesById: Readonly<Record<string, 'serverAuth' | 'clientAuth'>> = {
+  '1.3.6.1.5.5.7.3.1': 'serverAuth',
+  '1.3.6.1.5.5.7.3.2': 'clientAuth',
+};
 
 function openCertificate(pemOrDer: string | Uint8Array): X509Certificate {
   try {

@@ -43,6 +43,34 @@ export function describeHttpTls(what: string, under: HttpUnderTest, now: () => n
       );
     });
 
+    test('a server may be known by its certificate instead of its host, by each request anew', async (t) => {
+      const pki = await newPki();
+      const { server } = await secure(t, pki, 'none');
+      const client = clientFor(t, under, { tls: { ca: pki.authority.certificatePem } });
+      const url = server.url.replace('localhost', '127.0.0.1');
+      const ask = (name: string) =>
+        client.request({
+          method: 'GET',
+          url,
+          server: {
+            name,
+            refuse: ({ commonName, organizations }, isForHost) =>
+              commonName === name ? undefined : `it is ${organizations.join()}/${commonName}, ${String(isForHost)}`,
+          },
+        });
+      for (let times = 0; times < 2; times++) {
+        assert.equal(await (await ask('server')).text(), 'nobody');
+        await assert.rejects(ask('another'), (error) => {
+          assert.match((error as Error).message, /\(it is system:nodes\/server, false\)/);
+          return withCode('HTTP_UNTRUSTED_SERVER')(error);
+        });
+      }
+      const stranger = await newPki();
+      const { server: foreign } = await secure(t, stranger, 'none');
+      const asked = { method: 'GET', url: foreign.url, server: { name: 'server', refuse: () => undefined } };
+      await assert.rejects(client.request(asked), withCode('HTTP_UNTRUSTED_SERVER'));
+    });
+
     test('a client can be told to trust any server', async (t) => {
       const { server } = await secure(t, await newPki(), 'none');
       const client = clientFor(t, under, { tls: { trustAnyServer: true } });

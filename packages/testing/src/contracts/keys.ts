@@ -105,6 +105,7 @@ export function describeKeys(what: string, keys: Keys, authorities: CertificateA
         organizations: [],
         dnsNames: ['localhost', '*.example.org'],
         addresses: ['127.0.0.1', '::1'],
+        usages: ['serverAuth'],
         notBefore: from,
         notAfter: to,
         isCa: false,

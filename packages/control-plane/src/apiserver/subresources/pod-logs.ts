@@ -1,15 +1,15 @@
 // `pods/log`: finds the kubelet that runs the pod and hands on what the container prints, for as long as the client
 // reads. Source: v1 PodLogOptions; texts as kubectl users know them.
-import type { HttpClient } from '@kedge/core/ports';
+import { httpErrors } from '@kedge/core/ports';
 import type { ObjectTarget, ServeText } from '@kedge/engine/kube-api';
 import { fail } from '@kedge/model/k8s';
 import type { Node, Pod } from '@kedge/model/k8s-types';
+import type { Kubelets } from '../kubelets.ts';
 
 export interface PodLogDeps {
   readonly pod: (namespace: string, name: string) => Pod;
   readonly node: (name: string) => Node | undefined;
-  /** Shows the API server's client certificate. */
-  readonly kubelets: HttpClient;
+  readonly kubelets: Pick<Kubelets, 'get'>;
 }
 
 const defaultContainer = 'kubectl.kubernetes.io/default-container';
@@ -23,16 +23,15 @@ export function createPodLogs({ pod: readPod, node: readNode, kubelets }: PodLog
     const nodeName = pod.spec?.nodeName;
     // Not on a node yet: there is nothing to show, and that is no error.
     if (!nodeName) return answer.plain(200, '');
-    const base = kubeletBase(readNode(nodeName));
-    if (base === undefined) {
-      throw fail('ServiceUnavailable', `node "${nodeName}" does not say where its kubelet listens`);
-    }
     const query = new URLSearchParams(passedOn.flatMap((key) => pairOf(request.query, key)));
     const path = [namespace, name, container].map(encodeURIComponent).join('/');
-    const url = `${base}/containerLogs/${path}?${query}`;
-    const found = await kubelets.request({ method: 'GET', url, signal: call.signal }).catch((error: unknown) => {
+    const node = readNode(nodeName);
+    const asked = node && kubelets.get(node, `/containerLogs/${path}?${query}`, call.signal);
+    if (!asked) throw fail('ServiceUnavailable', `node "${nodeName}" does not say where its kubelet listens`);
+    const found = await asked.catch((error: unknown) => {
       call.signal.throwIfAborted();
-      throw fail('ServiceUnavailable', `the kubelet of node "${nodeName}" cannot be reached: ${messageOf(error)}`);
+      const how = httpErrors.UNTRUSTED_SERVER.is(error) ? 'is not trusted' : 'cannot be reached';
+      throw fail('ServiceUnavailable', `the kubelet of node "${nodeName}" ${how}: ${messageOf(error)}`);
     });
     if (found.status !== 200) {
       const say = (await found.text(longestRefusal)).trim();
@@ -61,12 +60,6 @@ function chooseContainer({ metadata, spec }: Pod, asked: string | undefined): st
     'BadRequest',
     `a container name must be specified for pod ${metadata.name}, choose one of: [${mains.join(' ')}]${others}`,
   );
-}
-
-function kubeletBase(node: Node | undefined): string | undefined {
-  const address = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-  const port = node?.status?.daemonEndpoints?.kubeletEndpoint?.Port;
-  return address && port ? `https://${address.includes(':') ? `[${address}]` : address}:${port}` : undefined;
 }
 
 const pairOf = (query: URLSearchParams, key: string): [string, string][] => {
