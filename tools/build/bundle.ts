@@ -1,7 +1,7 @@
 // Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/kedge-devices.cjs` (mappers and devices),
 // `dist/edgecore.cjs` (the edge's starter) and `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs
 // memory there; what most edges do not use is in files of their own, `dist/edgecore-mqtt.cjs`, `dist/edgecore-broker.cjs`
-// and `dist/edgecore-dmi-v1alpha1.cjs`). `--if-changed` skips the work when no source is newer.
+// and `dist/edgecore-dmi-v1alpha1.cjs`, and for one mapper `dist/mapper-opcua.cjs`). `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,11 +12,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** `ws` loads zlib for frames that are compressed; ours never are. */
 const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 
-/** Loaded by the daemon when there is a broker, and when it is to be one itself. */
+/** Loaded by the daemon or a mapper when there is a broker, and when the daemon is to be one itself. */
 const mqtt = './edgecore-mqtt.cjs';
 const broker = './edgecore-broker.cjs';
 /** Loaded by the daemon when a mapper of KubeEdge before v1.15 calls. */
 const oldDmi = './edgecore-dmi-v1alpha1.cjs';
+
+/** Loaded by the mapper for OPC UA: five times as large as all the other mappers together. */
+const opcua = './mapper-opcua.cjs';
 
 interface Program {
   readonly entry: string;
@@ -28,7 +31,14 @@ interface Program {
 
 const programs: readonly Program[] = [
   { entry: 'apps/kedge/src/main.ts', out: 'dist/kedge.cjs' },
-  { entry: 'apps/kedge/src/devices-main.ts', out: 'dist/kedge-devices.cjs' },
+  {
+    entry: 'apps/kedge/src/devices-main.ts',
+    out: 'dist/kedge-devices.cjs',
+    alias: { ...withoutCompression, '@kedge/platform/mqtt': mqtt, '@kedge/devices/mapper-opcua': opcua },
+    external: [mqtt, opcua],
+  },
+  // What it would lock is a folder of keys of its own; ours are two files.
+  { entry: 'packages/devices/src/mapper-opcua/index.ts', out: 'dist/mapper-opcua.cjs', external: ['proper-lockfile'] },
   { entry: 'apps/kedge/src/edgecore-main.ts', out: 'dist/edgecore.cjs' },
   {
     entry: 'apps/kedge/src/edgecore-daemon.ts',

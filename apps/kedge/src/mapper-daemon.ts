@@ -1,9 +1,10 @@
 // A mapper as a process: one driver, its configuration file, and everything of the outside.
 import { defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
 import { createMetrics } from '@kedge/core/metrics';
+import { seconds } from '@kedge/core/time';
 import { createMapper, type MapperDriver } from '@kedge/devices/mapper-sdk';
 import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
-import { createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
+import { createHeapKeeper, createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { readConfigFile } from './commands/config-file.ts';
 import { runDaemon } from './daemon.ts';
@@ -20,13 +21,21 @@ const schema = object({
     address: text('127.0.0.1', { description: 'Where the REST API listens.' }),
     edgecore_sock: text('/etc/kubeedge/dmi.sock', { format: 'path' }),
     http_port: text('7777', { description: 'Of the REST API; "" turns it off.' }),
+    data_dir: text('/var/lib/kubeedge/mappers', {
+      format: 'path',
+      description: 'What has to last: samples that wait for edgecore, certificates.',
+    }),
   }),
 });
 
 /** Until it is asked to end; its exit code. */
-export async function runMapper<C, V>(driver: MapperDriver<C, V>, configFile: string | undefined): Promise<number> {
+export async function runMapper<C, V>(
+  make: MapperDriver<C, V> | ((dataDirectory: string) => MapperDriver<C, V>),
+  configFile: string | undefined,
+): Promise<number> {
   const sources = configFile === undefined ? {} : await readConfigFile(configFile, 'kedge mapper');
   const { document: config, warnings } = readConfig(schema, defaultsOf(schema), sources, () => []);
+  const driver = typeof make === 'function' ? make(config.common.data_dir) : make;
   const { protocol = driver.protocol, name = driver.name, address, edgecore_sock, http_port } = config.common;
   if (!/^\d{0,5}$/.test(http_port)) throw new CommandLineError(`common.http_port is "${http_port}", needs a port`);
   const socketPath = config.grpc_server.socket_path || `/etc/kubeedge/${protocol}-mapper.sock`;
@@ -51,6 +60,9 @@ export async function runMapper<C, V>(driver: MapperDriver<C, V>, configFile: st
         ...(http_port === '' ? {} : { http: { address, port: Number(http_port) } }),
       },
     );
-    return { modules: [mapper], close: () => http.close() };
+    return {
+      modules: [mapper, createHeapKeeper({ clock: systemClock, every: seconds(60) })],
+      close: () => http.close(),
+    };
   });
 }

@@ -1,5 +1,5 @@
 // `kedge mapper new NAME`, `kedge mapper run FILE`, and the mappers that kedge brings: `kedge mapper modbus`.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { MapperDriver } from '@kedge/devices/mapper-sdk';
 import { CommandLineError } from './command-line-error.ts';
@@ -20,6 +20,11 @@ const builtIn: Readonly<Record<string, (config: string | undefined) => Promise<n
       createMqttMapper({ mqtt: async () => (await import('@kedge/platform/mqtt')).createMqtt() }),
       config,
     );
+  },
+  async opcua(config) {
+    const { runMapper } = await import('../mapper-daemon.ts');
+    const { createOpcuaMapper } = await import('@kedge/devices/mapper-opcua');
+    return runMapper((data) => createOpcuaMapper({ directory: join(data, 'opcua') }), config);
   },
   async virtual(config) {
     const { virtualMapper } = await import('@kedge/devices/mapper-virtual');

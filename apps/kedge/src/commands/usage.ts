@@ -47,11 +47,11 @@ const texts: Readonly<Record<string, string>> = {
 `,
   mapper: `kedge mapper new NAME
 kedge mapper run FILE [--config-file FILE]
-kedge mapper modbus|mqtt|virtual [--config-file FILE]
+kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
   new: makes a folder NAME with a mapper for a protocol of your own, its test, and a device to apply.
   run: runs the driver that a TypeScript or JavaScript file exports as its default, beside edgecore.
-  modbus: for devices that speak Modbus over TCP or a serial line. mqtt: for devices behind an MQTT broker.
-  virtual: for devices that are made up.
+  modbus: for devices that speak Modbus over TCP or a serial line. opcua: for OPC UA servers.
+  mqtt: for devices behind an MQTT broker. virtual: for devices that are made up.
 `,
   device: `kedge device simulate --thermostat PORT [--address HOST]
   simulate: runs simulated devices: a thermostat that speaks Modbus TCP.

@@ -3,7 +3,7 @@
 import type { Mqtt } from '@kedge/core/ports';
 import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import type { PropertyType } from '@kedge/model/kubeedge';
-import { type DriverContext, type FoundDevice, readConfig } from '../mapper-sdk/index.ts';
+import { type DriverContext, type FoundDevice, objectName, propertyName, readConfig } from '../mapper-sdk/index.ts';
 import { Broker, type Heard } from './broker.ts';
 import { type Entity, isDiscoveryTopic, readEntity } from './home-assistant.ts';
 import { type MqttConfig, protocolConfig, readBroker } from './settings.ts';
@@ -82,7 +82,7 @@ function fromEntities(entities: readonly Entity[], broker: Readonly<Record<strin
   const byDevice = new Map<string, Entity[]>();
   for (const entity of entities) byDevice.set(entity.device, [...(byDevice.get(entity.device) ?? []), entity]);
   return [...byDevice].map(([device, all]) => ({
-    name: objectName(device),
+    name: objectName(device, 'device'),
     description: all[0]!.description || `announced by ${device}`,
     protocolConfig: { ...broker, ...all.find(({ availability }) => 'availabilityTopic' in availability)?.availability },
     properties: unique(
@@ -121,7 +121,7 @@ function fromTopics(
     }
   }
   return [...byDevice].map(([device, properties]) => ({
-    name: objectName(device),
+    name: objectName(device, 'device'),
     description: 'heard on its topics',
     protocolConfig: broker,
     properties: unique(properties),
@@ -154,22 +154,6 @@ function parsed(text: string): unknown {
     return undefined;
   }
 }
-
-/** What Kubernetes takes as a name. */
-const objectName = (text: string): string =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 63)
-    .replace(/-+$/, '') || 'device';
-
-const propertyName = (text: string): string =>
-  text
-    .trim()
-    .replace(/[^\w-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 63) || 'value';
 
 /** Names once each, and no more than a device can have. */
 function unique(properties: readonly FoundDevice['properties'][number][]): FoundDevice['properties'] {

@@ -11,6 +11,7 @@ export { createMapper } from './mapper.ts';
 export type { Mapper, MapperConfig, MapperDeps } from './mapper.ts';
 export { defineMapper, required } from './driver.ts';
 export type { Connection, DriverContext, FoundDevice, MapperDriver, Point, RawValue, Reading } from './driver.ts';
+export { objectName, propertyName } from './found-names.ts';
 export type { PushDeps } from './push/index.ts';
 export { readConfig } from './read-config.ts';
 export { fault, mapperErrors, refused } from './sdk-errors.ts';
