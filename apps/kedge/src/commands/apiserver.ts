@@ -27,6 +27,7 @@ import { createSharedInformers } from '@kedge/engine/kube-client';
 import {
   createCiphers,
   createFiles,
+  createHeapKeeper,
   createHttpClient,
   createHttpServers,
   createKeys,
@@ -181,6 +182,8 @@ async function assemble(log: Log, config: ApiServerFile): Promise<Assembled> {
       events,
       createControllers({ api, informers, events, clock, log, random, rootCa, signing, isOn }),
       ...(config.scheduler === false ? [] : [createScheduler({ api, informers, events, clock, log, random })]),
+      // What a crowd of requests left behind goes when it is quiet again.
+      createHeapKeeper({ clock, every: minutes(1), onlyBelow: 0.1 }),
     ],
     async ready() {
       for (const path of Object.values(config.kubeconfigs)) {

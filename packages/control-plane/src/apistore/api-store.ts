@@ -17,6 +17,11 @@ export interface ApiStore {
   readonly revision: number;
   /** Revisions below this one answer APISTORE_COMPACTED. */
   readonly compacted: number;
+  /**
+   * Another number whenever reads of the collection may give something else than before: with each write inside its commit,
+   * and once more when that commit has succeeded or failed.
+   */
+  generation(resource: string): number;
   get(key: ObjectKey): Stored | undefined;
   /** Objects in key order. Throws APISTORE_COMPACTED. */
   page(request: ListPageRequest): readonly Stored[];
@@ -55,6 +60,8 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
   let committed = newest;
   const recent = new RecentEvents(deps.recentBytes, newest);
   const wakeups = new Map<string, Set<() => void>>();
+  const generations = new Map<string, number>();
+  const touch = (resource: string): void => void generations.set(resource, (generations.get(resource) ?? 0) + 1);
 
   const publish = (event: StoreEvent): void => {
     committed = event.revision;
@@ -87,6 +94,7 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
     else sql.insert.run(resource, namespace, name, revision, written);
     sql.remember.run(revision, clock.now(), resource, namespace, name, current?.revision ?? 0, current?.body ?? null);
     newest = revision;
+    touch(resource);
     return { revision, resource, namespace, name, before: current && bodies.fromDisk(key, current.body), after };
   }
 
@@ -115,6 +123,7 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
     get recentBytes() {
       return recent.bytes;
     },
+    generation: (resource) => generations.get(resource) ?? 0,
     get(key) {
       const stored = sql.get.get(key.resource, key.namespace, key.name);
       return stored && fromDisk(key.resource, stored);
@@ -139,11 +148,13 @@ export function createApiStore(deps: ApiStoreDeps): ApiStore {
         ? sql.countAll.get(resource, after.namespace, after.name)
         : sql.countOne.get(resource, namespace, after.name))!.count,
     async write(key, expected, body) {
-      const outcome = await database.write(() => {
-        const current = sql.get.get(key.resource, key.namespace, key.name);
-        if ((current?.revision ?? 0) !== expected) return { current };
-        return { event: writeRow(key, current, body) };
-      });
+      const outcome = await database
+        .write(() => {
+          const current = sql.get.get(key.resource, key.namespace, key.name);
+          if ((current?.revision ?? 0) !== expected) return { current };
+          return { event: writeRow(key, current, body) };
+        })
+        .finally(() => touch(key.resource));
       if (!outcome.event) return { ok: false, current: outcome.current && fromDisk(key.resource, outcome.current) };
       publish(outcome.event);
       return { ok: true, revision: outcome.event.revision };

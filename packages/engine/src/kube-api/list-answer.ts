@@ -12,17 +12,26 @@ export interface ListForm {
   readonly layout: TableLayout;
   readonly include: IncludeObject;
   readonly now: Instant;
+  /** For human eyes: indented. */
+  readonly pretty?: boolean;
 }
+
+/** Texts of this size are still short-lived memory to the engine; bigger ones are collected at a far higher price. */
+const pieceSize = 32 * 1024;
 
 export const listKindOf = (resource: ServedResource): string => resource.listKind ?? `${resource.kind}List`;
 
 export async function* listText(resource: ServedResource, listing: Listing, how: ListForm): AsyncIterable<string> {
-  yield head(resource, how);
-  let separator = '';
+  const [beforeItem, afterItems] = how.pretty ? ['\n    ', '\n  '] : ['', ''];
+  let held = head(resource, how);
+  let separator = beforeItem;
   for await (const page of listing.pages()) {
     for (const document of page) {
-      yield separator + item(document, how);
-      separator = ',';
+      held += separator + item(document, how);
+      separator = `,${beforeItem}`;
+      if (held.length < pieceSize) continue;
+      yield held;
+      held = '';
     }
   }
   const { continueToken, remainingItemCount } = listing.tail();
@@ -31,21 +40,40 @@ export async function* listText(resource: ServedResource, listing: Listing, how:
     ...(continueToken ? { continue: continueToken } : {}),
     ...(remainingItemCount ? { remainingItemCount } : {}),
   };
-  yield `],"metadata":${JSON.stringify(metadata)}}\n`;
+  const isEmpty = separator === beforeItem;
+  yield (
+    held +
+    (how.pretty
+      ? `${isEmpty ? '' : afterItems}],\n  "metadata": ${indented(metadata, '  ')}\n}\n`
+      : `],"metadata":${JSON.stringify(metadata)}}\n`)
+  );
 }
 
-function head(resource: ServedResource, { form, layout }: ListForm): string {
-  if (form === 'table') {
-    const columns = JSON.stringify(columnDefinitions(layout));
-    return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","columnDefinitions":${columns},"rows":[`;
+/** What comes before the first item. */
+function head(resource: ServedResource, { form, layout, pretty }: ListForm): string {
+  const [fields, items] =
+    form === 'table'
+      ? [{ kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: columnDefinitions(layout) }, 'rows']
+      : [typeOf(resource, form), 'items'];
+  if (!pretty) return `${JSON.stringify(fields).slice(0, -1)},"${items}":[`;
+  return `${JSON.stringify(fields, undefined, 2).slice(0, -2)},\n  "${items}": [`;
+}
+
+const typeOf = (resource: ServedResource, form: Form): object =>
+  form === 'metadata'
+    ? { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
+    : { kind: listKindOf(resource), apiVersion: apiVersionOf(resource.group, resource.version) };
+
+function item(document: Document, { form, layout, include, now, pretty }: ListForm): string {
+  if (form === 'object' && !pretty) return document.text;
+  const value = valueOf();
+  return pretty ? indented(value, '    ') : JSON.stringify(value);
+
+  function valueOf(): unknown {
+    if (form === 'object') return document.object;
+    return form === 'metadata' ? metadataOnly(document.object) : tableRow(layout, document.object, include, now);
   }
-  if (form === 'metadata') return '{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[';
-  const apiVersion = apiVersionOf(resource.group, resource.version);
-  return `{"kind":${JSON.stringify(listKindOf(resource))},"apiVersion":${JSON.stringify(apiVersion)},"items":[`;
 }
 
-function item(document: Document, { form, layout, include, now }: ListForm): string {
-  if (form === 'object') return document.text;
-  if (form === 'metadata') return JSON.stringify(metadataOnly(document.object));
-  return JSON.stringify(tableRow(layout, document.object, include, now));
-}
+const indented = (value: unknown, by: string): string =>
+  JSON.stringify(value, undefined, 2).replaceAll('\n', `\n${by}`);

@@ -64,6 +64,8 @@ export type VersionMatch = 'exact' | 'not-older-than';
 export interface ObjectFilter {
   readonly name?: string | undefined;
   readonly namespace?: string | undefined;
+  /** Strings, as JSON writes them, that the text of every match holds: an object without one of them need not be parsed. */
+  readonly words: readonly string[];
   matches(object: KubeObject): boolean;
 }
 

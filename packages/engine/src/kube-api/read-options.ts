@@ -4,6 +4,7 @@ import { fail, type KubeObject } from '@kedge/model/k8s';
 import {
   checkFieldSelector,
   everything,
+  type LabelSelector,
   matchesFields,
   matchesLabels,
   parseFieldSelector,
@@ -35,9 +36,20 @@ export function readFilter(query: URLSearchParams, readField: ReadField, name: s
   return {
     name: fixed('metadata.name'),
     namespace: fixed('metadata.namespace'),
+    words: wordsOf(byLabels, fixed('spec.nodeName')),
     matches: (object) =>
       matchesLabels(byLabels, object.metadata.labels) && matchesFields(terms, (field) => readField(field)!(object)),
   };
+}
+
+/** Labels that must be there, and the node by which node agents ask. Other fields may have a value that is not in the text. */
+function wordsOf(labels: LabelSelector, nodeName: string | undefined): readonly string[] {
+  if (labels === 'nothing') return [];
+  const words = labels.flatMap((term) => {
+    if (term.op === 'in' && term.values.length === 1) return [term.key, term.values[0]!];
+    return term.op === 'exists' ? [term.key] : [];
+  });
+  return [...words, ...(nodeName ? [nodeName] : [])].map((word) => JSON.stringify(word));
 }
 
 export function readListOptions(query: URLSearchParams, filter: ObjectFilter | undefined): ListOptions {

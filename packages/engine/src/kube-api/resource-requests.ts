@@ -90,9 +90,11 @@ export function createResourceRequests(deps: ResourceRequestDeps): (asked: Asked
   ): Promise<void> => {
     const { resource, answer, request } = asked;
     const include = readInclude(request.query);
-    const how = { form: accepted.form, layout: deps.layout(resource), include, now: clock.now() };
+    const { form, pretty, encoding } = accepted;
+    const isJson = encoding === 'json';
+    const how = { form, layout: deps.layout(resource), include, now: clock.now(), pretty: isJson && pretty };
     const pieces = listText(resource, listing, how);
-    if (accepted.encoding === 'json' && !accepted.pretty) return answer.pieces(200, pieces);
+    if (isJson) return answer.pieces(200, pieces);
     let text = '';
     for await (const piece of pieces) text += piece;
     return answer.value(200, JSON.parse(text), accepted);

@@ -39,6 +39,8 @@ interface StorePosition {
 
 export interface ObjectStore {
   readonly revision: number;
+  /** Another number whenever reads of the collection may give something else than before. */
+  generation(resource: string): number;
   get(key: StoreKey): StoredObject | undefined;
   page(
     request: StoreRange & {

@@ -14,8 +14,9 @@ import { fail, failure, notFound, statusError } from '@kedge/model/k8s';
 import type { Kind } from '../kinds/kind.ts';
 import { type Continuation, formatContinue, formatInconsistentContinue, parseContinue } from './continue-token.ts';
 import type { ObjectStore, StoreChange, StoredObject } from './object-store.ts';
+import { asServed, present } from './present.ts';
 import { servedWatch } from './served-watch.ts';
-import { asServed, present, presentRemoved } from './present.ts';
+import { createShownChanges, type ShownChanges } from './shown-changes.ts';
 
 const pageRows = 100;
 
@@ -26,6 +27,7 @@ export interface ObjectReader {
 }
 
 export function createObjectReader(store: ObjectStore): ObjectReader {
+  const shown = createShownChanges();
   return {
     get(kind, namespace = '', name) {
       const stored = store.get({ resource: kind.collection, namespace, name });
@@ -41,7 +43,7 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
       const source: WatchSource = {
         next() {
           const { events, revision } = expiring(() => watcher.next());
-          const changes = events.flatMap((event) => changeOf(kind, event, filter) ?? []);
+          const changes = events.flatMap((event) => changeOf(kind, event, filter, shown) ?? []);
           return { changes, resourceVersion: String(revision) };
         },
         wait: (signal) => watcher.wait(signal),
@@ -79,14 +81,17 @@ function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options:
       const asked = Math.min(pageRows, filter ? pageRows : left);
       const rows = rowsAfter(after, asked);
       const page: Document[] = [];
-      const documents = rows.map(({ body }) => present(kind, body));
+      const candidates = filter ? rows.filter(({ body }) => mayMatch(kind, filter, body)) : rows;
+      const documents = candidates.map(({ body }) => present(kind, body));
       const served = kind.webhook ? await asServed(kind, documents) : documents;
-      for (const [at, row] of rows.entries()) {
+      after = rows.at(-1) ?? after;
+      for (const [at, row] of candidates.entries()) {
         const document = served[at]!;
-        after = row;
         if (filter && !filter.matches(document.object)) continue;
         page.push(document);
-        if (--left === 0) break;
+        if (--left > 0) continue;
+        after = row;
+        break;
       }
       if (page.length > 0) yield page;
       if (left === 0 && after) return endPage(after);
@@ -122,13 +127,26 @@ function checkNotAhead(store: ObjectStore, asked: number): void {
   });
 }
 
-function changeOf(kind: Kind, event: StoreChange, filter: ObjectFilter | undefined): WatchChange | undefined {
-  const after = event.after === undefined ? undefined : present(kind, event.after);
-  const isIn = after !== undefined && (!filter || filter.matches(after.object));
-  const wasIn = event.before !== undefined && (!filter || filter.matches(present(kind, event.before).object));
-  if (isIn) return { type: wasIn ? 'MODIFIED' : 'ADDED', document: after };
-  return wasIn ? { type: 'DELETED', document: presentRemoved(kind, event.before!, event.revision) } : undefined;
+function changeOf(
+  kind: Kind,
+  event: StoreChange,
+  filter: ObjectFilter | undefined,
+  shown: ShownChanges,
+): WatchChange | undefined {
+  const { before, after } = event;
+  const documents = shown.of(kind, event);
+  const isIn = after !== undefined && (!filter || matches(filter, kind, after, () => documents.after!));
+  const wasIn = before !== undefined && (!filter || matches(filter, kind, before, () => documents.before!));
+  if (isIn) return { type: wasIn ? 'MODIFIED' : 'ADDED', document: documents.after! };
+  return wasIn ? { type: 'DELETED', document: documents.removed! } : undefined;
 }
+
+const matches = (filter: ObjectFilter, kind: Kind, body: string, document: () => Document): boolean =>
+  mayMatch(kind, filter, body) && filter.matches(document().object);
+
+/** False where the text alone rules it out. Only of kinds whose text is what is shown. */
+const mayMatch = (kind: Kind, { words }: ObjectFilter, body: string): boolean =>
+  kind.complete !== undefined || kind.webhook !== undefined || words.every((word) => body.includes(word));
 
 /** A list that was left for too long may be gone on with all the same, though not in the state it began in. */
 function expiringContinue<T>(read: () => T, start: Continuation): T {

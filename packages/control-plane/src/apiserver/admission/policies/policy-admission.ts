@@ -19,7 +19,7 @@ import { type Constraints, type MatchDeps, matchRequest } from '../webhooks/matc
 
 export interface PolicyDeps extends MatchDeps {
   readonly expressions: Expressions;
-  all<T>(collection: string): T[];
+  all<T>(collection: string): readonly T[];
   /** The kind that parameters are of. */
   kindOf(apiVersion: string, kind: string): Kind | undefined;
   /** Parameters as they are stored. */

@@ -24,7 +24,7 @@ interface Configuration<T> {
   readonly webhooks?: readonly T[];
 }
 
-export function createWebhookConfigurations(all: <T>(collection: string) => T[]): WebhookConfigurations {
+export function createWebhookConfigurations(all: <T>(collection: string) => readonly T[]): WebhookConfigurations {
   const group = 'admissionregistration.k8s.io';
   let mutating: readonly RegisteredWebhook<MutatingWebhook>[] | undefined;
   let validating: readonly RegisteredWebhook<ValidatingWebhook>[] | undefined;
