@@ -71,6 +71,19 @@ async function events(
   return found;
 }
 
+test('empty maps and lists of metadata are not kept, as Kubernetes does not', async () => {
+  const metadata = { name: 'bare', labels: {}, annotations: {}, finalizers: ['example.org/hold'], ownerReferences: [] };
+  const { metadata: made } = await json<KubeObject>(maps, { method: 'POST', body: { metadata } });
+  assert.deepEqual([made.labels, made.annotations, made.ownerReferences], [undefined, undefined, undefined]);
+  const freed = await json<KubeObject>(`${maps}/bare`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    body: { metadata: { '$deleteFromPrimitiveList/finalizers': ['example.org/hold'] } },
+  });
+  assert.equal('finalizers' in freed.metadata, false);
+  await ask(`${maps}/bare`, { method: 'DELETE' });
+});
+
 describe('lists', () => {
   test('come in pages that show one moment, whatever is written in between', async () => {
     const first = await json<List>(`${maps}?limit=2`);

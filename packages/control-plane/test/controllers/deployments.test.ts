@@ -153,3 +153,18 @@ test('a foreign ReplicaSet under the name that would be next only makes the name
   const own = (await cluster.list(replicaSets, 'default')).filter(({ metadata }) => metadata.name !== name);
   assert.equal(own.length, 1);
 });
+
+test('an annotation asks for an earlier revision, as the first API did', async () => {
+  await cluster.apply(deployments, deployment('web', 1));
+  await cluster.rollOut('web');
+  await setImage('web', 'web:2');
+  await cluster.rollOut('web');
+  const asked = { 'deprecated.deployment.rollback.to': '1' };
+  await cluster.patch(deployments, 'web', { metadata: { annotations: asked } });
+  const { metadata, spec } = await cluster.rollOut('web');
+  assert.equal(spec!.template!.spec!.containers[0]!.image, template('web').spec!.containers[0]!.image);
+  assert.equal(metadata.annotations?.['deprecated.deployment.rollback.to'], undefined);
+  assert.equal(metadata.annotations?.['deployment.kubernetes.io/revision'], '3');
+  const said = await cluster.eventsAbout('web');
+  assert.ok(said.includes('DeploymentRollback: Rolled back deployment "web" to revision 1'));
+});

@@ -52,7 +52,10 @@ const defaultSpec = (spec: StatefulSetSpec | undefined): StatefulSetSpec => ({
 const defaultClaim = (claim: PersistentVolumeClaim): PersistentVolumeClaim =>
   defaultPersistentVolumeClaim({ ...claim, apiVersion: 'v1', kind: 'PersistentVolumeClaim' });
 
-function defaultStrategy({ type, rollingUpdate, ...rest }: StatefulSetUpdateStrategy): StatefulSetUpdateStrategy {
+/** How many pods may be down at once is an alpha feature of 1.32: a server without it does not keep the wish. */
+function defaultStrategy({ type, rollingUpdate: wish, ...rest }: StatefulSetUpdateStrategy): StatefulSetUpdateStrategy {
+  const { maxUnavailable: _, ...kept } = wish ?? {};
+  const rollingUpdate = wish && kept;
   if (type === 'OnDelete') return { ...rest, type, ...(rollingUpdate ? { rollingUpdate } : {}) };
   // Only a strategy that is not named at all gets its partition.
   const rolling =

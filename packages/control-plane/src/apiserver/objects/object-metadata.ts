@@ -33,7 +33,7 @@ export function startMetadata(
     ...rest
   } = given;
   object.metadata = {
-    ...rest,
+    ...withoutEmptyParts(rest),
     name,
     ...(namespace === undefined ? {} : { namespace }),
     uid: random.uuid(),
@@ -61,8 +61,15 @@ export function keepMetadata(kind: Kind, next: KubeObject, before: KubeObject): 
     );
   }
   if (given.resourceVersion && given.resourceVersion !== had.resourceVersion) throw outdated(kind, had);
-  next.metadata = { ...given, ...kept(had) };
+  next.metadata = { ...withoutEmptyParts(given), ...kept(had) };
   for (const field of serverFields) if (had[field] === undefined) delete next.metadata[field];
+}
+
+/** Empty maps and lists are not kept: nobody is told apart by them. */
+function withoutEmptyParts(metadata: ObjectMeta): ObjectMeta {
+  const isEmpty = (part: unknown): boolean =>
+    Array.isArray(part) ? part.length === 0 : isObject(part) && Object.keys(part).length === 0;
+  return Object.fromEntries(Object.entries(metadata).filter(([, part]) => !isEmpty(part))) as ObjectMeta;
 }
 
 const serverFields = [

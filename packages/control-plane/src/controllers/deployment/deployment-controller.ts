@@ -24,6 +24,7 @@ import {
 } from './deployment-status.ts';
 import { newReplicaSet } from './new-set.ts';
 import { planCleanup } from './plan-cleanup.ts';
+import { planRollback, type Rollback } from './plan-rollback.ts';
 import { newSetSize, planRollingUpdate, type Resize } from './plan-rolling-update.ts';
 import { isScaling, planScale } from './plan-scale.ts';
 import { ReplicaSetWrites } from './replica-set-writes.ts';
@@ -84,6 +85,8 @@ export function createDeploymentController(deps: ControllerDeps): Module {
     if (deployment.metadata.deletionTimestamp !== undefined)
       return report(pass, countedStatus(deployment, facts(pass)));
     const noted = { ...pass, deployment: withPauseNoted(deployment) };
+    const rollback = deployment.spec?.paused ? undefined : planRollback(deployment, owned);
+    if (rollback) return goBack(deployment, rollback, signal);
     if (deployment.spec?.paused || isScaling(deployment, owned)) return scaleOnly(noted);
     return isRollingUpdate(deployment) ? rollOn(noted) : recreate(noted);
   }
@@ -133,6 +136,20 @@ export function createDeploymentController(deps: ControllerDeps): Module {
       return withProgressing(deployment, 'Unknown', 'DeploymentResumed', 'Deployment is resumed');
     }
     return deployment;
+  }
+
+  /** The template is replaced as a whole; our own write wakes us, and the rollout to it begins. */
+  async function goBack({ metadata, ...rest }: Deployment, rollback: Rollback, signal: AbortSignal): Promise<Next> {
+    const { namespace, name = '', resourceVersion } = metadata;
+    const patch = [
+      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+      { op: 'replace', path: '/metadata/annotations', value: rollback.annotations },
+      ...(rollback.ok ? [{ op: 'replace', path: '/spec/template', value: rollback.template }] : []),
+    ];
+    await api.patch(collections.deployments, { namespace, name }, 'json', JSON.stringify(patch), { signal });
+    if (rollback.ok) events.normal({ metadata, ...rest }, 'DeploymentRollback', rollback.message);
+    else events.warning({ metadata, ...rest }, rollback.reason, rollback.message);
+    return done;
   }
 
   async function scaleOnly(start: Pass): Promise<Next> {

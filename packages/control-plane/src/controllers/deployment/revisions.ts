@@ -20,6 +20,9 @@ const ownAnnotations: ReadonlySet<string> = new Set([
 ]);
 const historyLimit = 2_000;
 
+/** Whether an annotation is one that a Deployment and its ReplicaSets share. */
+export const passedOn = (annotation: string): boolean => !ownAnnotations.has(annotation);
+
 /** The oldest set made from the Deployment's template; undefined when none was yet. */
 export function findNewSet({ spec }: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
   return sets.toSorted(byAge).find((set) => sameTemplate(set.spec?.template, spec?.template));
@@ -48,8 +51,8 @@ export function currentAnnotations(
   revision: number,
 ): Record<string, string> {
   const before = set?.metadata.annotations ?? {};
-  const passedOn = Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !ownAnnotations.has(name));
-  return { ...before, ...Object.fromEntries(passedOn), ...revisionAnnotations(before, revision) };
+  const shared = Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => passedOn(name));
+  return { ...before, ...Object.fromEntries(shared), ...revisionAnnotations(before, revision) };
 }
 
 /** What a set remembers of the Deployment's size, for scaling in proportion later. */

@@ -87,18 +87,6 @@ const table: [what: string, spec: Partial<StatefulSetSpec>, pods: string[], expe
   ['OnDelete replaces nothing', { updateStrategy: { type: 'OnDelete' } }, ['0 old up', '1 old up', '2 old up'], []],
   ['but gives the new one', { updateStrategy: { type: 'OnDelete' } }, ['0 old up', '1 old up'], ['create 2 new']],
   ['in parallel updates are still one by one', parallel, ['0 old up', '1 old up', '2 new sick'], []],
-  [
-    'several may be down at once',
-    { ...parallel, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 2 } } },
-    ['0 old up', '1 old up', '2 old up'],
-    ['delete db-2 (outdated)', 'delete db-1 (outdated)'],
-  ],
-  [
-    'those that are down already count',
-    { ...parallel, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '70%' } } },
-    ['0 old up', '1 old up', '2 new sick'],
-    ['delete db-1 (outdated)'],
-  ],
   ['all is well', {}, ['0 new up', '1 new up', '2 new up'], []],
 ];
 

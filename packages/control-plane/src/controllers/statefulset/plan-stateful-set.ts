@@ -3,7 +3,6 @@
 import type { Instant } from '@kedge/core/time';
 import type { Pod, StatefulSet } from '@kedge/model/k8s-types';
 import { isAvailable, isReady, isTerminal } from '../pods/pod-state.ts';
-import { scaled } from '../runtime/scaled.ts';
 import { ordinalOf, revisionOf } from './stateful-pod.ts';
 
 export interface StatefulFacts {
@@ -101,8 +100,6 @@ function planRollout(
   const { set, update } = facts;
   if (set.spec?.updateStrategy?.type === 'OnDelete') return [];
   const last = first + (set.spec?.updateStrategy?.rollingUpdate?.partition ?? 0);
-  const mayBeDown = maxUnavailable(set);
-  if (mayBeDown > 1) return planWideRollout(facts, byOrdinal, { first, last, end }, mayBeDown);
   for (let ordinal = end - 1; ordinal >= last; ordinal--) {
     const pod = byOrdinal.get(ordinal);
     if (!pod) return [];
@@ -110,33 +107,4 @@ function planRollout(
     if (!isUp(facts, pod)) return [];
   }
   return [];
-}
-
-/** How many pods a rolling update may have down at once; one, unless the set says otherwise. */
-function maxUnavailable({ spec }: StatefulSet): number {
-  const limit = spec?.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
-  return Math.max(1, scaled(limit, spec?.replicas ?? 1, Math.floor));
-}
-
-/** Several at once, from the top, as long as no more than `limit` pods are down. */
-function planWideRollout(
-  facts: StatefulFacts,
-  byOrdinal: ReadonlyMap<number, Pod>,
-  { first, last, end }: { first: number; last: number; end: number },
-  limit: number,
-): StatefulAction[] {
-  let spare = limit;
-  for (let ordinal = first; ordinal < end; ordinal++) {
-    const pod = byOrdinal.get(ordinal);
-    if (!pod || !isUp(facts, pod)) spare -= 1;
-  }
-  const actions: StatefulAction[] = [];
-  for (let ordinal = end - 1; ordinal >= last && spare > 0; ordinal--) {
-    const pod = byOrdinal.get(ordinal);
-    if (!pod || !isStaying(pod) || revisionOf(pod) === facts.update) continue;
-    // One that is down already costs nothing more.
-    if (isUp(facts, pod)) spare -= 1;
-    actions.push({ do: 'delete', pod, why: 'outdated' });
-  }
-  return actions;
 }

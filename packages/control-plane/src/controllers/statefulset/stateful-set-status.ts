@@ -20,9 +20,8 @@ export function statefulSetStatus({ set, pods, current, update, now }: StatefulF
     collisionCount: status?.collisionCount ?? 0,
     ...(status?.conditions ? { conditions: status.conditions } : {}),
   };
-  const wanted = spec?.replicas ?? 1;
   const isRolling = spec?.updateStrategy?.type !== 'OnDelete';
-  const isComplete = [counted.updatedReplicas, counted.readyReplicas, counted.replicas].every((n) => n === wanted);
+  const isComplete = [counted.updatedReplicas, counted.readyReplicas].every((n) => n === counted.replicas);
   // The update is over: what pods were to get is what they have.
   return isRolling && isComplete
     ? { ...counted, currentRevision: update, currentReplicas: counted.updatedReplicas ?? 0 }
