@@ -1,8 +1,17 @@
 // A mapper as a process: one driver, its configuration file, and everything of the outside.
-import { defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { choice, defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
+import type { Log } from '@kedge/core/log';
 import { createMetrics } from '@kedge/core/metrics';
 import { seconds } from '@kedge/core/time';
-import { createMapper, type MapperDriver } from '@kedge/devices/mapper-sdk';
+import {
+  createMapper,
+  type KeepSamples,
+  type MapperDriver,
+  sampleMigrations,
+  SampleStore,
+} from '@kedge/devices/mapper-sdk';
 import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
 import { createHeapKeeper, createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
 import { CommandLineError } from './commands/command-line-error.ts';
@@ -24,6 +33,9 @@ const schema = object({
     data_dir: text('/var/lib/kubeedge/mappers', {
       format: 'path',
       description: 'What has to last: samples that wait for edgecore, certificates.',
+    }),
+    keep_samples: choice('late', ['late', 'always', 'never'], {
+      description: 'Which samples are on disk until edgecore has them: those that wait for half a second, or all.',
     }),
   }),
 });
@@ -52,6 +64,7 @@ export async function runMapper<C, V>(
         servers: grpcServers,
         openChannel: openGrpcChannel,
         httpServers: createHttpServers({ log }),
+        keepSamples: keepSamples(config.common, protocol, log),
         push: { http, env: process.env, load: loadDriver },
       },
       {
@@ -65,4 +78,25 @@ export async function runMapper<C, V>(
       close: () => http.close(),
     };
   });
+}
+
+/** SQLite is loaded when there is something to keep. */
+function keepSamples(
+  { keep_samples: when, data_dir }: { readonly keep_samples: 'late' | 'always' | 'never'; readonly data_dir: string },
+  protocol: string,
+  log: Log,
+): KeepSamples | undefined {
+  if (when === 'never') return undefined;
+  const path = join(data_dir, `${protocol}-samples.db`);
+  return {
+    when,
+    isThere: existsSync(path),
+    async open() {
+      const { openOrSetAside } = await import('@kedge/platform/sqlite');
+      const options = { path, migrations: sampleMigrations, durability: 'normal', cacheKiB: 256 } as const;
+      const { database, setAside } = openOrSetAside(options, systemClock.now());
+      if (setAside !== undefined) log.error('samples on disk were damaged and put aside', { key: setAside });
+      return new SampleStore(database);
+    },
+  };
 }

@@ -14,6 +14,8 @@ export type { Connection, DriverContext, FoundDevice, MapperDriver, Point, RawVa
 export { objectName, propertyName } from './found-names.ts';
 export type { PushDeps } from './push/index.ts';
 export { readConfig } from './read-config.ts';
+export type { KeepSamples } from './report-queue.ts';
+export { sampleMigrations, SampleStore } from './sample-store.ts';
 export { fault, mapperErrors, refused } from './sdk-errors.ts';
 export { SharedConnections } from './shared-connections.ts';
 export type { SharedConnection, Taken } from './shared-connections.ts';

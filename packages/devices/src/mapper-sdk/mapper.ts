@@ -17,7 +17,7 @@ import { deviceKey, readDevice } from './device-settings.ts';
 import { type DeviceState, DeviceRunner, type StateCondition } from './device-runner.ts';
 import type { MapperDriver } from './driver.ts';
 import { createPushers, type PushDeps } from './push/index.ts';
-import { ReportQueue } from './report-queue.ts';
+import { type KeepSamples, ReportQueue } from './report-queue.ts';
 import { createRestApi } from './rest-api.ts';
 
 export interface MapperDeps {
@@ -29,6 +29,8 @@ export interface MapperDeps {
   readonly openChannel: OpenRpcChannel;
   readonly httpServers: HttpServers;
   readonly push: PushDeps;
+  /** Absent: what edgecore has not taken is lost when the mapper ends. */
+  readonly keepSamples?: KeepSamples | undefined;
 }
 
 export interface MapperConfig {
@@ -65,6 +67,7 @@ export function createMapper<C, V>(driver: MapperDriver<C, V>, deps: MapperDeps,
     metrics,
     random: () => random.next(),
     manager,
+    keep: deps.keepSamples,
     // An edgecore that was away may have forgotten its mappers.
     onBack: () => registerAgain.wake(),
   });

@@ -1,12 +1,14 @@
-// Samples on their way to edgecore, in order, until it has answered that it has them. While edgecore is away they wait here;
-// a sample whose fate is unknown is sent again and marked as a possible duplicate.
+// Samples on their way to edgecore, in order, until it has answered that it has them. While edgecore is away they wait here,
+// and those that wait for long do so on disk, so that they outlive the process; a sample whose fate is unknown is sent again and
+// marked as a possible duplicate.
 import { explain, retryOf } from '@kedge/core/errors';
 import { createBackoff, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
-import { type Clock, seconds } from '@kedge/core/time';
+import { type Clock, milliseconds, seconds } from '@kedge/core/time';
 import type { DeviceManager } from '@kedge/wire/dmi';
 import { rpcCodeOf, rpcErrors } from '@kedge/wire/rpc';
+import type { SampleStore } from './sample-store.ts';
 
 export interface ReportedSample {
   readonly property: string;
@@ -19,14 +21,33 @@ export interface ReportedSample {
 
 interface Waiting extends ReportedSample {
   maybeSent: boolean;
+  /** By the clock that only goes forward. */
+  readonly since: number;
+  /** On disk. */
+  id?: number;
 }
 
 interface Line {
+  readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  /** The oldest ones. */
   readonly waiting: Waiting[];
+  /** How many newer ones are on disk alone. */
+  behind: number;
   /** So many are sent one by one: a report with all of them was refused, which is the fault of one. */
   alone: number;
+  /** Left by a process before: its last report may have arrived. */
+  isInherited: boolean;
+}
+
+/** Where samples outlive the process. */
+export interface KeepSamples {
+  /** `late`: those that have waited for half a second, or that edgecore did not take at once. `always`: each as it comes. */
+  readonly when: 'late' | 'always';
+  /** Whether a process before has left some. */
+  readonly isThere: boolean;
+  open(): Promise<SampleStore>;
 }
 
 export interface ReportQueueDeps {
@@ -35,21 +56,34 @@ export interface ReportQueueDeps {
   readonly metrics: Metrics;
   readonly random: () => number;
   readonly manager: DeviceManager;
+  /** Absent: they wait in memory alone. */
+  readonly keep?: KeepSamples | undefined;
   /** edgecore answers again after it did not. */
   readonly onBack: () => void;
 }
 
-/** Samples that wait for one device; at one a second this is almost three hours. */
-const limitPerDevice = 10_000;
+/** Samples that wait for one device: in memory almost three hours at one a second, on disk more than a day. */
+const limitPerDevice = { inMemory: 10_000, onDisk: 100_000 };
+/** Of samples on disk, those of all devices. */
+const limitOnDisk = 67_108_864;
+/** Of a device, in memory, when the others are on disk. */
+const windowSize = 400;
 const batchLimit = 200;
 const sendTimeout = seconds(10);
+/** Waiting for longer than this is waiting for long. */
+const patience = milliseconds(500);
 
 export class ReportQueue {
   readonly #deps: ReportQueueDeps;
   readonly #devices = new Map<string, Line>();
   readonly #wake = new Wakeup();
   readonly #outcomes;
+  readonly #arrived = new Wakeup();
   #away = false;
+  #store: SampleStore | undefined;
+  #isBroken = false;
+  /** Something has waited for long, and there is more behind it. */
+  #isLate = false;
 
   constructor(deps: ReportQueueDeps) {
     this.#deps = deps;
@@ -61,57 +95,213 @@ export class ReportQueue {
 
   get size(): number {
     let size = 0;
-    for (const { waiting } of this.#devices.values()) size += waiting.length;
+    for (const { waiting, behind } of this.#devices.values()) size += waiting.length + behind;
     return size;
   }
 
   add(device: { namespace: string; name: string }, samples: readonly ReportedSample[]): void {
-    const key = `${device.namespace}/${device.name}`;
-    let entry = this.#devices.get(key);
-    if (!entry) this.#devices.set(key, (entry = { ...device, waiting: [], alone: 0 }));
-    for (const sample of samples) entry.waiting.push({ ...sample, maybeSent: false });
-    const over = entry.waiting.length - limitPerDevice;
-    if (over > 0) {
-      entry.waiting.splice(0, over);
-      this.#outcomes.add(over, { outcome: 'overflow' });
-      this.#deps.log.error('edgecore is away for too long: the oldest samples of a device are lost', {
-        device: key,
-        count: over,
-      });
+    const line = this.#line(`${device.namespace}/${device.name}`);
+    const since = this.#deps.clock.monotonic();
+    const fresh = samples.map((sample): Waiting => ({ ...sample, maybeSent: false, since }));
+    if (line.behind > 0) {
+      // What is in memory is older than what is on disk: these are the newest.
+      if (this.#write(fresh.map((sample) => ({ device: line.key, sample })))) line.behind += fresh.length;
+      else line.waiting.push(...fresh);
+    } else {
+      line.waiting.push(...fresh);
+      const isMany = line.waiting.length > windowSize;
+      if (this.#store && (this.#isLate || isMany || this.#deps.keep?.when === 'always')) this.#put([line]);
     }
+    this.#limit(line);
     this.#wake.wake();
+    this.#arrived.wake();
+  }
+
+  #line(key: string): Line {
+    let line = this.#devices.get(key);
+    if (line) return line;
+    const [namespace = '', name = ''] = key.split('/');
+    line = { key, namespace, name, waiting: [], behind: 0, alone: 0, isInherited: false };
+    this.#devices.set(key, line);
+    return line;
+  }
+
+  #limit(line: Line): void {
+    const isFull = this.#store !== undefined && this.#store.bytes > limitOnDisk;
+    const most = this.#store ? limitPerDevice.onDisk : limitPerDevice.inMemory;
+    const over = Math.max(line.waiting.length + line.behind - most, isFull ? batchLimit : 0);
+    if (over <= 0) return;
+    const gone = Math.min(over, line.waiting.length);
+    this.#take(line, gone);
+    this.#fill(line);
+    this.#outcomes.add(gone, { outcome: 'overflow' });
+    this.#deps.log.error('edgecore is away for too long: the oldest samples of a device are lost', {
+      device: line.key,
+      count: gone,
+    });
   }
 
   /** What a device that is gone has left is of no use to anybody. */
   forget(device: { namespace: string; name: string }): void {
-    this.#devices.delete(`${device.namespace}/${device.name}`);
+    const key = `${device.namespace}/${device.name}`;
+    this.#devices.delete(key);
+    this.#tryDisk((store) => store.remove(key, Number.MAX_SAFE_INTEGER));
+  }
+
+  /** The oldest ones leave, delivered or not. */
+  #take(line: Line, count: number): void {
+    const id = line.waiting.splice(0, count).findLast((one) => one.id !== undefined)?.id;
+    if (id !== undefined) this.#tryDisk((store) => store.remove(line.key, id));
+  }
+
+  /** Writes what is in memory alone. */
+  #put(lines: Iterable<Line>): void {
+    const all: { line: Line; device: string; sample: Waiting }[] = [];
+    for (const line of lines) {
+      for (const sample of line.waiting) if (sample.id === undefined) all.push({ line, device: line.key, sample });
+    }
+    const ids = all.length > 0 ? this.#write(all) : [];
+    if (!ids) return;
+    all.forEach(({ sample }, n) => (sample.id = ids[n]!));
+    for (const { line } of all) {
+      // A batch under way is at the head, and stays.
+      if (line.waiting.length > windowSize) line.behind += line.waiting.splice(windowSize).length;
+    }
+  }
+
+  #write(samples: readonly { readonly device: string; readonly sample: ReportedSample }[]): number[] | undefined {
+    return this.#tryDisk((store) => store.add(samples));
+  }
+
+  /** A disk that fails costs what makes samples outlive the process, and not the samples. */
+  #tryDisk<T>(work: (store: SampleStore) => T): T | undefined {
+    if (!this.#store) return undefined;
+    try {
+      return work(this.#store);
+    } catch (error) {
+      this.#giveUpDisk(error);
+      return undefined;
+    }
+  }
+
+  #giveUpDisk(why: unknown): void {
+    this.#deps.log.error('samples cannot be kept on disk: those that wait are lost if the mapper ends', { err: why });
+    void this.#store?.close().catch(() => undefined);
+    this.#store = undefined;
+    this.#isBroken = true;
+    // The next process finds what is there.
+    for (const line of this.#devices.values()) line.behind = 0;
+  }
+
+  async #openDisk(): Promise<void> {
+    const { keep } = this.#deps;
+    if (this.#store || this.#isBroken || !keep) return;
+    try {
+      this.#store = await keep.open();
+    } catch (error) {
+      this.#giveUpDisk(error);
+    }
+  }
+
+  /** From now on, until everything is delivered, what waits does so on disk. */
+  async #becomeLate(): Promise<void> {
+    if (this.#isLate || !this.#deps.keep) return;
+    await this.#openDisk();
+    this.#isLate = this.#store !== undefined;
+    this.#put(this.#devices.values());
+  }
+
+  /** Everything is delivered: a file that is open costs memory. */
+  async #becomeCalm(): Promise<void> {
+    this.#isLate = false;
+    if (this.#deps.keep?.when !== 'late' || !this.#store) return;
+    const store = this.#store;
+    this.#store = undefined;
+    await store.close().catch((error: unknown) => this.#giveUpDisk(error));
+  }
+
+  /** Reads on where memory ends. */
+  #fill(line: Line): void {
+    if (line.waiting.length > 0 || line.behind === 0) return;
+    const rows = this.#tryDisk((store) => store.next(line.key, 0, windowSize)) ?? [];
+    const since = this.#deps.clock.monotonic();
+    line.waiting.push(...rows.map((row): Waiting => ({ ...row, maybeSent: false, since })));
+    line.behind = rows.length < windowSize ? 0 : Math.max(0, line.behind - rows.length);
+    if (line.isInherited) for (const sample of firstOfEach(line.waiting)) sample.maybeSent = true;
+    line.isInherited = false;
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { keep, log } = this.#deps;
+    if (keep && (keep.isThere || keep.when === 'always')) {
+      await this.#openDisk();
+      for (const { device, count } of this.#tryDisk((store) => store.devices()) ?? []) {
+        const line = this.#line(device);
+        line.behind = count;
+        line.isInherited = true;
+        // What has come meanwhile is newer.
+        const newer = line.waiting.splice(0);
+        if (newer.length > 0 && this.#write(newer.map((sample) => ({ device, sample })))) line.behind += newer.length;
+        this.#isLate = true;
+      }
+      if (this.size > 0) log.info('samples of an earlier run are delivered first', { count: this.size });
+      this.#put(this.#devices.values());
+    }
+    try {
+      await Promise.all([this.#deliver(signal), this.#watch(signal)]);
+    } finally {
+      if (this.size > 0) await this.#becomeLate();
+      this.#put(this.#devices.values());
+      await this.#store
+        ?.close()
+        .catch((error: unknown) => log.warn('the samples on disk did not close', { err: error }));
+      this.#store = undefined;
+    }
+  }
+
+  /** Sees to it that nobody waits for long in memory alone, whatever holds delivery up. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, keep } = this.#deps;
+    while (keep && !signal.aborted) {
+      if (this.size === 0) await this.#arrived.wait(signal).catch(() => undefined);
+      else await clock.sleep('samples to be old', patience, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      const now = clock.monotonic();
+      const isOld = ({ waiting: [oldest] }: Line): boolean => oldest !== undefined && now - oldest.since >= patience;
+      if (!this.#isLate && [...this.#devices.values()].some(isOld)) await this.#becomeLate();
+    }
+  }
+
+  async #deliver(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#deps;
     const backoff = createBackoff({ first: seconds(0.2), max: seconds(2), jitter: 0.3, random });
     for (;;) {
       let failure: unknown;
-      for (const [key, entry] of this.#devices) {
-        if (entry.waiting.length === 0) continue;
-        failure = await this.#send(key, entry, signal);
+      for (const line of this.#devices.values()) {
+        this.#fill(line);
+        if (line.waiting.length === 0) continue;
+        failure = await this.#send(line, signal);
         if (signal.aborted) return;
         if (failure) break;
         backoff.reset();
       }
       if (failure) {
+        await this.#becomeLate();
         const wait = backoff.next();
         if (!this.#away) log.warn('samples wait for edgecore', { err: failure, count: this.size });
         this.#away = true;
         await clock.sleep('edgecore to take samples', wait, signal).catch(() => undefined);
-      } else if (this.size === 0) await this.#wake.wait(signal).catch(() => undefined);
+      } else if (this.size === 0) {
+        await this.#becomeCalm();
+        await this.#wake.wait(signal).catch(() => undefined);
+      }
       if (signal.aborted) return;
     }
   }
 
   /** What went wrong, if it is worth another try. */
-  async #send(key: string, line: Line, signal: AbortSignal): Promise<unknown> {
-    const { namespace, name, waiting } = line;
+  async #send(line: Line, signal: AbortSignal): Promise<unknown> {
+    const { key, namespace, name, waiting } = line;
     const batch = line.alone > 0 ? waiting.slice(0, 1) : firstOfEach(waiting);
     const twins = batch.map((sample) => ({
       propertyName: sample.property,
@@ -145,7 +335,7 @@ export class ReportQueue {
           reason: explain(error),
         });
         this.#outcomes.add(batch.length, { outcome: 'refused' });
-        waiting.splice(0, batch.length);
+        this.#take(line, batch.length);
         line.alone = Math.max(0, line.alone - 1);
         return undefined;
       }
@@ -156,7 +346,7 @@ export class ReportQueue {
     // More may have come meanwhile, and if there was too much, the oldest have gone: only what was sent is taken off.
     let at = 0;
     while (at < waiting.length && batch.includes(waiting[at]!)) at += 1;
-    waiting.splice(0, at);
+    this.#take(line, at);
     line.alone = Math.max(0, line.alone - 1);
     this.#outcomes.add(batch.length, { outcome: 'delivered' });
     if (this.#away) {
