@@ -4,8 +4,14 @@ import { describe, test, type TestContext } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import { openScope } from '@kedge/core/flow';
 import { FakeClock } from '@kedge/core/testing';
-import { seconds } from '@kedge/core/time';
-import { createDeviceTwin, type DeviceOutboxItem, type DeviceTwin, deviceTwinErrors } from '@kedge/edge/devicetwin';
+import { hours, minutes, seconds } from '@kedge/core/time';
+import {
+  createDeviceTwin,
+  type DeviceOutboxItem,
+  type DeviceTwin,
+  deviceTwinErrors,
+  type HistoryLimits,
+} from '@kedge/edge/devicetwin';
 import { edgeMigrations } from '@kedge/edge/metamanager';
 import { failure, type KubeObject } from '@kedge/model/k8s';
 import type { QuestionBody } from '@kedge/model/messages';
@@ -40,7 +46,12 @@ interface Rig {
   restart(): Promise<void>;
 }
 
-async function rig(t: TestContext, objects: KubeObject[] = [device('lamp')], maxSamples?: number): Promise<Rig> {
+async function rig(
+  t: TestContext,
+  objects: KubeObject[] = [device('lamp')],
+  maxSamples?: number,
+  history?: HistoryLimits,
+): Promise<Rig> {
   const db = openDatabase({ path: ':memory:', migrations: edgeMigrations, durability: 'normal' });
   const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
   const listeners = new Map<string, { onPut(object: KubeObject): void; onDelete(last: KubeObject): void }>();
@@ -60,6 +71,7 @@ async function rig(t: TestContext, objects: KubeObject[] = [device('lamp')], max
         },
       },
       ...(maxSamples === undefined ? {} : { maxSamples }),
+      history,
     });
     await twin.start(scope);
     return twin;
@@ -307,5 +319,109 @@ describe('devices', () => {
     assert.equal(site.twin.twin(name, 'color'), undefined);
     assert.deepEqual(site.offered(), []);
     assert.ok(changes >= 2);
+  });
+});
+
+describe('a desired value that is set at the edge', () => {
+  const desired = (site: Rig): (string | undefined)[] =>
+    site.twin.devices.list()[0]!.spec!.properties!.map((property) => property.desired?.value);
+  const wish = (property: string, observedDesired: string) => ({
+    property,
+    observedDesired,
+    isWish: true as const,
+    duplicate: false,
+  });
+
+  test('stands in for that of the cloud, for properties that the device has and that can be set', async (t) => {
+    const model: KubeObject = {
+      kind: 'DeviceModel',
+      metadata: { name: 'light', namespace: 'default', uid: 'm' },
+      spec: { properties: [{ name: 'color' }, { name: 'power', accessMode: 'ReadOnly' }] },
+    };
+    const site = await rig(t, [model, device('lamp')]);
+    let changes = 0;
+    site.twin.devices.listen(() => (changes += 1));
+    await site.twin.report(lamp, [wish('color', 'red'), wish('power', 'on'), wish('other', 'x')]);
+    assert.deepEqual(desired(site), ['red', undefined]);
+    await site.twin.report(lamp, [wish('color', 'red')]);
+    assert.equal(changes, 1);
+    await site.restart();
+    assert.deepEqual(desired(site), ['red', undefined]);
+    await site.twin.report(lamp, [wish('color', '')]);
+    assert.deepEqual(desired(site), [undefined, undefined]);
+  });
+
+  test('is over when the twin is removed, and does not come from what a mapper says', async (t) => {
+    const site = await rig(t);
+    await site.twin.report(lamp, [{ property: 'color', observedDesired: 'blue', duplicate: false }]);
+    assert.deepEqual(desired(site), [undefined, undefined]);
+    await site.twin.report(lamp, [wish('color', 'red')]);
+    await site.twin.report(lamp, [{ property: 'color', removed: true, duplicate: false }]);
+    assert.deepEqual(desired(site), [undefined, undefined]);
+    await site.restart();
+    assert.deepEqual(desired(site), [undefined, undefined]);
+  });
+});
+
+describe('the history of a device', () => {
+  const limits = { maxAge: hours(1), perProperty: 100, total: 150 };
+  const say = (site: Rig, property: string, value: string) =>
+    site.twin.report(lamp, [{ property, reported: value, duplicate: false }]);
+
+  test('has the last values, those that are not on disk yet included, and is there after a restart', async (t) => {
+    const site = await rig(t, undefined, undefined, limits);
+    for (const value of ['red', 'green']) {
+      await say(site, 'color', value);
+      await site.clock.advance(seconds(60));
+    }
+    await say(site, 'color', 'blue');
+    await say(site, 'power', 'on');
+    const values = (query = {}) =>
+      Object.entries(site.twin.history(lamp, query)!).map(([name, samples]) => [
+        name,
+        samples.map(({ value }) => value).join(),
+      ]);
+    assert.deepEqual(values(), [
+      ['color', 'red,green,blue'],
+      ['power', 'on'],
+    ]);
+    assert.deepEqual(values({ property: 'color', limit: 2 }), [['color', 'green,blue']]);
+    assert.deepEqual(values({ since: site.clock.now() }), [
+      ['color', 'blue'],
+      ['power', 'on'],
+    ]);
+    await site.restart();
+    assert.deepEqual(values({ property: 'color' }), [['color', 'red,green,blue']]);
+    await site.clock.advance(minutes(59));
+    assert.deepEqual(values({ property: 'color' }), [['color', 'green,blue']]);
+    site.remove(device('lamp'));
+    await site.restart();
+    assert.deepEqual(values(), []);
+  });
+
+  test('is bounded by property and altogether, the newest stay', async (t) => {
+    const site = await rig(t, undefined, undefined, limits);
+    for (let n = 0; n < 500; n += 1) {
+      await say(site, 'color', `${n}`);
+      if (n % 2 === 0) await say(site, 'power', `${n}`);
+      await site.clock.advance(seconds(1));
+    }
+    await site.restart();
+    const { color = [], power = [] } = site.twin.history(lamp, {})!;
+    assert.ok(color.length <= 100 && color.length > 50, `${color.length}`);
+    assert.ok(color.length + power.length <= 150, `${color.length + power.length}`);
+    assert.equal(color.at(-1)?.value, '499');
+    assert.equal(power.at(-1)?.value, '498');
+    const numbers = color.map(({ value }) => Number(value));
+    assert.deepEqual(
+      numbers,
+      Array.from(numbers, (_, n) => numbers[0]! + n),
+    );
+  });
+
+  test('keeps nothing where none is wanted', async (t) => {
+    const site = await rig(t);
+    await say(site, 'color', 'red');
+    assert.equal(site.twin.history(lamp, {}), undefined);
   });
 });

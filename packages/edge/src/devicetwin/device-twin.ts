@@ -16,7 +16,9 @@ import {
 import type { DeviceCondition, DeviceName, Twin, Twins } from '@kedge/model/messages';
 import { createDeviceOutbox, type DeviceOutbox, type StateBody, type TwinsBody } from './device-outbox.ts';
 import { deviceTwinErrors } from './errors.ts';
+import { createHistory, type HistoryLimits, type HistoryQuery, type HistorySample } from './history.ts';
 import { mergeTwin } from './merge-twin.ts';
+import { canBeSet, desiredOf, overlayDesired, overruled, type Wish } from './overlay-desired.ts';
 import type { DeviceListener, DeviceObjects, PropertyReport, TwinChanges } from './ports.ts';
 import { createTwinStore } from './twin-store.ts';
 
@@ -29,10 +31,13 @@ export interface DeviceTwinDeps {
   readonly objects: DeviceObjects;
   /** Samples that wait for the cloud at most; the oldest go first. */
   readonly maxSamples?: number;
+  /** Absent: no history is kept. */
+  readonly history?: HistoryLimits | undefined;
 }
 
 export interface DeviceTwin extends Module {
   readonly devices: {
+    /** With the desired values that were set here. */
     list(): Device[];
     has(name: DeviceName): boolean;
     model(name: DeviceName): DeviceModel | undefined;
@@ -46,6 +51,8 @@ export interface DeviceTwin extends Module {
   twin(device: DeviceName, property: string): Twin | undefined;
   twins(device: DeviceName): Readonly<Record<string, Twin>>;
   stateOf(device: DeviceName): { readonly state: string; readonly lastOnline: string } | undefined;
+  /** Undefined: none is kept. */
+  history(device: DeviceName, query: HistoryQuery): Readonly<Record<string, readonly HistorySample[]>> | undefined;
   watch(listener: DeviceListener): () => void;
   readonly outbox: DeviceOutbox;
 }
@@ -62,14 +69,18 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
   const watchers = new Set<DeviceListener>();
   const devices = new Map<string, Device>();
   const models = new Map<string, DeviceModel>();
+  const wishes = new Map<string, Map<string, Wish>>();
+  const history = deps.history && createHistory({ db, clock, log }, deps.history);
 
   const idOf = ({ metadata }: KubeObject): string =>
     deviceId({ namespace: metadata.namespace ?? '', name: metadata.name ?? '' });
   const changed = (): void => listeners.forEach((listener) => listener());
   function putDevice(object: KubeObject): void {
     const device = readDevice(object);
-    if (device) devices.set(idOf(object), device);
-    else log.warn('a device that cannot be read is left out', { device: idOf(object) });
+    if (device) {
+      devices.set(idOf(object), device);
+      obeyCloud(device);
+    } else log.warn('a device that cannot be read is left out', { device: idOf(object) });
     changed();
   }
   function putModel(object: KubeObject): void {
@@ -77,11 +88,51 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     if (model) models.set(idOf(object), model);
     changed();
   }
+  /** The cloud has asked for something else since. */
+  function obeyCloud(device: Device): void {
+    const id = idOf(device as KubeObject);
+    const of = wishes.get(id);
+    const gone = of ? overruled(device, of) : [];
+    if (!of || gone.length === 0) return;
+    for (const property of gone) of.delete(property);
+    db.write(() => gone.forEach((property) => store.removeWish(id, property))).catch((error: unknown) =>
+      log.warn('a desired value that was set here is not forgotten yet', { device: id, err: error }),
+    );
+  }
+  /** Runs inside a transaction. True: the mapper is to be told. */
+  function keepWish(
+    device: Device,
+    id: string,
+    { property, isWish, removed, observedDesired }: PropertyReport,
+  ): boolean {
+    const before = wishes.get(id)?.get(property);
+    const value = isWish ? observedDesired : removed ? '' : undefined;
+    if (value === undefined) return false;
+    const model = models.get(
+      deviceId({ namespace: device.metadata.namespace ?? '', name: device.spec?.deviceModelRef?.name ?? '' }),
+    );
+    const over = desiredOf(device, property);
+    if (value === '' || over === undefined || value === over || !canBeSet(device, model, property)) {
+      if (!before) return false;
+      wishes.get(id)?.delete(property);
+      store.removeWish(id, property);
+      return true;
+    }
+    if (before?.value === value) return false;
+    const of = wishes.get(id) ?? new Map<string, Wish>();
+    wishes.set(id, of.set(property, { value, over }));
+    store.putWish(id, property, { value, over });
+    return true;
+  }
   async function removeDevice(object: KubeObject): Promise<void> {
     const id = idOf(object);
     if (devices.get(id)?.metadata.uid !== object.metadata.uid) return;
     devices.delete(id);
-    await db.write(() => store.forget(id));
+    wishes.delete(id);
+    await db.write(() => {
+      store.forget(id);
+      history?.forget(id);
+    });
     changed();
   }
 
@@ -104,7 +155,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
   function keep(device: Device, id: string, reports: readonly PropertyReport[]): TwinChanges['changes'] {
     // Clients may call a property "constructor".
     const changes = new Map<string, { last: Twin | null; current: Twin | null }>();
-    for (const { property, at = clock.now(), duplicate, removed, ...said } of reports) {
+    for (const { property, at = clock.now(), duplicate, removed, isWish: _, ...said } of reports) {
       const { reported } = said;
       const known = changes.get(property);
       const before = known ? (known.current ?? undefined) : store.twin(id, property);
@@ -120,6 +171,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
       const current = mergeTwin(before, { ...said, at });
       changes.set(property, { last, current });
       store.putTwin(id, property, current);
+      if (reported !== undefined) history?.add(id, property, { at, value: reported });
       if (reported === undefined || !deliversSamples(device, property)) continue;
       const newest = store.newestSample(id, property);
       if (duplicate && newest?.at === at && newest.value === reported) continue;
@@ -148,7 +200,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     name: 'devicetwin',
     outbox,
     devices: {
-      list: () => [...devices.values()],
+      list: () => [...devices].map(([id, device]) => overlayDesired(device, wishes.get(id))),
       has: (name) => devices.has(deviceId(name)),
       model: (name) => models.get(deviceId(name)),
       listen(onChange) {
@@ -159,6 +211,7 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     twin: (name, property) => store.twin(deviceId(name), property),
     twins: (name) => store.twins(deviceId(name)),
     stateOf: (name) => store.state(deviceId(name)),
+    history: (name, query) => history?.query(deviceId(name), query),
     watch(listener) {
       watchers.add(listener);
       return () => watchers.delete(listener);
@@ -167,8 +220,9 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
       const device = demand(name);
       const id = deviceId(name);
       checkValues(id, reports);
-      const { dropped, changes } = await db.write(() => {
+      const { dropped, changes, isWished } = await db.write(() => {
         const kept = keep(device, id, reports);
+        const wished = reports.map((report) => keepWish(device, id, report)).includes(true);
         tellTwins(id, Object.fromEntries(Object.entries(kept).map(([property, { current }]) => [property, current])));
         const gone = store.boundSamples(maxSamples);
         for (const { device: of, property, dropped: count } of gone) {
@@ -176,12 +230,13 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
           const type = 'SamplesComplete';
           putCondition(of, { type, status: 'False', reason: 'TooManyWaiting', message, since: clock.now() });
         }
-        return { dropped: gone, changes: kept };
+        return { dropped: gone, changes: kept, isWished: wished };
       });
       for (const { device: of, property, dropped: count } of dropped) {
         log.warn('samples dropped: too many wait for the cloud', { device: of, name: property, count });
       }
       outbox.announce();
+      if (isWished) changed();
       for (const watcher of watchers) watcher.onTwins({ device: name, event, changes });
     },
     async state(name, state, event = '') {
@@ -205,11 +260,23 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
       outbox.announce();
     },
     async start(scope) {
+      for (const { device, property, ...wish } of store.wishes()) {
+        const of = wishes.get(device) ?? new Map<string, Wish>();
+        wishes.set(device, of.set(property, wish));
+      }
       for (const object of objects.list('devicemodel')) putModel(object);
       for (const object of objects.list('device')) putDevice(object);
       // Devices that went while nobody looked.
       const gone = store.devices().filter((id) => !devices.has(id));
-      if (gone.length > 0) await db.write(() => gone.forEach((id) => store.forget(id)));
+      if (gone.length > 0) {
+        await db.write(() =>
+          gone.forEach((id) => {
+            store.forget(id);
+            history?.forget(id);
+          }),
+        );
+      }
+      if (history) scope.spawn('history', (signal) => history.run(signal));
       scope.defer(
         'devices',
         objects.listen('device', {

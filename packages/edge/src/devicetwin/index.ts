@@ -6,5 +6,7 @@
 export { createDeviceTwin } from './device-twin.ts';
 export type { DeviceTwin, DeviceTwinDeps } from './device-twin.ts';
 export type { DeviceOutbox, DeviceOutboxItem } from './device-outbox.ts';
+export { mostPerQuery } from './history.ts';
+export type { HistoryLimits, HistoryQuery, HistorySample } from './history.ts';
 export { deviceTwinErrors } from './errors.ts';
 export type { DeviceListener, DeviceObjects, PropertyReport, StateChange, TwinChanges } from './ports.ts';

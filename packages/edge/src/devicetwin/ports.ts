@@ -17,6 +17,8 @@ export interface PropertyReport {
   readonly reported?: string;
   /** The desired value that the device has been given. */
   readonly observedDesired?: string;
+  /** An application wants this: `observedDesired` is for the device's mapper, too, until the cloud asks for something else. */
+  readonly isWish?: true;
   /** When the device had the value, Unix milliseconds; absent: now. */
   readonly at?: number;
   /** Sent before, and the sender does not know whether it arrived. */

@@ -2,6 +2,7 @@
 // be told of them, and the samples it is to have without a gap. Call the writing functions inside a transaction.
 import type { Database } from '@kedge/core/ports';
 import type { DeviceCondition, Sample, Twin } from '@kedge/model/messages';
+import type { Wish } from './overlay-desired.ts';
 
 /** What waits for the cloud; of each kind one per device, the newest. */
 export type PendingKind = 'twins' | 'state' | 'conditions';
@@ -44,6 +45,9 @@ export interface TwinStore {
   removeSamples(device: string, property: string, upTo: number): void;
   /** Drops the oldest beyond `limit`; how many went, by property. */
   boundSamples(limit: number): { readonly device: string; readonly property: string; readonly dropped: number }[];
+  wishes(): { readonly device: string; readonly property: string; readonly value: string; readonly over: string }[];
+  putWish(device: string, property: string, wish: Wish): void;
+  removeWish(device: string, property: string): void;
   forget(device: string): void;
   devices(): string[];
 }
@@ -98,10 +102,24 @@ export function createTwinStore(db: Database): TwinStore {
   );
   const known = db.statement<{ device: string }>(
     `SELECT device FROM twin UNION SELECT device FROM device_state UNION SELECT device FROM device_condition
-     UNION SELECT device FROM device_report UNION SELECT device FROM sample_stream`,
+     UNION SELECT device FROM device_report UNION SELECT device FROM sample_stream
+     UNION SELECT device FROM device_wish UNION SELECT device FROM history_series`,
   );
-  const tables = ['twin', 'device_state', 'device_condition', 'device_report', 'sample_stream', 'sample'];
+  const tables = [
+    'twin',
+    'device_state',
+    'device_condition',
+    'device_report',
+    'sample_stream',
+    'sample',
+    'device_wish',
+  ];
   const removals = tables.map((table) => db.statement(`DELETE FROM ${table} WHERE device = ?`));
+  const selectWishes = db.statement<{ device: string; property: string; value: string; over: string }>(
+    'SELECT device, property, value, over FROM device_wish',
+  );
+  const putWish = db.statement('INSERT OR REPLACE INTO device_wish VALUES (?, ?, ?, ?)');
+  const removeWish = db.statement('DELETE FROM device_wish WHERE device = ? AND property = ?');
   let seq = newestSeq.get()?.seq ?? 0;
 
   return {
@@ -148,6 +166,9 @@ export function createTwinStore(db: Database): TwinStore {
       for (const { device, property, upTo } of oldest) removeSamples.run(device, property, upTo);
       return oldest;
     },
+    wishes: () => selectWishes.all(),
+    putWish: (device, property, { value, over }) => void putWish.run(device, property, value, over),
+    removeWish: (device, property) => void removeWish.run(device, property),
     forget: (device) => removals.forEach((removal) => removal.run(device)),
     devices: () => known.all().map(({ device }) => device),
   };

@@ -6,6 +6,7 @@ export interface TwinReport {
   readonly property: string;
   readonly reported?: string;
   readonly observedDesired?: string;
+  readonly isWish?: true;
   readonly type?: string;
   readonly optional?: boolean;
   readonly removed?: true;
@@ -155,7 +156,7 @@ export function planReports(
       property,
       duplicate: false,
       ...(actual === undefined ? {} : { reported: actual }),
-      ...(expected === undefined ? {} : { observedDesired: expected }),
+      ...(expected === undefined ? {} : { observedDesired: expected, isWish: true as const }),
       ...(known ? {} : { type }),
       ...(optional === undefined ? {} : { optional }),
     });

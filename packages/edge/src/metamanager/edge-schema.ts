@@ -95,4 +95,27 @@ export const edgeMigrations: readonly Migration[] = [
     name: '4 topics that rules listen to',
     sql: 'CREATE TABLE rule_topic (topic TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;',
   },
+  {
+    name: '5 wishes and history of devices',
+    sql: `
+      CREATE TABLE device_wish (
+        device TEXT NOT NULL,
+        property TEXT NOT NULL,
+        value TEXT NOT NULL,
+        over TEXT NOT NULL,
+        PRIMARY KEY (device, property)
+      ) WITHOUT ROWID;
+      CREATE TABLE history_series (
+        id INTEGER PRIMARY KEY,
+        device TEXT NOT NULL,
+        property TEXT NOT NULL,
+        UNIQUE (device, property)
+      );
+      CREATE TABLE history (
+        series INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (series, at)
+      ) WITHOUT ROWID;`,
+  },
 ];
