@@ -19,7 +19,9 @@ import type {
 } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
-import { createDeviceTwin } from '@kedge/edge/devicetwin';
+import { createAlarms } from '@kedge/edge/alarms';
+import { createDeviceApi } from '@kedge/edge/deviceapi';
+import { createDeviceTwin, type HistoryLimits } from '@kedge/edge/devicetwin';
 import { createDmiServer } from '@kedge/edge/dmi';
 import { createEventBus, type EventBusConfig } from '@kedge/edge/eventbus';
 import { createEdgeHub, type EdgeHubConfig, joinOutboxes, toAnyOutbox } from '@kedge/edge/edgehub';
@@ -52,13 +54,20 @@ export interface EdgeCorePlatform {
   readonly rpc: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel };
 }
 
+export interface DevicesConfig {
+  readonly dmiSocket: string;
+  readonly apiSocket: string;
+  /** Undefined: none is kept. */
+  readonly history: HistoryLimits | undefined;
+}
+
 export interface EdgeCoreSettings {
   readonly identity: EdgeIdentityConfig;
   readonly hub: EdgeHubConfig;
   readonly meta: { readonly remoteQueryTimeout: Duration };
   readonly edged: EdgedConfig;
   /** Undefined: no devices. */
-  readonly devices: { readonly dmiSocket: string } | undefined;
+  readonly devices: DevicesConfig | undefined;
   /** Undefined: no broker. */
   readonly eventBus: EventBusConfig | undefined;
 }
@@ -89,7 +98,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     link,
     server,
   });
-  const devices = settings.devices && createDevices(on, meta, settings.devices, settings.eventBus);
+  const devices = settings.devices && createDevices(on, meta, node, settings.devices, settings.eventBus);
   const hub = createEdgeHub({
     clock,
     log,
@@ -107,23 +116,26 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
   return [meta, edged, ...(devices ? devices.modules : []), identity, hub];
 }
 
-/** DeviceTwin, the server that mappers register at, and EventBus for MQTT clients. */
+/** DeviceTwin, the server that mappers register at, alarms, and how applications ask: EventBus and the local API. */
 function createDevices(
   on: EdgeCorePlatform,
   meta: MetaManager,
-  { dmiSocket }: { readonly dmiSocket: string },
+  node: string,
+  { dmiSocket, apiSocket, history }: DevicesConfig,
   broker: EventBusConfig | undefined,
 ) {
   const { clock, log, random, metrics, db, rpc } = on;
-  const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices });
+  const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices, history });
+  const alarms = createAlarms({ clock, log, random, db, twins: twin, events: meta.outbox }, { node });
   const dmi = createDmiServer(
     { clock, log, random, metrics, db, ...rpc, devices: twin.devices, twins: twin },
     { socketPath: dmiSocket },
   );
-  const bus = broker && createEventBus({ ...on, twins: twin }, broker);
+  const bus = broker && createEventBus({ ...on, twins: twin, alarms }, broker);
+  const api = createDeviceApi({ ...on, devices: twin, alarms }, { socketPath: apiSocket });
   // The bus first: it hears of the first report too.
   const outboxes = [toAnyOutbox(twin.outbox), ...(bus ? [toAnyOutbox(bus.outbox)] : [])];
-  return { bus, outboxes, modules: [twin, ...(bus ? [bus] : []), dmi] };
+  return { bus, outboxes, modules: [twin, ...(bus ? [bus] : []), alarms, api, dmi] };
 }
 
 /** The node shows the same certificate to callers as to its cloud. */

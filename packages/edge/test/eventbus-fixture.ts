@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { createLog, type LogRecord } from '@kedge/core/log';
 import { openScope } from '@kedge/core/flow';
 import type { Mqtt, MqttConnection, MqttConnectOptions } from '@kedge/core/ports';
-import { type Clock, seconds } from '@kedge/core/time';
+import { type Clock, hours, seconds } from '@kedge/core/time';
 import { createDeviceTwin, type DeviceTwin } from '@kedge/edge/devicetwin';
 import { createEventBus, type EventBus, type InsideBrokerConfig } from '@kedge/edge/eventbus';
 import { edgeMigrations } from '@kedge/edge/metamanager';
@@ -57,6 +57,7 @@ export async function startEdgeDevices(
   let serial = 0;
   const random = { next: () => 0.5, uuid: () => `id-${(serial += 1)}` };
   const twin = createDeviceTwin({
+    history: { maxAge: hours(1), perProperty: 1_000, total: 10_000 },
     clock,
     log,
     random,

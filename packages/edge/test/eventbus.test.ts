@@ -9,7 +9,7 @@ import type { EventBus } from '@kedge/edge/eventbus';
 import { messageId } from '@kedge/model/messages';
 import { temporaryDirectory } from '@kedge/testing/contracts';
 import { FakeBroker } from '@kedge/testing/mqtt';
-import { connectApplication, device, startEdgeDevices } from './eventbus-fixture.ts';
+import { connectApplication, device, type Heard, startEdgeDevices } from './eventbus-fixture.ts';
 
 const base = '$hw/events/device/default/temp-1';
 const name = { namespace: 'default', name: 'temp-1' };
@@ -251,6 +251,77 @@ describe('an MQTT client', () => {
       code: 404,
       reason: 'update rejected due to the device is not existed',
     });
+  });
+});
+
+describe('an MQTT client asks for history', () => {
+  const ask = `${base}/history/get`;
+  test('and gets the last values of a property, or of all', async (t) => {
+    const { app, twin, clock } = await rig(t);
+    const began = clock.now();
+    for (const reported of ['1', '2', '3']) {
+      await twin.report(name, [
+        { property: 'temperature', reported, duplicate: false },
+        { property: 'humidity', reported, duplicate: false },
+      ]);
+      if (reported !== '3') await clock.advance(seconds(60));
+    }
+    await app.next(6);
+    await app.say(ask, { event_id: 'h1', property: 'temperature', limit: 2 });
+    await app.say(ask, { event_id: 'h2', last: '30s' });
+    await app.say(ask, { event_id: 'h3', since: began, until: began });
+    const [two, recent, first] = await app.next(3);
+    assert.equal(two?.topic, `${ask}/result`);
+    assert.deepEqual(two.body, {
+      event_id: 'h1',
+      timestamp: clock.now(),
+      history: {
+        temperature: [
+          { timestamp: began + 60_000, value: '2' },
+          { timestamp: began + 120_000, value: '3' },
+        ],
+      },
+    });
+    const values = (of: Heard | undefined) =>
+      Object.entries<{ value: string }[]>(of?.body.history).map(([key, samples]) => [
+        key,
+        samples.map(({ value }) => value),
+      ]);
+    assert.deepEqual(values(recent), [
+      ['humidity', ['3']],
+      ['temperature', ['3']],
+    ]);
+    assert.deepEqual(values(first), [
+      ['humidity', ['1']],
+      ['temperature', ['1']],
+    ]);
+  });
+
+  test('and is told what is wrong with a question', async (t) => {
+    const { app } = await rig(t);
+    const questions = ['', '{"last":"soon"}', '{"limit":0}', '{"since":"x"}', '{"property":5}'];
+    for (const question of questions) await app.say(ask, question);
+    await app.say('$hw/events/device/default/other/history/get', '{}');
+    const codes = (await app.next(6)).map(({ body }) => body.code);
+    assert.deepEqual(codes.toSorted(), [400, 400, 400, 400, 400, 404]);
+  });
+
+  test('and one answer is of a size that clients can take', async (t) => {
+    const { app, twin, clock } = await rig(t);
+    const long = 'x'.repeat(4_096);
+    for (let n = 0; n < 60; n += 1) {
+      await twin.report(name, [
+        { property: 'temperature', reported: `${n} ${long}`.slice(0, 4_096), duplicate: false },
+      ]);
+      await clock.advance(seconds(1));
+    }
+    await app.next(120);
+    await app.say(ask, { event_id: 'h' });
+    const [answer] = await app.next(1);
+    const samples: { value: string }[] = answer?.body.history.temperature;
+    assert.equal(answer?.body.truncated, true);
+    assert.ok(JSON.stringify(answer.body).length < 700_000 && samples.length > 30);
+    assert.match(samples.at(-1)!.value, /^59 /);
   });
 });
 

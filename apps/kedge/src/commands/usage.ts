@@ -54,7 +54,9 @@ kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
   mqtt: for devices behind an MQTT broker. virtual: for devices that are made up.
 `,
   device: `kedge device simulate --thermostat PORT [--address HOST]
+kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] [--data DIR] [--socket PATH] [-o json]
   simulate: runs simulated devices: a thermostat that speaks Modbus TCP.
+  history: on the edge, what the device has reported lately, cloud or no cloud.
 `,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.

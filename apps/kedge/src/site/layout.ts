@@ -28,7 +28,12 @@ export interface SiteLayout {
   readonly kubeconfig: string;
   readonly api: { readonly directory: string; readonly config: string };
   readonly cloudcore: { readonly config: string; readonly kubeconfig: string; readonly samples: string };
-  readonly edge: { readonly directory: string; readonly config: string; readonly dmiSocket: string };
+  readonly edge: {
+    readonly directory: string;
+    readonly config: string;
+    readonly dmiSocket: string;
+    readonly deviceSocket: string;
+  };
   readonly devices: { readonly directory: string };
   readonly containerd: string;
 }
@@ -64,6 +69,7 @@ export function siteLayout(directory: string): SiteLayout {
       directory: join(data, 'edge'),
       config: join(data, 'edgecore.yaml'),
       dmiSocket: join(data, 'edge', 'dmi.sock'),
+      deviceSocket: join(data, 'edge', 'device.sock'),
     },
     devices: { directory: join(data, 'devices') },
     containerd: join(data, 'containerd'),

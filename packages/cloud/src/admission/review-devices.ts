@@ -7,6 +7,7 @@ import {
   type DeviceFault,
   type DeviceModel,
   type DeviceProblem,
+  deviceRulesAnnotation,
   readDevice,
   readDeviceModel,
 } from '@kedge/model/kubeedge';
@@ -73,10 +74,13 @@ function isNew(path: string, device: Device, old: Device): boolean {
   return (before?.desired?.value ?? '') !== (property?.desired?.value ?? '');
 }
 
+const areRulesChanged = ({ object, before }: Review): boolean =>
+  object?.metadata.annotations?.[deviceRulesAnnotation] !== before?.metadata.annotations?.[deviceRulesAnnotation];
+
 export const reviewDeviceModel: Reviewer = async (review) => {
   const { object, operation } = review;
   if (!object || (operation !== 'CREATE' && operation !== 'UPDATE')) return allow;
-  if (operation === 'UPDATE' && !isSpecChanged(review)) return allow;
+  if (operation === 'UPDATE' && !isSpecChanged(review) && !areRulesChanged(review)) return allow;
   const refused = checkDeviceModel(readDeviceModel(object)).map(({ path, say }) => `${path}: ${say}`);
   return refused.length > 0 ? denyAll(refused) : allow;
 };

@@ -121,6 +121,22 @@ for (const [what, asked, expected] of ofModels) {
   });
 }
 
+test('device model: rules are looked at when they are set, also when nothing else changes', async () => {
+  const ruled = (rules: string): KubeObject => ({
+    ...object(model.spec),
+    metadata: { name: 'm', namespace: 'default', annotations: { 'devices.kedge.io/rules': rules } },
+  });
+  const bad = ruled('[{"name":"hot","property":"nothing","operator":">","threshold":1}]');
+  const asked = review('UPDATE', model.spec, model.spec);
+  const said = outcome(await reviewDeviceModel({ ...asked, object: bad }, signal));
+  assert.match(
+    said,
+    /^refused: metadata\.annotations\["devices\.kedge\.io\/rules"\]\[0\]\.property: is "nothing", needs one of/,
+  );
+  assert.equal(outcome(await reviewDeviceModel({ ...asked, object: bad, before: bad }, signal)), 'allowed');
+  assert.equal(outcome(await reviewDeviceModel({ ...asked, object: ruled('[]') }, signal)), 'allowed');
+});
+
 const endpoints: Readonly<Record<string, KubeObject>> = {
   rest: object({ ruleEndpointType: 'rest' }, 'rest'),
   bus: object({ ruleEndpointType: 'eventbus' }, 'bus'),

@@ -95,6 +95,7 @@ export interface TlsFiles {
 }
 
 export interface ListenOptions {
+  /** A path is a Unix socket, for the owner of this process alone; `port` counts for nothing then. */
   readonly address: string;
   /** 0 picks a free one. */
   readonly port: number;

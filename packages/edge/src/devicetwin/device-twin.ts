@@ -40,6 +40,7 @@ export interface DeviceTwin extends Module {
     /** With the desired values that were set here. */
     list(): Device[];
     has(name: DeviceName): boolean;
+    get(name: DeviceName): Device | undefined;
     model(name: DeviceName): DeviceModel | undefined;
     listen(onChange: () => void): () => void;
   };
@@ -202,6 +203,10 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     devices: {
       list: () => [...devices].map(([id, device]) => overlayDesired(device, wishes.get(id))),
       has: (name) => devices.has(deviceId(name)),
+      get(name) {
+        const device = devices.get(deviceId(name));
+        return device && overlayDesired(device, wishes.get(deviceId(name)));
+      },
       model: (name) => models.get(deviceId(name)),
       listen(onChange) {
         listeners.add(onChange);

@@ -1,6 +1,6 @@
 // The documents that MQTT clients get. Spelling and order are KubeEdge's; versions stay between edge and cloud. Pure.
 import type { Twin } from '@kedge/model/messages';
-import type { TwinChange } from './ports.ts';
+import type { History, TwinChange } from './ports.ts';
 
 type Twins = Readonly<Record<string, Twin>>;
 type Changes = Readonly<Record<string, TwinChange>>;
@@ -43,6 +43,30 @@ export const updateDocument = (event: string, at: number, changes: Changes) => (
   timestamp: at,
   twin: mapValues(changes, ({ last, current }) => ({ last: shown(last), current: shown(current) })),
 });
+
+/** What one message may have of it; the oldest samples make room. */
+const mostHistoryBytes = 512 << 10;
+
+export function historyAnswer(event: string, at: number, history: History) {
+  const samples = Object.entries(history).flatMap(([property, of]) => of.map((sample) => ({ property, ...sample })));
+  let bytes = 0;
+  const kept = new Set<object>();
+  for (const sample of samples.toSorted((a, b) => b.at - a.at)) {
+    bytes += sample.value.length * 3 + 64;
+    if (bytes > mostHistoryBytes) break;
+    kept.add(sample);
+  }
+  const shownOf = (name: string) =>
+    samples
+      .filter((sample) => sample.property === name && kept.has(sample))
+      .map(({ at: timestamp, value }) => ({ timestamp, value }));
+  return {
+    event_id: event,
+    timestamp: at,
+    history: Object.fromEntries(Object.keys(history).map((name) => [name, shownOf(name)])),
+    ...(kept.size < samples.length ? { truncated: true } : {}),
+  };
+}
 
 /** Undefined: every twin is as it should be. */
 export function updateDelta(event: string, at: number, twins: Twins) {

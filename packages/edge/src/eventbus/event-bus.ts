@@ -20,13 +20,20 @@ import {
   shortDeviceTopic,
   uploadFilters,
 } from '@kedge/wire/topics';
-import { errorAnswer, twinAnswer, updateDelta, updateDocument, updateResult } from './answers.ts';
+import { errorAnswer, historyAnswer, twinAnswer, updateDelta, updateDocument, updateResult } from './answers.ts';
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
 import { createBrokerMemory } from './broker-memory.ts';
 import { eventBusErrors } from './errors.ts';
 import { createInsideBroker, type InsideBrokerConfig } from './inside-broker.ts';
-import type { DeviceTwins } from './ports.ts';
-import { type Code, planReports, readQuestion, readState, readTwinUpdate } from './read-requests.ts';
+import type { DeviceAlarms, DeviceTwins } from './ports.ts';
+import {
+  type Code,
+  planReports,
+  readHistoryQuestion,
+  readQuestion,
+  readState,
+  readTwinUpdate,
+} from './read-requests.ts';
 import { createRuleTopics } from './rule-topics.ts';
 import { createUploadOutbox, type UploadOutbox } from './upload-outbox.ts';
 
@@ -57,6 +64,7 @@ export interface EventBusDeps {
   /** Loads the broker. */
   readonly openMqttBrokers: () => Promise<MqttBrokers>;
   readonly twins: DeviceTwins;
+  readonly alarms?: DeviceAlarms | undefined;
 }
 
 /** Requests in hand before the broker has to wait. */
@@ -117,6 +125,28 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Even
             : twinAnswer(read.event, at, twins.twins(device));
         return answerTo(request, 'twin/get/result', body);
       }
+      case 'history.get': {
+        const { device } = request;
+        const read = readHistoryQuestion(payload, clock.now());
+        const refuse = (code: Code, reason: string) => errorAnswer(read.event, clock.now(), code, reason);
+        const answerWith = (body: unknown): void => answer(device, 'history/get/result', body);
+        if (!read.ok) return answerWith(refuse(read.code, read.reason));
+        if (!twins.devices.has(device)) return answerWith(refuse(404, 'there is no such device on this node'));
+        const history = twins.history(device, read.value);
+        if (!history) return answerWith(refuse(404, 'no history is kept: modules.deviceTwin.history.enable is false'));
+        return answerWith(historyAnswer(read.event, clock.now(), history));
+      }
+      case 'alarm.get': {
+        const { device } = request;
+        const read = readQuestion(payload);
+        const [at, tail] = [clock.now(), 'alarm/get/result'] as const;
+        if (!read.ok) return answer(device, tail, errorAnswer(read.event, at, read.code, read.reason));
+        if (!twins.devices.has(device)) {
+          return answer(device, tail, errorAnswer(read.event, at, 404, 'there is no such device on this node'));
+        }
+        const alarms = deps.alarms?.active(device) ?? [];
+        return answer(device, tail, { event_id: read.event, timestamp: at, alarms });
+      }
       case 'twin.update':
         return updateTwin(request, payload);
       case 'state.update': {
@@ -134,7 +164,7 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Even
   }
 
   async function updateTwin(
-    request: Extract<BusTopic, { kind: 'twin.get' | 'twin.update' | 'state.update' }>,
+    request: Exclude<BusTopic, { kind: 'membership.get' }>,
     payload: Uint8Array,
   ): Promise<void> {
     const { device } = request;
@@ -258,6 +288,14 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Even
           },
         }),
       );
+      if (deps.alarms) {
+        scope.defer(
+          'alarms',
+          deps.alarms.watch(({ device, alarm }) =>
+            publish(deviceTopic(device, 'alarm'), { event_id: random.uuid(), timestamp: clock.now(), alarm }),
+          ),
+        );
+      }
       scope.defer('members', watchMembers());
       for (const link of links) scope.spawn('broker', (signal) => link.run(signal));
     },

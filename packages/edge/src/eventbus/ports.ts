@@ -1,7 +1,7 @@
 // What EventBus needs of DeviceTwin.
 import type { Device } from '@kedge/model/kubeedge';
 import type { DeviceName, Twin } from '@kedge/model/messages';
-import type { TwinReport } from './read-requests.ts';
+import type { HistoryQuestion, TwinReport } from './read-requests.ts';
 
 export interface TwinChange {
   readonly last: Twin | null;
@@ -34,5 +34,15 @@ export interface DeviceTwins {
   /** Resolves once it is on disk and the watchers have been told. */
   report(device: DeviceName, reports: readonly TwinReport[], event: string): Promise<void>;
   state(device: DeviceName, state: string, event: string): Promise<void>;
+  /** Undefined: none is kept. */
+  history(device: DeviceName, query: HistoryQuestion): History | undefined;
   watch(watcher: TwinWatcher): () => void;
+}
+
+export type History = Readonly<Record<string, readonly { readonly at: number; readonly value: string }[]>>;
+
+export interface DeviceAlarms {
+  /** Those that stand, as documents. */
+  active(device: DeviceName): readonly object[];
+  watch(watcher: (news: { readonly device: DeviceName; readonly alarm: object }) => void): () => void;
 }

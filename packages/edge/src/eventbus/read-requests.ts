@@ -1,4 +1,5 @@
 // What MQTT clients send, read and checked. Clients are strangers: whatever they send, the answer is a value. Pure.
+import { parseDuration } from '@kedge/core/time';
 import type { Twin } from '@kedge/model/messages';
 
 /** One property as DeviceTwin takes it. */
@@ -67,6 +68,43 @@ export function readState(payload: Uint8Array): Read<string> {
   if (typeof state === 'string' && states.has(state.toLowerCase())) return { ok: true, event, value: state };
   const said = typeof state === 'string' ? quote(state) : 'missing';
   return { ok: false, event, code: 400, reason: `The state is ${said}, needs one of ${[...states].join(', ')}` };
+}
+
+export interface HistoryQuestion {
+  readonly property?: string | undefined;
+  /** Unix milliseconds. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly limit: number;
+}
+
+const usualSamples = 100;
+const mostSamples = 1_000;
+
+/** `last` is a duration such as "10m", counted back from `now`. */
+export function readHistoryQuestion(payload: Uint8Array, now: number): Read<HistoryQuestion> {
+  const body = parse(payload);
+  if (!body) return { ok: false, event: '', code: 400, reason: badRequest };
+  const event = eventOf(body);
+  const refuse = (reason: string): Read<never> => ({ ok: false, event, code: 400, reason });
+  const { property, last, since, until, limit = usualSamples } = body;
+  if (!isAbsentOr('string', property)) return refuse('property needs a text');
+  const span = typeof last === 'string' ? parseDuration(last) : undefined;
+  if (!isAbsent(last) && (span === undefined || span <= 0)) return refuse('last needs a duration such as "10m"');
+  for (const [key, value] of Object.entries({ since, until })) {
+    if (!isAbsent(value) && !Number.isSafeInteger(value)) return refuse(`${key} needs Unix milliseconds`);
+  }
+  if (!Number.isSafeInteger(limit) || (limit as number) < 1) return refuse('limit needs a number of samples');
+  return {
+    ok: true,
+    event,
+    value: {
+      property: property as string | undefined,
+      since: span === undefined ? ((since ?? undefined) as number | undefined) : now - span,
+      until: (until ?? undefined) as number | undefined,
+      limit: Math.min(limit as number, mostSamples),
+    },
+  };
 }
 
 export function readTwinUpdate(payload: Uint8Array): Read<ReadonlyMap<string, Wanted>> {

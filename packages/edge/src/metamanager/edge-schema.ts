@@ -118,4 +118,14 @@ export const edgeMigrations: readonly Migration[] = [
         PRIMARY KEY (series, at)
       ) WITHOUT ROWID;`,
   },
+  {
+    name: '6 alarms that stand',
+    sql: `
+      CREATE TABLE alarm (
+        device TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (device, rule)
+      ) WITHOUT ROWID;`,
+  },
 ];

@@ -187,6 +187,16 @@ describe('edgecore.yaml', () => {
     assert.doesNotMatch(JSON.stringify(edge('modules: { edgeHub: { token: swordfish } }').config), /swordfish/);
   });
 
+  test('keeps an hour of history, and answers questions beside its mappers', () => {
+    assert.deepEqual(edge('modules: { deviceTwin: { dmiSockPath: /run/edge/dmi.sock } }').config.devices, {
+      dmiSocket: '/run/edge/dmi.sock',
+      apiSocket: '/run/edge/device.sock',
+      history: { maxAge: hours(1), perProperty: 3_600, total: 200_000 },
+    });
+    const { config } = edge('modules: { deviceTwin: { apiSockPath: /run/x, history: { enable: false } } }');
+    assert.deepEqual([config.devices?.apiSocket, config.devices?.history], ['/run/x', undefined]);
+  });
+
   test('has nothing to do with a broker unless it is told to', () => {
     assert.equal(edge('{}').config.eventBus, undefined);
     const { config, warnings } = edge('modules: { eventBus: { enable: true } }');
@@ -295,6 +305,8 @@ describe('edgecore.yaml', () => {
     ],
     ['modules: { eventBus: { enable: true, mqttMode: 1, mqttServerInternal: "1884" } }', /needs an address and a port/],
     ['modules: { eventBus: { enable: true, mqttMode: 0, internalBroker: { username: u } } }', /password is empty/],
+    ['modules: { deviceTwin: { apiSockPath: x } }', /apiSockPath is "x", needs an absolute path/],
+    ['modules: { deviceTwin: { history: { maxAge: 0s } } }', /longer than nothing; history.enable turns it off/],
     ['modules: { eventBus: { mqttMode: 3 } }', /mqttMode is 3, needs one of 0, 1, 2/],
     ['modules: { edged: { rootDirectry: /x } }', /did you mean "rootDirectory"\?/],
   ];

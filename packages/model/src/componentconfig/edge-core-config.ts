@@ -29,10 +29,18 @@ export interface EdgeCoreConfig {
   readonly meta: { readonly remoteQueryTimeout: Duration };
   readonly edged: EdgedSettings;
   /** Undefined: no devices. */
-  readonly devices: { readonly dmiSocket: string } | undefined;
+  readonly devices: DeviceSettings | undefined;
   /** Undefined: nothing for MQTT clients. */
   readonly eventBus: EventBusSettings | undefined;
   readonly modules: { readonly edgeHub: boolean; readonly edged: boolean; readonly metaManager: boolean };
+}
+
+export interface DeviceSettings {
+  readonly dmiSocket: string;
+  /** Of the local API. */
+  readonly apiSocket: string;
+  /** Undefined: none is kept. */
+  readonly history: { readonly maxAge: Duration; readonly perProperty: number; readonly total: number } | undefined;
 }
 
 export interface EventBusSettings {

@@ -204,6 +204,19 @@ export const edgeCoreSchema = object({
         format: 'path',
         description: 'Where mappers register. Only root may connect.',
       }),
+      apiSockPath: text('', {
+        description:
+          'kedge only. Where programs of this machine ask for values, history and alarms. Empty: device.sock beside dmiSockPath.',
+      }),
+      history: object(
+        {
+          enable: flag(true),
+          maxAge: text('1h', { format: 'duration' }),
+          maxSamplesPerProperty: integer(3_600, { minimum: 1, maximum: 1_000_000 }),
+          maxSamples: integer(200_000, { minimum: 1, maximum: 10_000_000 }),
+        },
+        { description: 'kedge only. The last values of each property, kept at the edge.' },
+      ),
     }),
     dbTest: unused(object({ enable: flag(false) })),
     edgeStream,

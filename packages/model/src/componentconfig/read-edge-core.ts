@@ -12,7 +12,13 @@ import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
 import { checkEviction, readEviction } from './eviction-settings.ts';
 import { parseQuantity, type Quantity, quantityMillis, quantityUnits } from '../k8s-quantity/index.ts';
-import type { EdgeCoreConfig, EdgedSettings, EventBusSettings, InsideBrokerSettings } from './edge-core-config.ts';
+import type {
+  DeviceSettings,
+  EdgeCoreConfig,
+  EdgedSettings,
+  EventBusSettings,
+  InsideBrokerSettings,
+} from './edge-core-config.ts';
 import { type EdgeCoreDocument, edgeCoreSchema } from './edge-core-schema.ts';
 
 type Facts = Pick<HostFacts, 'hostname' | 'addresses'>;
@@ -40,12 +46,25 @@ export function edgeCoreDefaults({ hostname, addresses: [address = '127.0.0.1'] 
 }
 
 /** What is wrong with values that are right one by one. */
-export function checkEdgeCore({ modules: { edgeHub, edged, eventBus } }: EdgeCoreDocument): Problem[] {
+export function checkEdgeCore({ modules: { edgeHub, edged, eventBus, deviceTwin } }: EdgeCoreDocument): Problem[] {
   return [
     ...(edgeHub.enable ? checkEdgeHub(edgeHub) : []),
     ...(edged.enable ? checkEdged(edged) : []),
     ...(eventBus.enable ? checkEventBus(eventBus) : []),
+    ...(deviceTwin.enable ? checkDeviceTwin(deviceTwin) : []),
   ];
+}
+
+function checkDeviceTwin({ apiSockPath, history }: EdgeCoreDocument['modules']['deviceTwin']): Problem[] {
+  const problems: Problem[] = [];
+  const complain = (key: string, say: string) => problems.push({ path: `modules.deviceTwin.${key}`, say });
+  if (apiSockPath !== '' && !apiSockPath.startsWith('/')) {
+    complain('apiSockPath', `is "${apiSockPath}", needs an absolute path`);
+  }
+  if (toDuration(history.maxAge) <= 0) {
+    complain('history.maxAge', `is ${history.maxAge}, needs to be longer than nothing; history.enable turns it off`);
+  }
+  return problems;
 }
 
 type EventBusDocument = EdgeCoreDocument['modules']['eventBus'];
@@ -181,9 +200,27 @@ function toConfig({
     },
     meta: { remoteQueryTimeout: seconds(metaManager.remoteQueryTimeout) },
     edged: toEdgedSettings(node, edged),
-    devices: deviceTwin.enable ? { dmiSocket: deviceTwin.dmiSockPath } : undefined,
+    devices: deviceTwin.enable ? toDeviceSettings(deviceTwin) : undefined,
     eventBus: deviceTwin.enable ? toEventBusSettings(node, eventBus) : undefined,
     modules: { edgeHub: edgeHub.enable, edged: edged.enable, metaManager: metaManager.enable },
+  };
+}
+
+function toDeviceSettings({
+  dmiSockPath,
+  apiSockPath,
+  history,
+}: EdgeCoreDocument['modules']['deviceTwin']): DeviceSettings {
+  return {
+    dmiSocket: dmiSockPath,
+    apiSocket: apiSockPath === '' ? dmiSockPath.replace(/[^/]*$/, 'device.sock') : apiSockPath,
+    history: history.enable
+      ? {
+          maxAge: toDuration(history.maxAge),
+          perProperty: history.maxSamplesPerProperty,
+          total: history.maxSamples,
+        }
+      : undefined,
   };
 }
 

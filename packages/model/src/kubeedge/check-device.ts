@@ -1,5 +1,6 @@
 // What is wrong with a device, judged by its model: pure, for the admission webhook, the conditions of a Device, and
 // whoever takes values at the edge. Every finding says where, what and what to do.
+import { readDeviceRules } from './device-rules.ts';
 import type { Device, DeviceModel, DeviceProperty, ModelProperty } from './devices.ts';
 
 export type DeviceFault =
@@ -107,6 +108,7 @@ export function checkDeviceModel(model: DeviceModel): DeviceProblem[] {
       problems.push({ fault: 'BadModel', path: `spec.properties[${i}].minimum`, say });
     }
   });
+  for (const { path, say } of readDeviceRules(model).problems) problems.push({ fault: 'BadModel', path, say });
   return problems;
 }
 

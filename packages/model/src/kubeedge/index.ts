@@ -1,6 +1,8 @@
 // KubeEdge's own resources.
 export { checkDevice, checkDeviceModel, checkValue } from './check-device.ts';
 export type { DeviceFault, DeviceProblem } from './check-device.ts';
+export { deviceRulesAnnotation, readDeviceRules } from './device-rules.ts';
+export type { DeviceRule, RuleOperator, RuleProblem, RuleSeverity } from './device-rules.ts';
 export {
   deliverSamplesAnnotation,
   deliversSamples,

@@ -1,8 +1,8 @@
 // A gRPC server on a Unix socket: unary calls, each with a deadline, an end and a bound. It takes what clients of every
 // age send (see authority.ts).
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { connect, createServer as createNetServer, type Socket } from 'node:net';
+import { createServer as createNetServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { explain } from '@kedge/core/errors';
 import { minutes } from '@kedge/core/time';
@@ -15,6 +15,7 @@ import {
   type RpcListenOptions,
   type RpcServers,
 } from '@kedge/wire/rpc';
+import { clearSocketFile } from '../node/socket-file.ts';
 import { AuthorityRewriter } from './authority.ts';
 import { encodeFrame, FrameReader } from './framing.ts';
 
@@ -76,18 +77,9 @@ function hand(http: Http2Server, socket: Socket): void {
 
 /** Listening fails on a file that is there already; one that nobody answers on was left by a crash. */
 async function removeLeftOver(socketPath: string): Promise<void> {
-  const answers = await new Promise<boolean>((resolve) => {
-    const socket = connect(socketPath, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
-  if (answers) {
-    const reason = 'another program listens there: stop it, or configure another path';
-    throw rpcErrors.UNREACHABLE({ method: 'listen', address: socketPath, reason });
-  }
-  await unlink(socketPath).catch(() => undefined);
+  if (await clearSocketFile(socketPath)) return;
+  const reason = 'another program listens there: stop it, or configure another path';
+  throw rpcErrors.UNREACHABLE({ method: 'listen', address: socketPath, reason });
 }
 
 interface Calls {

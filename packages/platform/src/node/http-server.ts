@@ -1,5 +1,6 @@
 // HTTP servers over node:http, node:https and node:http2: requests to a handler, upgrades to WebSockets, and an end to both.
 // Clients that are slow to send or to read are cut off, so that they hold nothing for long.
+import { chmod } from 'node:fs/promises';
 import * as http from 'node:http';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import * as https from 'node:https';
@@ -8,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Log } from '@kedge/core/log';
 import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
 import { type Duration, seconds } from '@kedge/core/time';
+import { clearSocketFile } from './socket-file.ts';
 import { createExchanges } from './http-exchange.ts';
 import { createUpgrades } from './http-upgrade.ts';
 
@@ -162,8 +164,12 @@ function usingTls<T>(work: () => T): T {
   }
 }
 
-function bind(server: Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
-  return new Promise((resolve, reject) => {
+async function bind(server: Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
+  const isFile = address.startsWith('/');
+  if (isFile && !(await clearSocketFile(address))) {
+    throw httpErrors.LISTEN_FAILED({ address, port, reason: 'another program listens there' });
+  }
+  const bound = await new Promise<{ address: string; port: number }>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
@@ -171,12 +177,14 @@ function bind(server: Server, { address, port }: ListenOptions): Promise<{ addre
           : httpErrors.LISTEN_FAILED({ address, port, reason: error.message }, error),
       );
     });
-    server.listen({ host: address, port }, () => {
+    server.listen(isFile ? { path: address } : { host: address, port }, () => {
       server.removeAllListeners('error');
       // From here on: out of file descriptors in accept, mostly. The server goes on.
       server.on('error', () => undefined);
-      const bound = server.address();
-      resolve(typeof bound === 'object' && bound ? { address: bound.address, port: bound.port } : { address, port });
+      const at = server.address();
+      resolve(typeof at === 'object' && at ? { address: at.address, port: at.port } : { address, port });
     });
   });
+  if (isFile) await chmod(address, 0o600);
+  return bound;
 }

@@ -12,6 +12,8 @@ describe('a topic', () => {
     ['$hw/events/device/device/twin/twin/get', request('twin.get', 'device', 'twin')],
     ['$hw/events/device/hw/events/state/update', request('state.update', 'hw', 'events')],
     ['$hw/events/device/twin/twin/get', request('twin.get', 'default', 'twin', true)],
+    ['$hw/events/device/shop/lamp/history/get', request('history.get', 'shop', 'lamp')],
+    ['$hw/events/device/shop/lamp/alarm/get', request('alarm.get', 'shop', 'lamp')],
     ['$hw/events/node/edge-1/membership/get', { kind: 'membership.get', node: 'edge-1' }],
   ];
   for (const [topic, expected] of requests) {
@@ -25,6 +27,8 @@ describe('a topic', () => {
     '',
     '$hw/events/device/default/lamp/twin/cloud_updated',
     '$hw/events/device/default/lamp/state/get',
+    '$hw/events/device/lamp/history/get',
+    '$hw/events/device/lamp/alarm/get',
     '$hw/events/device//lamp/twin/get',
     '$hw/events/device/default//twin/get',
     '$hw/events/device/a/b/c/twin/get',
@@ -38,7 +42,14 @@ describe('a topic', () => {
 
   test('of an answer is heard by nobody who asks', () => {
     const lamp = { namespace: 'default', name: 'lamp' };
-    const tails = ['twin/get/result', 'twin/update/result', 'twin/update/delta', 'state/update/result'] as const;
+    const tails = [
+      'twin/get/result',
+      'twin/update/result',
+      'twin/update/delta',
+      'state/update/result',
+      'history/get/result',
+      'alarm',
+    ] as const;
     const answers = [
       ...tails.flatMap((tail) => [deviceTopic(lamp, tail), shortDeviceTopic(lamp, tail)!]),
       nodeTopic('edge-1', 'membership/get/result'),
@@ -71,6 +82,11 @@ test('filters match as in MQTT 3.1.1', () => {
   for (const [filter, topic, is] of table) assert.equal(matchesFilter(filter, topic), is, `${filter} ${topic}`);
 });
 
-function request(kind: 'twin.get' | 'twin.update' | 'state.update', namespace: string, name: string, isShort = false) {
+function request(
+  kind: 'twin.get' | 'twin.update' | 'state.update' | 'history.get' | 'alarm.get',
+  namespace: string,
+  name: string,
+  isShort = false,
+) {
   return { kind, device: { namespace, name }, isShort };
 }

@@ -12,6 +12,9 @@ export const requestFilters: readonly string[] = [
   `${prefix}/device/+/state/update`,
   `${prefix}/device/+/twin/+`,
   `${prefix}/node/+/membership/get`,
+  // Ours, and only with a namespace.
+  `${prefix}/device/+/+/history/get`,
+  `${prefix}/device/+/+/alarm/get`,
 ];
 
 /** What KubeEdge's edge hands to the rules of the cloud without being told to. */
@@ -23,7 +26,7 @@ export const isEdgeTopic = (topic: string): boolean =>
 
 export type BusTopic =
   | {
-      readonly kind: 'twin.get' | 'twin.update' | 'state.update';
+      readonly kind: 'twin.get' | 'twin.update' | 'state.update' | 'history.get' | 'alarm.get';
       readonly device: DeviceName;
       /** Without a namespace. */
       readonly isShort: boolean;
@@ -36,9 +39,18 @@ export type DeviceTopicTail =
   | 'twin/update/result'
   | 'twin/update/document'
   | 'twin/update/delta'
-  | 'state/update/result';
+  | 'state/update/result'
+  | 'history/get/result'
+  | 'alarm/get/result'
+  | 'alarm';
 
-const requests = { 'twin/get': 'twin.get', 'twin/update': 'twin.update', 'state/update': 'state.update' } as const;
+const requests = {
+  'twin/get': 'twin.get',
+  'twin/update': 'twin.update',
+  'state/update': 'state.update',
+  'history/get': 'history.get',
+  'alarm/get': 'alarm.get',
+} as const;
 
 /** Undefined: not a request. */
 export function parseTopic(topic: string): BusTopic | undefined {
@@ -56,6 +68,7 @@ export function parseTopic(topic: string): BusTopic | undefined {
   const kind = requests[`${what}/${verb}` as keyof typeof requests] as
     | (typeof requests)[keyof typeof requests]
     | undefined;
+  if (isShort && (kind === 'history.get' || kind === 'alarm.get')) return undefined;
   return kind && { kind, device: { namespace: namespace!, name: name! }, isShort };
 }
 
