@@ -11,7 +11,7 @@ import { controllerKey, controllerOf, controllerRef } from '../ownership/control
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 import { OwnWrites } from '../runtime/own-writes.ts';
 import { writeStatus } from '../runtime/status-patch.ts';
-import { parseSchedule } from './cron-schedule.ts';
+import { parseSchedule, toZonedTime } from './cron-schedule.ts';
 import { type CronPlan, hasSucceeded, planCronJob, planHistory } from './plan-cron-job.ts';
 
 const { cronJobs, jobs } = collections;
@@ -37,6 +37,7 @@ export function createCronJobController(deps: ControllerDeps): Module {
     if (compareVersions(cronJob.metadata.resourceVersion, written.get(key)) < 0) return done;
     const owned = jobsOf(key, cronJob);
     for (const job of planHistory(cronJob, owned)) await deleteJob(key, cronJob, job, signal);
+    tellOfJobs(cronJob, owned);
     const status = { ...cronJob.status, ...settled(cronJob, owned) };
     const schedule = parseSchedule(cronJob.spec?.schedule ?? '', cronJob.spec?.timeZone);
     if (!schedule) {
@@ -87,7 +88,19 @@ export function createCronJobController(deps: ControllerDeps): Module {
     return last > 0 ? { lastSuccessfulTime: toTime(last as Instant) } : {};
   }
 
-  function tell(cronJob: CronJob, { skipped, missed, run }: CronPlan): void {
+  /** What became of the jobs that the status calls active. */
+  function tellOfJobs(cronJob: CronJob, owned: readonly Job[]): void {
+    for (const { uid, name = '' } of cronJob.status?.active ?? []) {
+      const job = owned.find(({ metadata }) => metadata.uid === uid);
+      if (!job) events.normal(cronJob, 'MissingJob', `Active job went missing: ${name}`);
+      else if (isFinished(job)) {
+        const condition = hasSucceeded(job) ? 'Complete' : 'Failed';
+        events.normal(cronJob, 'SawCompletedJob', `Saw completed job: ${name}, condition: ${condition}`);
+      }
+    }
+  }
+
+  function tell(cronJob: CronJob, { skipped, missed, run, late }: CronPlan): void {
     if (skipped === 'still running') {
       events.normal(
         cronJob,
@@ -95,7 +108,10 @@ export function createCronJobController(deps: ControllerDeps): Module {
         'Not starting job because prior execution is running and concurrency policy is Forbid',
       );
     }
-    if (skipped === 'too late') events.warning(cronJob, 'MissSchedule', 'Missed scheduled time to start a job');
+    if (late !== undefined) {
+      const message = `Missed scheduled time to start a job: ${toTime(late)}`;
+      events.warning(cronJob, 'MissSchedule', message);
+    }
     if (missed === 'many' && run !== undefined) {
       const advice = 'Set or decrease .spec.startingDeadlineSeconds or check clock skew';
       events.warning(cronJob, 'TooManyMissedTimes', `too many missed start times. ${advice}`);
@@ -105,7 +121,10 @@ export function createCronJobController(deps: ControllerDeps): Module {
   async function createJob(key: string, cronJob: CronJob, at: Instant, signal: AbortSignal): Promise<void> {
     const { name, namespace } = cronJob.metadata;
     const { metadata = {}, spec } = cronJob.spec?.jobTemplate ?? {};
-    const annotations = { ...metadata.annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': toTime(at) };
+    const annotations = {
+      ...metadata.annotations,
+      'batch.kubernetes.io/cronjob-scheduled-timestamp': toZonedTime(at, cronJob.spec?.timeZone),
+    };
     const job: KubeObject = {
       apiVersion: jobs.apiVersion,
       kind: jobs.kind,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Instant, instant, parseTime, toTime } from '@kedge/core/time';
 import type { CronJob, CronJobSpec, CronJobStatus, Job } from '@kedge/model/k8s-types';
-import { dueTimes, parseSchedule } from './cron-schedule.ts';
+import { dueTimes, parseSchedule, toZonedTime } from './cron-schedule.ts';
 import { planCronJob, planHistory } from './plan-cron-job.ts';
 
 const at = (text: string): Instant => parseTime(text)!;
@@ -97,4 +97,10 @@ describe('a CronJob', () => {
       ['1', '0', '2'],
     );
   });
+});
+
+test('a time is shown as the clocks of its zone show it', () => {
+  assert.equal(toZonedTime(at('2026-07-01T13:00:00Z'), 'America/New_York'), '2026-07-01T09:00:00-04:00');
+  assert.equal(toZonedTime(at('2026-01-01T00:00:00Z'), 'Asia/Kolkata'), '2026-01-01T05:30:00+05:30');
+  assert.equal(toZonedTime(at('2026-01-01T00:00:00Z')), '2026-01-01T00:00:00Z');
 });

@@ -1,6 +1,6 @@
 // When a cron expression is due, in a time zone. Pure. The dialect is the one that Kubernetes documents: five fields,
 // names of months and days, steps, `@hourly` and the like; a day matches when either of two restricted day fields does.
-import { type Instant, instant, parseDuration, plus } from '@kedge/core/time';
+import { type Instant, instant, parseDuration, plus, toTime } from '@kedge/core/time';
 
 export interface CronSchedule {
   /** The first time after `at`; undefined when there is none within five years. */
@@ -78,6 +78,17 @@ function parseField(text: string, min: number, max: number, names: readonly stri
     for (let value = first; value <= last; value += by) values.add(value);
   }
   return values;
+}
+
+/** The time as the zone's clocks show it, with how far they are from UTC: `2026-07-01T09:00:00-04:00`. */
+export function toZonedTime(at: Instant, timeZone = 'UTC'): string {
+  const offset = openZone(timeZone)?.(at) ?? 0;
+  if (offset === 0) return toTime(at);
+  const minutesOff = Math.round(Math.abs(offset) / 60_000);
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const sign = offset < 0 ? '-' : '+';
+  const wall = toTime(instant(at + offset)).replace('Z', '');
+  return `${wall}${sign}${two(Math.floor(minutesOff / 60))}:${two(minutesOff % 60)}`;
 }
 
 /** Milliseconds that the zone's clocks are ahead of UTC. */

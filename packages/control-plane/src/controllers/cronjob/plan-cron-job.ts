@@ -11,6 +11,8 @@ export interface CronPlan {
   readonly replace: readonly Job[];
   /** Why a due time gets none. */
   readonly skipped: 'suspended' | 'too late' | 'still running' | undefined;
+  /** The time that was due, and is too late. */
+  readonly late: Instant | undefined;
   readonly missed: number | 'many';
   /** Until the next time. */
   readonly wait: Duration | undefined;
@@ -20,7 +22,7 @@ export function planCronJob(cronJob: CronJob, active: readonly Job[], schedule: 
   const { spec, status, metadata } = cronJob;
   const next = schedule.next(now);
   const wait = next === undefined ? undefined : milliseconds(Math.max(1, next - now));
-  const idle = { run: undefined, replace: [], missed: 0, skipped: undefined, wait };
+  const idle = { run: undefined, replace: [], missed: 0, skipped: undefined, late: undefined, wait };
   if (spec?.suspend) return { ...idle, skipped: 'suspended', wait: undefined };
   const last = parseTime(status?.lastScheduleTime) ?? parseTime(metadata.creationTimestamp) ?? now;
   const deadline = spec?.startingDeadlineSeconds;
@@ -28,8 +30,8 @@ export function planCronJob(cronJob: CronJob, active: readonly Job[], schedule: 
   const due = dueTimes(schedule, oldest > last ? minus(oldest, milliseconds(1)) : last, now);
   const { missed } = due;
   if (due.latest === undefined) {
-    const isLate = oldest > last && dueTimes(schedule, last, now).latest !== undefined;
-    return { ...idle, ...(isLate ? { skipped: 'too late' as const } : {}) };
+    const late = oldest > last ? dueTimes(schedule, last, now).latest : undefined;
+    return late === undefined ? idle : { ...idle, late, skipped: 'too late' };
   }
   const policy = spec?.concurrencyPolicy;
   if (policy === 'Forbid' && active.length > 0) return { ...idle, skipped: 'still running', missed };

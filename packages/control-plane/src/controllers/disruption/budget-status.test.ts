@@ -34,6 +34,7 @@ const table: [what: string, PodDisruptionBudgetSpec, Pod[], allowed: number, des
   ['a number that may go', { maxUnavailable: 1 }, pods(3), 1, 2, 3],
   ['one that is sick has gone already', { maxUnavailable: 1 }, pods(2, 1), 0, 2, 3],
   ['a share that may go', { maxUnavailable: '34%' }, pods(4), 2, 2, 4],
+  ['a budget that says nothing', {}, pods(3), 0, 0, 0],
   ['nothing to evict', { maxUnavailable: 1 }, [], 0, 0, 0],
 ];
 

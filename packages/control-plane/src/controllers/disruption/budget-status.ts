@@ -54,7 +54,9 @@ function wanted(
   if (spec?.maxUnavailable !== undefined) {
     return { expectedPods: scale, desiredHealthy: Math.max(0, scale - scaled(spec.maxUnavailable, scale, Math.ceil)) };
   }
-  const least = spec?.minAvailable ?? 1;
+  // A budget that says nothing allows nothing.
+  const least = spec?.minAvailable;
+  if (least === undefined) return { expectedPods: 0, desiredHealthy: 0 };
   if (typeof least === 'number') return { expectedPods: count, desiredHealthy: least };
   return { expectedPods: scale, desiredHealthy: scaled(least, scale, Math.ceil) };
 }

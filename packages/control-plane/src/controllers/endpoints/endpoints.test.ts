@@ -176,3 +176,27 @@ test('slices that run empty go, but one stays to say that there is nobody', () =
   );
   assert.deepEqual(slicesFor([], stored(none.create)), { create: [], update: [], delete: [] });
 });
+
+test('each endpoint is for its own zone, where the Service prefers what is close', () => {
+  const hints = (spec: Partial<ServiceSpec>, zone: string | undefined) => {
+    const subject = service(spec);
+    const plan = planSlices(subject, backendsOf(subject, [pod('1')]), [], () => zone);
+    return plan.create[0]!.endpoints[0]!.hints;
+  };
+  assert.deepEqual(hints({ trafficDistribution: 'PreferClose' }, 'north'), { forZones: [{ name: 'north' }] });
+  assert.equal(hints({ trafficDistribution: 'PreferClose' }, undefined), undefined);
+  assert.equal(hints({}, 'north'), undefined);
+});
+
+test('a dual-stack Service has slices of both families', () => {
+  const subject = service({ ipFamilies: ['IPv4', 'IPv6'] });
+  const both: Pod = { ...pod('1'), status: { ...pod('1').status, podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] } };
+  const { create } = planSlices(subject, backendsOf(subject, [both]), [], () => undefined);
+  assert.deepEqual(
+    create.map(({ addressType, endpoints }) => [addressType, endpoints[0]!.addresses]),
+    [
+      ['IPv4', ['10.0.0.1']],
+      ['IPv6', ['fd00::1']],
+    ],
+  );
+});

@@ -32,7 +32,7 @@ export function planSlices(
   plan.delete.push(...existing.filter(({ addressType }) => !families.includes(addressType)));
   for (const family of families) {
     const own = existing.filter(({ addressType }) => addressType === family);
-    planFamily(service, family, groupByPorts(backends, family, zoneOf), own, plan);
+    planFamily(service, family, groupByPorts(service, backends, family, zoneOf), own, plan);
   }
   return plan;
 }
@@ -43,6 +43,7 @@ interface PortGroup {
 }
 
 function groupByPorts(
+  service: Service,
   backends: readonly Backend[],
   family: string,
   zoneOf: (node: string) => string | undefined,
@@ -61,7 +62,7 @@ function groupByPorts(
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
     groups.set(key, group);
-    group.endpoints.push(endpointOf(backend, addresses, zoneOf));
+    group.endpoints.push(withHints(service, endpointOf(backend, addresses, zoneOf)));
   }
   return [...groups.values()];
 }
@@ -83,6 +84,12 @@ function endpointOf(
     targetRef: { kind: 'Pod', namespace, name, uid },
   };
 }
+
+/** Where a Service prefers what is close, each endpoint is for its own zone. */
+const withHints = ({ spec }: Service, endpoint: Endpoint): Endpoint =>
+  spec?.trafficDistribution === 'PreferClose' && endpoint.zone !== undefined
+    ? { ...endpoint, hints: { forZones: [{ name: endpoint.zone }] } }
+    : endpoint;
 
 function planFamily(
   service: Service,

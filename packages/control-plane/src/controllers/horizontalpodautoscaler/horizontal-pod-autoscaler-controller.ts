@@ -12,7 +12,7 @@ import { writeStatus } from '../runtime/status-patch.ts';
 import { AutoscalerReport } from './autoscaler-status.ts';
 import { createMetricProposals, type MetricFacts } from './metric-proposals.ts';
 import { limitScale, noHistory, remember, type ScaleHistory } from './scale-limits.ts';
-import { createScaleTargets, type Scale } from './scale-targets.ts';
+import { createScaleTargets, type Scale } from '../runtime/scale-targets.ts';
 
 const { horizontalPodAutoscalers } = collections;
 const lookEvery = seconds(15);

@@ -3,7 +3,7 @@ import { type Duration, type Instant, seconds, toTime } from '@kedge/core/time';
 import type { Lease, Node, NodeCondition } from '@kedge/model/k8s-types';
 
 /** After this long without a sign of life a node's conditions are unknown. */
-const silenceLimit: Duration = seconds(40);
+const silenceLimit: Duration = seconds(50);
 /** A node that has just been added, or that we have just started to watch, gets a little longer. */
 const startupLimit: Duration = seconds(60);
 

@@ -29,6 +29,10 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
     }
     const now = clock.monotonic();
     const pulse = takePulse(pulses.get(name), node, leases.get(`kube-node-lease/${name}`), now);
+    if (!pulses.has(name)) {
+      const message = `Node ${name} event: Registered Node ${name} in Controller`;
+      events.normal(node, 'RegisteredNode', message);
+    }
     pulses.set(name, pulse);
     const isSilent = patienceLeft(pulse, now) <= 0;
     if (isSilent && (await markSilent(node, signal))) return again(lookEvery, 'taints follow the conditions');
