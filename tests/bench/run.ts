@@ -8,12 +8,12 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
   start: async () => (await import('./start.ts')).benchStart(),
   edge: async () => (await import('./edge.ts')).benchEdge(),
   link: async () => (await import('./link.ts')).benchLink(),
-  devices: async () => {
-    await (await import('./devices-cloud.ts')).benchDevicesCloud();
-  },
+  'devices-cloud': async () => (await import('./devices-cloud.ts')).benchDevicesCloud(),
+  'devices-edge': async () => (await import('./devices-edge.ts')).benchDevicesEdge(),
 };
+const groups: Readonly<Record<string, readonly string[]>> = { devices: ['devices-cloud', 'devices-edge'] };
 
-const asked = process.argv.slice(2);
+const asked = process.argv.slice(2).flatMap((name) => groups[name] ?? [name]);
 for (const name of asked)
   if (!(name in suites)) throw new Error(`no suite "${name}"; there are: ${Object.keys(suites).join(', ')}`);
 

@@ -1,8 +1,10 @@
-// A counter whose every value has to reach the cloud, once and in order, while mapper, edgecore and cloudcore are killed and
-// their links are cut at random moments. KEDGE_SEED=n runs the same again, KEDGE_CHAOS_SECONDS=n goes on for longer.
+// A counter whose every value has to reach the cloud, once and in order, while mapper, broker, edgecore and cloudcore are killed
+// and their links are cut, or fall silent, at random moments. Meanwhile an application sets twins over MQTT, each once: all that
+// it was told are stored have to reach the cloud too. KEDGE_SEED=n runs the same again, KEDGE_CHAOS_SECONDS=n goes on for longer.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { hasMosquitto, type Mosquitto, startMosquitto } from '@kedge/testing/mosquitto';
 import { type CuttableLink, startLink } from './harness/cuttable-link.ts';
 import {
   createMapperProcess,
@@ -13,14 +15,19 @@ import {
   startLineDevice,
 } from './harness/devices.ts';
 import { tracesOf } from './harness/host-traces.ts';
+import { type MqttApplication, startMqttApplication } from './harness/mqtt-application.ts';
 import { createParts, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
 import { seeded } from './harness/seeded.ts';
 
-const victims = ['mapper', 'edgecore', 'cloudcore', 'cloud link', 'mapper link'] as const;
-type Victim = (typeof victims)[number];
+const everybody = ['mapper', 'edgecore', 'cloudcore', 'cloud link', 'cloud silence', 'mapper link', 'broker'] as const;
+type Victim = (typeof everybody)[number];
+const victims = everybody.filter((victim) => victim !== 'broker' || hasMosquitto);
 
-const counterManifest = (node: string, port: number): string => `
+/** An unanswered report fails at the edge after this: so that some do while the link is silent. */
+const answerSeconds = 2;
+
+const manifest = (node: string, port: number, marks: readonly string[]): string => `
 apiVersion: devices.kubeedge.io/v1beta1
 kind: DeviceModel
 metadata: { name: counter, namespace: default }
@@ -41,7 +48,29 @@ spec:
       collectCycle: 20
       reportToCloud: true
       visitors: { protocolName: counter, configData: { name: count } }
+---
+apiVersion: devices.kubeedge.io/v1beta1
+kind: DeviceModel
+metadata: { name: board, namespace: default }
+spec:
+  protocol: none
+  properties: [${marks.map((name) => `{ name: ${name}, type: STRING }`).join(', ')}]
+---
+apiVersion: devices.kubeedge.io/v1beta1
+kind: Device
+metadata: { name: board, namespace: default }
+spec:
+  deviceModelRef: { name: board }
+  nodeName: ${node}
+  protocol: { protocolName: none, configData: {} }
+  properties: [${marks.map((name) => `{ name: ${name} }`).join(', ')}]
 `;
+
+interface Board {
+  readonly status?: {
+    readonly twins?: { readonly propertyName: string; readonly reported?: { readonly value: string } }[];
+  };
+}
 
 /** What one life of the mapper has read, in order, and how many of them edgecore had confirmed when it was killed. */
 interface Life {
@@ -53,6 +82,8 @@ describe('every sample through chaos', () => {
   const seed = Number(process.env['KEDGE_SEED'] ?? 20_261_127);
   const lastsMs = Number(process.env['KEDGE_CHAOS_SECONDS'] ?? 25) * 1_000;
   const random = seeded(seed);
+  /** What the application sets; more than it can. */
+  const marks = Array.from({ length: lastsMs / 100 }, (_, n) => `mark-${n + 1}`);
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const lives: Life[] = [];
   let count = 0;
@@ -61,6 +92,9 @@ describe('every sample through chaos', () => {
   let links: Record<'cloud link' | 'mapper link', CuttableLink>;
   let device: LineDevice;
   let mapper: MapperProcess;
+  let broker: Mosquitto | undefined;
+  let application: MqttApplication | undefined;
+  const ends: (() => unknown)[] = [];
 
   function startMapper(): void {
     lives.push({ read: [], confirmed: 0 });
@@ -73,11 +107,17 @@ describe('every sample through chaos', () => {
   }
 
   before(async () => {
-    parts = await createParts('chaos');
-    const directory = parts.layout.edge.directory;
+    broker = hasMosquitto ? await startMosquitto({ after: (end) => void ends.push(end as () => unknown) }) : undefined;
+    const url = `tcp://127.0.0.1:${broker?.port ?? 0}`;
+    parts = await createParts('chaos', {
+      edgeModules: {
+        metaManager: { remoteQueryTimeout: answerSeconds },
+        ...(broker ? { eventBus: { enable: true, mqttMode: 2, mqttServerExternal: url } } : {}),
+      },
+    });
     links = {
       'cloud link': await startLink({ host: '127.0.0.1', port: parts.hubPort }),
-      'mapper link': await startLink({ path: join(directory, 'dmi.sock') }, join(parts.layout.run, 'relay.sock')),
+      'mapper link': await startLink({ path: parts.layout.edge.dmiSocket }, join(parts.layout.run, 'relay.sock')),
     };
     parts.routeEdgeThrough(links['cloud link'].port);
     const lifeOf = new Map<number, Life>();
@@ -92,16 +132,21 @@ describe('every sample through chaos', () => {
       set: () => undefined,
     });
     await parts.startAll();
-    mapper = await createMapperProcess(parts, 'counter', join(parts.layout.run, 'relay.sock'));
-    await parts.kubectl.apply(counterManifest(parts.node, device.port));
+    mapper = await createMapperProcess(parts, 'counter', {
+      edgecoreSocket: join(parts.layout.run, 'relay.sock'),
+    });
+    await parts.kubectl.apply(manifest(parts.node, device.port, marks));
     startMapper();
+    if (broker) application = startMqttApplication(url, 'default/board', marks);
   });
 
   after(async () => {
+    await application?.stop();
     await mapper.end('SIGTERM');
     await device.close();
     for (const link of Object.values(links)) await link.close();
     await parts.remove();
+    for (const end of ends.reverse()) await end();
     assert.deepEqual(await tracesOf(...parts.marks), []);
   });
 
@@ -117,6 +162,16 @@ describe('every sample through chaos', () => {
         await links[victim].cut();
         await pause(forMs);
         return links[victim].mend();
+      case 'cloud silence':
+        // What is said meanwhile fails, and is lost when the link breaks: whoever forgets it then has lost it.
+        links['cloud link'].hush();
+        await pause(answerSeconds * 1_000 + 300 + forMs);
+        await links['cloud link'].cut();
+        return links['cloud link'].mend();
+      case 'broker':
+        await broker!.stop();
+        await pause(forMs);
+        return broker!.start();
       case 'edgecore':
       case 'cloudcore':
         await parts.end(victim, 'SIGKILL');
@@ -143,6 +198,7 @@ describe('every sample through chaos', () => {
     const lastLife = lives.at(-1)!;
     await eventually('the last mapper to read', async () => lastLife.read.length > 10, 45_000);
     isCounting = false;
+    await application?.stop();
     const last = await eventually(
       'the last sample to arrive',
       async () => {
@@ -162,7 +218,34 @@ describe('every sample through chaos', () => {
       const path = 'jsonpath={.status.twins[?(@.propertyName=="count")].reported.value}';
       return (await parts.kubectl('get', 'device', 'counter', '-o', path)) === String(count);
     });
+    if (application) await judgeApplication(application, t, hits);
   });
+
+  async function judgeApplication(
+    { stored, astray, reads }: MqttApplication,
+    t: TestContext,
+    hits: readonly Victim[],
+  ): Promise<void> {
+    const say = `seed ${seed}, hits: ${hits.join(', ')}`;
+    t.diagnostic(`${stored.size} twins were set over MQTT, and read back ${reads} times`);
+    assert.ok(stored.size > lastsMs / 1_000 && reads > 3, `${stored.size} twins, ${reads} reads; ${say}`);
+    assert.deepEqual(astray, [], say);
+    let lost: string[] = [];
+    await eventually(
+      'every twin that was set over MQTT in the API',
+      async () => {
+        const board = await parts.kubectl.json<Board>('get', 'device', 'board');
+        const twins = new Map(
+          board.status?.twins?.map(({ propertyName, reported }) => [propertyName, reported?.value]),
+        );
+        lost = [...stored].filter(([property, value]) => twins.get(property) !== value).map(([property]) => property);
+        return lost.length === 0;
+      },
+      30_000,
+    ).catch((error: unknown) => {
+      throw new Error(`lost: ${lost.join(', ')}; ${say}`, { cause: error });
+    });
+  }
 
   function judge(samples: readonly ReadSample[], hits: readonly Victim[]): void {
     const say = `seed ${seed}, hits: ${hits.join(', ')}`;

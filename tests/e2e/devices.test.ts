@@ -34,6 +34,8 @@ spec:
       reportToCloud: true
       desired: { value: "20" }
       visitors: { protocolName: thermostat, configData: { name: target } }
+  methods:
+    - { name: setTarget, description: what the hall is to be heated to, propertyNames: [target] }
 `;
 
 interface Hall {
@@ -105,6 +107,31 @@ describe('a device', () => {
       const target = (await hall()).status?.twins?.find(({ propertyName }) => propertyName === 'target');
       return target?.reported?.value === '42' && target.observedDesired?.value === '42';
     });
+  });
+
+  it('has methods, which are called where its mapper is; what they do is reported', { timeout: 60_000 }, async () => {
+    const call = async (path: string): Promise<{ status: number; text: string }> => {
+      const response = await fetch(`http://127.0.0.1:${mapper.port}/api/v1/devicemethod/default/hall${path}`);
+      return { status: response.status, text: await response.text() };
+    };
+    const listed = JSON.parse((await call('')).text) as { Data: { Methods: unknown[] } };
+    assert.deepEqual(listed.Data.Methods, [
+      {
+        Name: 'setTarget',
+        Path: '/api/v1/devicemethod/default/hall/setTarget/{propertyName}/{data}',
+        Parameters: [{ PropertyName: 'target', ValueType: 'int' }],
+      },
+    ]);
+    assert.equal((await call('/setTarget/target/55')).status, 200);
+    assert.equal(values.get('target'), '55');
+    await waitFor('the cloud to know', async () => (await reported('target')) === '55');
+    for (const path of ['/setTarget/target/155', '/setTarget/temperature/5', '/other/target/5']) {
+      assert.equal((await call(path)).status, 500, path);
+    }
+    assert.equal(values.get('target'), '55');
+    // What the cloud wants is as it was; the next wish is carried out as ever.
+    await setDesired('41');
+    await waitFor('the device to have it', async () => values.get('target') === '41');
   });
 
   it('goes on reporting to an edgecore that was killed, without connecting anew', { timeout: 60_000 }, async () => {

@@ -14,6 +14,7 @@ import {
   defineMapper,
   fault,
   integer,
+  type MapperConfig,
   object,
   type RawValue,
   refused,
@@ -120,6 +121,7 @@ function edge(directory: string) {
         openChannel: openGrpcChannel,
         devices: {
           list: () => objects.values(),
+          get: ({ name }) => objects.get(name),
           model: ({ namespace, name }) => models.get(`${namespace}/${name}`),
           listen(onChange) {
             listeners.add(onChange);
@@ -157,7 +159,7 @@ export async function place(t: TestContext) {
   const site = edge(directory);
   const world = toyWorld();
   const httpServers = createHttpServers({ log: silentLog });
-  const mapper = (config: { http?: { address: string; port: number } } = {}) =>
+  const mapper = (config: Pick<MapperConfig, 'http'> = {}) =>
     createMapper(
       world.driver,
       {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { milliseconds } from '@kedge/core/time';
 import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
-import { systemClock } from '@kedge/platform/node';
-import { createDeviceManager } from '@kedge/wire/dmi';
+import { createHttpClient, systemClock } from '@kedge/platform/node';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { createDeviceManager, fromAny } from '@kedge/wire/dmi';
 import { device, model, place, until } from './dmi-rig.ts';
 
 describe('a mapper of ours with our edgecore', () => {
@@ -198,6 +199,116 @@ describe('a mapper of ours with our edgecore', () => {
     assert.equal((await get('/healthz')).text, 'ok');
     assert.match((await get('/metrics')).text, /kedge_mapper_samples_total\{outcome="delivered"\} [1-9]/);
   });
+});
+
+describe('the REST API of a mapper over HTTPS', () => {
+  const lifetime = { notBefore: systemClock.now() - 60_000, notAfter: systemClock.now() + 3_600_000 };
+  const people = { organizations: ['people'] };
+
+  async function authority(commonName: string) {
+    const ca = await createCertificateAuthorities().createAuthority({
+      subject: { commonName, organizations: [] },
+      ...lifetime,
+    });
+    const issue = async (name: string, usage: 'serverAuth' | 'clientAuth') => {
+      const { certificatePem, key } = await ca.issueWithKey({
+        subject: { commonName: name, ...people },
+        dnsNames: ['localhost'],
+        addresses: ['127.0.0.1'],
+        usages: [usage],
+        ...lifetime,
+      });
+      return { certificate: certificatePem, key: key.reveal() };
+    };
+    return { ca: ca.certificatePem, issue };
+  }
+
+  test('with clients that show a certificate, calls methods; others are turned away', async (t) => {
+    const { boxes, put, run, server, mapper, reports } = await place(t);
+    boxes.set('a', [215, 7]);
+    put(device('a'));
+    await run(server());
+    const ours = await authority('ours');
+    const files = await ours.issue('mapper', 'serverAuth');
+    const tls = { load: async () => files, clientCa: ours.ca };
+    const program = mapper({ http: { address: '127.0.0.1', port: 0, tls } });
+    await run(program);
+    await until('a report', () => reports.length > 0);
+    const get = async (tlsOfClient: { ca: string; certificate?: string; key?: string }, path: string) => {
+      const http = createHttpClient({ tls: tlsOfClient });
+      try {
+        const response = await http.request({ method: 'GET', url: `https://127.0.0.1:${program.port}${path}` });
+        return { status: response.status, body: await response.text(1 << 16) };
+      } finally {
+        await http.close();
+      }
+    };
+    const friend = { ca: ours.ca, ...(await ours.issue('friend', 'clientAuth')) };
+    const listed = await get(friend, '/api/v1/devicemethod/default/a');
+    assert.match(listed.body, /"Name":"SetTemp"/);
+    const called = await get(friend, '/api/v1/devicemethod/default/a/SetTemp/temperature/42');
+    assert.equal(called.status, 200);
+    assert.equal(boxes.get('a')![0], 420);
+    await assert.rejects(get({ ca: ours.ca }, '/api/v1/ping'));
+    const theirs = await authority('theirs');
+    await assert.rejects(get({ ca: ours.ca, ...(await theirs.issue('stranger', 'clientAuth')) }, '/api/v1/ping'));
+    await assert.rejects(get({ ...friend, ca: theirs.ca }, '/api/v1/ping'));
+    await assert.rejects(fetch(`http://127.0.0.1:${program.port}/api/v1/ping`));
+  });
+});
+
+test('a stream is handed over as it is, has no value in the cloud, and its address is read over the REST API', async (t) => {
+  const { boxes, directory, models, put, run, server, mapper, reports } = await place(t);
+  models.set('default/temp-model', {
+    ...model,
+    spec: { ...model.spec, properties: [...model.spec!.properties!, { name: 'saveFrame', type: 'STREAM' }] },
+  });
+  boxes.set('a', [215, 7, 'rtsp://camera/1']);
+  const plain = device('a');
+  const configData = { register: 2, format: 'jpg', frameCount: 30, frameInterval: 1_000_000_001 };
+  const film = {
+    name: 'saveFrame',
+    reportToCloud: true,
+    collectCycle: 20,
+    visitors: { protocolName: 'toy', configData },
+  };
+  put({ ...plain, spec: { ...plain.spec, properties: [...plain.spec!.properties!, film] } });
+  await run(server());
+  const channel = openGrpcChannel({ socketPath: join(directory, 'dmi.sock') });
+  t.after(() => channel.close());
+  const manager = createDeviceManager(channel);
+  const address = new TextEncoder().encode(join(directory, 'other.sock'));
+  const { deviceList, modelList } = await manager.mapperRegister({
+    withData: true,
+    mapper: { name: 'go', protocol: 'toy', address },
+  });
+  const handed = deviceList?.[0]?.spec?.properties?.find(({ name }) => name === 'saveFrame');
+  const data = Object.entries(handed?.visitors?.configData?.data ?? {}).map(([key, any]) => [key, fromAny(any)]);
+  assert.deepEqual(Object.fromEntries(data), configData);
+  assert.equal(modelList?.[0]?.spec?.properties?.at(-1)?.type, 'STREAM');
+  // A mapper that reports it all the same is not refused: it would say it again and again.
+  const twins = [
+    { propertyName: 'saveFrame', reported: { value: 'frame' } },
+    { propertyName: 'count', reported: { value: '5' } },
+  ];
+  await manager.reportDeviceStatus({ deviceName: 'a', deviceNamespace: 'default', reportedDevice: { twins } });
+  await manager.reportDeviceStatus({
+    deviceName: 'a',
+    deviceNamespace: 'default',
+    reportedDevice: { twins: twins.slice(0, 1) },
+  });
+  assert.deepEqual(
+    reports.map(({ property }) => property),
+    ['count'],
+  );
+
+  const program = mapper({ http: { address: '127.0.0.1', port: 0 } });
+  await run(program);
+  await until('reports of the others', () => reports.some(({ reported }) => reported === '21.5'));
+  const response = await fetch(`http://127.0.0.1:${program.port}/api/v1/device/default/a/saveFrame`);
+  const { Data } = (await response.json()) as { Data: { Value: string; Type: string } };
+  assert.deepEqual([Data.Value, Data.Type], ['rtsp://camera/1', 'stream']);
+  assert.ok(reports.every(({ property }) => property !== 'saveFrame'));
 });
 
 test('a report that nobody can take is refused, with the words that KubeEdge has', async (t) => {

@@ -52,6 +52,8 @@ export interface CloudCorePlatform {
   readonly kube: KubeApi;
   /** For what is kept here: samples of devices. */
   readonly database: (options: OpenDatabase) => Database;
+  /** A copy of a database, made at the path by the first argument, as a compressed file; nothing stays. */
+  readonly packCopy?: (copyTo: (path: string) => Promise<void>, path: string) => AsyncIterable<Uint8Array>;
   /** PEM of the Kubernetes API's CA, for edges that ask for it. */
   readonly kubeCa: string | undefined;
 }
@@ -140,7 +142,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
           isKnown: (node, uid) => ledger.versionOf(node, uid) !== undefined,
           tell: (node, message) => hub.tell(node, message),
         },
-        samples,
+        samples: samples?.store,
       },
       config.devices,
     );
@@ -194,7 +196,7 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
         tls: () => identity.serving,
         caPem: () => identity.caPem,
         clientCa: on.kubeCa,
-        also: samples ? createSampleApi({ log, kube, samples }) : () => undefined,
+        also: samples ? createSampleApi({ log, kube, samples: samples.store, pack: samples.pack }) : () => undefined,
       },
       config.admission,
     );
@@ -221,12 +223,13 @@ export async function createCloudCore(on: CloudCorePlatform, config: CloudCoreSe
 }
 
 function openSamples(
-  { clock, log, database }: CloudCorePlatform,
+  { clock, log, database, packCopy }: CloudCorePlatform,
   config: NonNullable<NonNullable<CloudCoreConfig['devices']>['samples']>,
 ) {
   const { path, ...limits } = config;
   const db = database({ path, migrations: sampleMigrations, durability: 'full', cacheKiB: 4_096 });
-  return createSampleStore({ clock, log, db, limits });
+  const store = createSampleStore({ clock, log, db, limits });
+  return { store, pack: packCopy && (() => packCopy(store.copyTo, `${path}.backup-under-way`)) };
 }
 
 const collectionOf = (of: GroupVersionResource, kind: string) => ({

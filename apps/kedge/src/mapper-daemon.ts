@@ -1,5 +1,6 @@
 // A mapper as a process: one driver, its configuration file, and everything of the outside.
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { choice, defaultsOf, object, optional, readConfig, text } from '@kedge/core/config';
 import type { Log } from '@kedge/core/log';
@@ -37,6 +38,13 @@ const schema = object({
     keep_samples: choice('late', ['late', 'always', 'never'], {
       description: 'Which samples are on disk until edgecore has them: those that wait for half a second, or all.',
     }),
+    http_cert_file: optional(
+      text('', { format: 'path', description: 'Makes the REST API HTTPS, with http_key_file.' }),
+    ),
+    http_key_file: optional(text('', { format: 'path' })),
+    http_ca_cert_file: optional(
+      text('', { format: 'path', description: 'Only clients with a certificate of this CA are answered.' }),
+    ),
   }),
 });
 
@@ -50,6 +58,7 @@ export async function runMapper<C, V>(
   const driver = typeof make === 'function' ? make(config.common.data_dir) : make;
   const { protocol = driver.protocol, name = driver.name, address, edgecore_sock, http_port } = config.common;
   if (!/^\d{0,5}$/.test(http_port)) throw new CommandLineError(`common.http_port is "${http_port}", needs a port`);
+  const tls = await readTls(config.common);
   const socketPath = config.grpc_server.socket_path || `/etc/kubeedge/${protocol}-mapper.sock`;
   return runDaemon(name, async (log) => {
     for (const say of warnings) log.warn('configuration', { reason: say });
@@ -70,7 +79,7 @@ export async function runMapper<C, V>(
       {
         socketPath,
         edgecoreSocket: edgecore_sock,
-        ...(http_port === '' ? {} : { http: { address, port: Number(http_port) } }),
+        ...(http_port === '' ? {} : { http: { address, port: Number(http_port), ...(tls && { tls }) } }),
       },
     );
     return {
@@ -99,4 +108,24 @@ function keepSamples(
       return new SampleStore(database);
     },
   };
+}
+
+/** Undefined: plain HTTP. Files that cannot be used are said before anything starts. */
+async function readTls(files: {
+  readonly http_cert_file?: string | undefined;
+  readonly http_key_file?: string | undefined;
+  readonly http_ca_cert_file?: string | undefined;
+}) {
+  const { http_cert_file: certFile, http_key_file: keyFile, http_ca_cert_file: caFile } = files;
+  if (!certFile && !keyFile && !caFile) return undefined;
+  if (!certFile || !keyFile) {
+    throw new CommandLineError('common.http_cert_file and common.http_key_file are needed together for HTTPS');
+  }
+  const read = (path: string): Promise<string> =>
+    readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new CommandLineError(`${path} cannot be read`, { cause });
+    });
+  const load = async () => ({ certificate: await read(certFile), key: await read(keyFile) });
+  await load();
+  return { load, ...(caFile ? { clientCa: await read(caFile) } : {}) };
 }

@@ -14,13 +14,21 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { after, describe, test } from 'node:test';
+import { createSampleStore, sampleMigrations, type SampleStore } from '@kedge/cloud/devicecontroller';
+import { silentLog } from '@kedge/core/log';
+import { hours } from '@kedge/core/time';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
 import { isStatus } from '@kedge/model/k8s';
+import { messageId } from '@kedge/model/messages';
+import { systemClock } from '@kedge/platform/node';
+import { openDatabase } from '@kedge/platform/sqlite';
 import { openKubeApi } from '../src/kube-access.ts';
+import { cloudcoreConfig } from '../src/site/config-files.ts';
+import { siteLayout, sitePorts } from '../src/site/layout.ts';
 import { writePidFile } from '../src/site/pid-files.ts';
 
 const kedge = fileURLToPath(new URL('../../../bin/kedge', import.meta.url));
@@ -196,6 +204,100 @@ describe('a backup', { timeout: 120_000 }, () => {
     const site = await start(other);
     t.after(() => site.stop());
     assert.equal((await site.api.get(collections.configMaps, inDefault('after'))).metadata.name, 'after');
+  });
+});
+
+describe('samples of devices', { timeout: 120_000 }, () => {
+  const data = join(root, 'sampled');
+  const layout = siteLayout(data);
+  const file = join(root, 'sampled.backup');
+  const device = { namespace: 'default', name: 'meter' };
+  const query = { device, property: 'energy', limit: 10_000 };
+  const valuesOf = (store: SampleStore): string[] => store.read(query).map(({ value }) => value);
+
+  async function inStore<T>(path: string, work: (store: SampleStore) => T | Promise<T>): Promise<T> {
+    mkdirSync(dirname(path), { recursive: true });
+    const db = openDatabase({ path, migrations: sampleMigrations, durability: 'full' });
+    const limits = { perProperty: 10_000, age: hours(1), series: 10 };
+    try {
+      return await work(createSampleStore({ clock: systemClock, log: silentLog, db, limits }));
+    } finally {
+      await db.close();
+    }
+  }
+  const append = (store: SampleStore, firstSequence: number, ...values: string[]): Promise<void> =>
+    store.append({
+      kind: 'samples.report',
+      id: messageId(`m${firstSequence}`),
+      at: systemClock.now(),
+      device,
+      property: 'energy',
+      stream: 's',
+      firstSequence,
+      samples: values.map((value, n) => ({ at: systemClock.now() + n, value })),
+    });
+
+  test('are in the backup of a site that runs, as cloudcore has them', async (t) => {
+    const many = Array.from({ length: 9_000 }, (_, n) => `${n}-${'x'.repeat(300)}`);
+    await inStore(layout.cloudcore.samples, (store) => append(store, 1, ...many));
+    const site = await start(data, {
+      kubeconfigs: { admin: layout.kubeconfig, cloudcore: layout.cloudcore.kubeconfig },
+    });
+    t.after(() => site.stop());
+    const base = await freePort();
+    const ports = {
+      ...sitePorts(base),
+      hub: await freePort(),
+      hubHttps: await freePort(),
+      admission: await freePort(),
+    };
+    writeFileSync(layout.cloudcore.config, cloudcoreConfig(layout, { ...ports, monitor: await freePort() }));
+    const cloud = spawn(kedge, ['cloudcore', '--config', layout.cloudcore.config], { stdio: 'ignore' });
+    children.push(cloud);
+    await writePidFile(layout.run, 'cloudcore', cloud.pid ?? 0);
+    // Until cloudcore listens, the backup says that it cannot be had, and leaves nothing.
+    let tries = 0;
+    for (; ; tries++) {
+      const { code, stdout, stderr } = run('backup', '--data', data, '--out', file);
+      if (code === 0) {
+        assert.match(stdout, /, 9000 samples of devices, and the keys of the cluster/);
+        break;
+      }
+      assert.ok(tries < 100, stderr);
+      assert.deepEqual(
+        readdirSync(root).filter((name) => name.startsWith('sampled.backup')),
+        [],
+      );
+      await sleep(200);
+    }
+    await stop(cloud);
+    assert.deepEqual(
+      readdirSync(dirname(layout.cloudcore.samples)).filter((name) => name.includes('backup')),
+      [],
+    );
+  });
+
+  test('come back with a restore, and what was there before is put aside', async () => {
+    await inStore(layout.cloudcore.samples, (store) => append(store, 9_001, 'later'));
+    const { code, stdout, stderr } = run('restore', '--data', data, '--from', file);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /, and 9000 samples of devices, are restored/);
+    const values = await inStore(layout.cloudcore.samples, valuesOf);
+    assert.deepEqual([values.length, values[8_999]?.slice(0, 5)], [9_000, '8999-']);
+    const [, aside = ''] = /what was there before is in (.*)/.exec(stdout) ?? [];
+    assert.equal((await inStore(join(aside, 'samples.db'), valuesOf)).at(-1), 'later');
+  });
+
+  test('of a stopped site are in its backup too; a backup without any leaves those that are there', async () => {
+    const second = join(root, 'sampled-2.backup');
+    assert.match(run('backup', '--data', data, '--out', second).stdout, /9000 samples of devices/);
+    const bare = join(root, 'bare');
+    const site = await start(bare);
+    await site.stop();
+    const third = join(root, 'bare.backup');
+    assert.doesNotMatch(run('backup', '--data', bare, '--out', third).stdout, /samples/);
+    assert.equal(run('restore', '--data', data, '--from', third).code, 0);
+    assert.equal((await inStore(layout.cloudcore.samples, valuesOf)).length, 9_000);
   });
 });
 

@@ -78,7 +78,7 @@ test('a new project compiles, passes its test, and runs beside an edgecore', asy
       db,
       servers: grpcServers,
       openChannel: openGrpcChannel,
-      devices: { list: () => [device], model: () => model, listen: () => () => undefined },
+      devices: { list: () => [device], get: () => device, model: () => model, listen: () => () => undefined },
       twins: {
         report: async (_, [first]) => {
           if (first?.observedDesired !== undefined) reported.resolve(first);

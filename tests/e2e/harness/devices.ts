@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -22,7 +22,8 @@ export interface LineDevice {
 }
 
 export interface LineAnswers {
-  get(name: string, connection: number): string;
+  /** Undefined: it never answers. */
+  get(name: string, connection: number): string | undefined;
   set(name: string, value: string): void;
 }
 
@@ -38,7 +39,8 @@ export async function startLineDevice({ get, set }: LineAnswers): Promise<LineDe
     lines.on('line', (line) => {
       const [verb, name = '', value = ''] = line.split(' ');
       if (verb === 'SET') set(name, value);
-      socket.write(`${verb === 'SET' ? 'ok' : get(name, connection)}\n`);
+      const answer = verb === 'SET' ? 'ok' : get(name, connection);
+      if (answer !== undefined) socket.write(`${answer}\n`);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -54,6 +56,9 @@ export async function startLineDevice({ get, set }: LineAnswers): Promise<LineDe
 
 export interface MapperProcess {
   start(): void;
+  /** Of its REST API. */
+  readonly port: number;
+  signal(signal: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<void>;
   /** Samples that edgecore has confirmed to this process; undefined: it does not answer yet. */
@@ -61,14 +66,21 @@ export interface MapperProcess {
   log(): string;
 }
 
+export interface MapperProcessOptions {
+  readonly edgecoreSocket?: string;
+  /** One that kedge brings, instead of one that is made. */
+  readonly isBuiltIn?: boolean;
+}
+
 /** Made as a user makes one, below the site's directory. */
 export async function createMapperProcess(
   { layout }: Parts,
   protocol: string,
-  edgecoreSocket: string = layout.edge.dmiSocket,
+  { edgecoreSocket = layout.edge.dmiSocket, isBuiltIn = false }: MapperProcessOptions = {},
 ): Promise<MapperProcess> {
   const folder = join(layout.data, protocol);
-  await must(kedgeProgram, ['mapper', 'new', folder]);
+  if (isBuiltIn) await mkdir(folder, { recursive: true });
+  else await must(kedgeProgram, ['mapper', 'new', folder]);
   const port = await freePort();
   const logFile = join(layout.logs, `${protocol}-mapper.log`);
   const config = {
@@ -78,9 +90,12 @@ export async function createMapperProcess(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify(config));
   let child: ChildProcess | undefined;
   return {
+    port,
+    signal: (signal) => void child?.kill(signal),
     start() {
       const log = openSync(logFile, 'a');
-      const args = ['mapper', 'run', join(folder, 'mapper.ts'), '--config-file', join(folder, 'config.yaml')];
+      const which = isBuiltIn ? [protocol] : ['run', join(folder, 'mapper.ts')];
+      const args = ['mapper', ...which, '--config-file', join(folder, 'config.yaml')];
       child = spawn(kedgeProgram, args, { stdio: ['ignore', log, log] });
       closeSync(log);
     },
@@ -103,7 +118,7 @@ export async function createMapperProcess(
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import {
   containerdPid,
   containerdSite,
@@ -63,11 +64,13 @@ export interface PartsOptions {
   readonly realApi?: boolean;
   /** The embedded API without its controllers and scheduler: the test brings others. */
   readonly apiAlone?: boolean;
+  /** Keys of edgecore's modules, over those of a site. */
+  readonly edgeModules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 export async function createParts(
   name: string,
-  { diskBytes, realApi: wantsRealApi, apiAlone = false }: PartsOptions = {},
+  { diskBytes, realApi: wantsRealApi, apiAlone = false, edgeModules = {} }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
@@ -153,7 +156,9 @@ export async function createParts(
       return stdout === '' ? undefined : Buffer.from(stdout, 'base64').toString('utf8');
     });
     const facts = { node, token, runtimeSocket: runtime.socket, cgroupRoot: runtime.cgroupRoot, pauseImage };
-    await writeFile(layout.edge.config, edgecoreConfig(layout, edgePorts, facts));
+    const config = parse(edgecoreConfig(layout, edgePorts, facts)) as { modules: Record<string, object> };
+    for (const [name, keys] of Object.entries(edgeModules)) config.modules[name] = { ...config.modules[name], ...keys };
+    await writeFile(layout.edge.config, stringify(config));
     haveToken = true;
   }
 

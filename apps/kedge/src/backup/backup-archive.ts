@@ -5,11 +5,14 @@ import { chmod, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promise
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
+import { sampleMigrations } from '@kedge/cloud/devicecontroller';
 import {
   apiStoreErrors,
   apiStoreMigrations,
+  attachToBackup,
   type BackupFile,
   type BackupInfo,
+  readAttachment,
   readBackup,
   sealBackup,
 } from '@kedge/control-plane/apistore';
@@ -18,6 +21,9 @@ import type { Database } from '@kedge/core/ports';
 import { systemClock } from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { kedgeVersion } from '../commands/version.ts';
+
+/** Samples of devices, as cloudcore keeps them. */
+const samplesName = 'samples.db';
 
 export const openStoreFile = (path: string): Database =>
   openDatabase({ path, migrations: apiStoreMigrations, durability: 'full' });
@@ -48,6 +54,56 @@ async function keyFiles(directory: string): Promise<BackupFile[]> {
 
 export const compress = (from: string): AsyncIterable<Uint8Array> => createReadStream(from).pipe(createGzip());
 
+/** A copy that `copyTo` makes at `path`, compressed; it is removed when it has been read. */
+export async function* packCopy(copyTo: (path: string) => Promise<void>, path: string): AsyncIterable<Uint8Array> {
+  try {
+    await removeStoreFiles(path);
+    await copyTo(path);
+    yield* compress(path);
+  } finally {
+    await removeStoreFiles(path);
+  }
+}
+
+export const openSamplesFile = (path: string): Database =>
+  openDatabase({ path, migrations: sampleMigrations, durability: 'full' });
+
+/** Puts a copy of cloudcore's samples into a finished backup. */
+export async function addSamples(archive: string, samples: string): Promise<void> {
+  const unpacked = `${archive}.db`;
+  try {
+    await decompress(archive, unpacked);
+    const copy = openStoreFile(unpacked);
+    try {
+      await attachToBackup(copy, samplesName, createReadStream(samples, { highWaterMark: 1 << 20 }));
+    } finally {
+      await copy.close();
+    }
+    await pipeline(compress(unpacked), createWriteStream(archive, { mode: 0o600, flush: true }));
+  } finally {
+    await removeStoreFiles(unpacked);
+  }
+}
+
+/** Writes the samples of an unpacked backup to `to`, checked; undefined when it has none. */
+export async function takeSamples(archive: string, copy: Database, to: string): Promise<number | undefined> {
+  const chunks = readAttachment(copy, samplesName);
+  if (!chunks) return undefined;
+  await pipeline(chunks, createWriteStream(to, { mode: 0o600, flush: true }));
+  const refuse = (reason: string, cause?: unknown): Error =>
+    apiStoreErrors.BAD_BACKUP({ path: archive, reason: `samples of devices: ${reason}` }, cause);
+  const samples = await Promise.resolve()
+    .then(() => openSamplesFile(to))
+    .catch((error: unknown) => Promise.reject(refuse(explain(error), error)));
+  try {
+    const [finding] = samples.statement<{ integrity_check: string }>('pragma integrity_check(1)').all();
+    if (finding?.integrity_check !== 'ok') throw refuse(finding?.integrity_check ?? 'no answer');
+    return samples.statement<{ n: number }>('SELECT count(*) AS n FROM sample').get()?.n ?? 0;
+  } finally {
+    await samples.close();
+  }
+}
+
 /** Throws APISTORE_BAD_BACKUP for anything that does not decompress to its end. */
 export async function decompress(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
@@ -60,18 +116,20 @@ export async function decompress(from: string, to: string): Promise<void> {
 }
 
 /** Reads a whole backup as a restore would, and leaves nothing. */
-export async function checkArchive(path: string): Promise<BackupInfo> {
+export async function checkArchive(path: string): Promise<{ info: BackupInfo; samples: number | undefined }> {
   const unpacked = `${path}.check`;
   try {
     await decompress(path, unpacked);
     const copy = openUnpacked(path, unpacked);
     try {
-      return readBackup(copy).info;
+      const { info } = readBackup(copy);
+      return { info, samples: await takeSamples(path, copy, `${path}.samples`) };
     } finally {
       await copy.close();
     }
   } finally {
     await removeStoreFiles(unpacked);
+    await removeStoreFiles(`${path}.samples`);
   }
 }
 

@@ -1,24 +1,31 @@
-// `kedge backup`: everything the embedded API of a site knows, its keys included, in one file. A running site is asked
-// over its API; one that is stopped is read from its directory.
+// `kedge backup`: everything the embedded API of a site knows, its keys and the samples of devices included, in one file. A
+// running site is asked over its API; one that is stopped is read from its directory.
+import { X509Certificate } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { chmod, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { BackupInfo } from '@kedge/control-plane/apistore';
-import { loadKubeconfig } from '@kedge/engine/kube-client';
+import { collections, loadKubeconfig } from '@kedge/engine/kube-client';
+import { readCloudCoreConfig } from '@kedge/model/componentconfig';
+import { createHost } from '@kedge/platform/linux';
 import { createFiles, createHttpClient } from '@kedge/platform/node';
 import {
+  addSamples,
   checkArchive,
   compress,
   copyStore,
+  decompress,
+  openSamplesFile,
   openStoreFile,
   removeStoreFiles,
   syncDirectory,
 } from '../backup/backup-archive.ts';
 import { backupPath } from '../backup/serve-backup.ts';
+import { openKubeApi } from '../kube-access.ts';
 import { type SiteLayout, siteLayout } from '../site/layout.ts';
 import { liveProcesses } from '../site/pid-files.ts';
 import { CommandLineError } from './command-line-error.ts';
+import { readConfigFile } from './config-file.ts';
 
 export async function backup(values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
   const layout = siteLayout(String(values['data'] ?? './.kedge'));
@@ -29,25 +36,30 @@ export async function backup(values: Readonly<Record<string, string | boolean | 
   if (!existsSync(join(layout.api.directory, 'store.db'))) {
     throw new CommandLineError(`there is no site with a Kubernetes API in ${layout.data}`);
   }
-  const info = await writeBackup(layout, out);
+  const { info, samples } = await writeBackup(layout, out);
+  const also = samples === undefined ? '' : `, ${samples} samples of devices`;
   process.stdout.write(
-    `kedge: ${out} holds ${info.objects} objects as of revision ${info.revision}, and the keys of the cluster: keep it secret\n`,
+    `kedge: ${out} holds ${info.objects} objects as of revision ${info.revision}${also}, and the keys of the cluster: keep it secret\n`,
   );
   return 0;
 }
 
-async function writeBackup(layout: SiteLayout, out: string): Promise<BackupInfo> {
+async function writeBackup(layout: SiteLayout, out: string) {
   const partial = `${out}.partial`;
+  const samples = `${out}.samples`;
   try {
-    const isRunning = (await liveProcesses(layout.run)).some(({ name }) => name === 'apiserver');
-    await (isRunning ? fetchBackup(layout, partial) : copyBackup(layout, partial));
+    const running = (await liveProcesses(layout.run)).map(({ name }) => name);
+    await (running.includes('apiserver') ? fetchBackup(layout, partial) : copyBackup(layout, partial));
+    const copySamples = running.includes('cloudcore') ? fetchSamples : copySamplesFile;
+    if (await copySamples(layout, samples)) await addSamples(partial, samples);
     await chmod(partial, 0o600);
-    const info = await checkArchive(partial);
+    const made = await checkArchive(partial);
     await rename(partial, out);
     await syncDirectory(dirname(out));
-    return info;
+    return made;
   } finally {
     await rm(partial, { force: true });
+    await removeStoreFiles(samples);
   }
 }
 
@@ -81,5 +93,55 @@ async function copyBackup({ api: { directory } }: SiteLayout, to: string): Promi
   } finally {
     await database.close();
     await removeStoreFiles(copy);
+  }
+}
+
+/** The samples of a stopped site. */
+async function copySamplesFile({ cloudcore: { samples } }: SiteLayout, to: string): Promise<boolean> {
+  if (!existsSync(samples)) return false;
+  const database = openSamplesFile(samples);
+  try {
+    await database.backupTo(to);
+    return true;
+  } finally {
+    await database.close();
+  }
+}
+
+/** A running cloudcore holds the file and makes the copy itself. */
+async function fetchSamples(layout: SiteLayout, to: string): Promise<boolean> {
+  const { config } = readCloudCoreConfig(
+    await readConfigFile(layout.cloudcore.config, 'kedge backup'),
+    await createHost().facts(),
+  );
+  if (!config.admission || !config.devices?.samples) return false;
+  const access = await openKubeApi(layout.kubeconfig, 'kedge-backup');
+  const packed = `${to}.gz`;
+  try {
+    const secret = await access.api.get(collections.secrets, { namespace: 'kubeedge', name: 'casecret' });
+    const { cadata = '' } = (secret['data'] ?? {}) as { readonly cadata?: string };
+    const { client } = await loadKubeconfig(createFiles(), layout.kubeconfig);
+    const http = createHttpClient({
+      tls: {
+        ca: new X509Certificate(Buffer.from(cadata, 'base64')).toString(),
+        ...(client ? { certificate: client.certificate, key: client.key.reveal() } : {}),
+      },
+    });
+    try {
+      const { port } = config.admission;
+      const response = await http.request({ method: 'GET', url: `https://localhost:${port}/devices/samples` });
+      if (response.status !== 200) {
+        const said = (await response.text(16 << 10)).trim();
+        throw new Error(`cloudcore did not give the samples of devices: HTTP ${response.status}: ${said}`);
+      }
+      await pipeline(response.chunks(), writeTo(packed));
+    } finally {
+      await http.close();
+    }
+    await decompress(packed, to);
+    return true;
+  } finally {
+    await rm(packed, { force: true });
+    await access.close();
   }
 }

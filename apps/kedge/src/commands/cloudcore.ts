@@ -5,6 +5,7 @@ import { createFiles, createHttpServers, createKeys, createRandom, systemClock }
 import { createHost } from '@kedge/platform/linux';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { packCopy } from '../backup/backup-archive.ts';
 import { createCloudCore } from '../cloudcore.ts';
 import { type Assembled, runDaemon } from '../daemon.ts';
 import { inClusterKubeconfig, openKubeApi } from '../kube-access.ts';
@@ -30,6 +31,7 @@ async function assemble(log: Log, config: Config): Promise<Assembled> {
       servers: createHttpServers({ log }),
       kube: access.api,
       database: openDatabase,
+      packCopy,
       kubeCa: access.ca,
     },
     config,

@@ -34,6 +34,7 @@ const model: DeviceModel = {
       { name: 'temp', type: 'INT', accessMode: 'ReadWrite', minimum: '0', maximum: '100' },
       { name: 'on', type: 'BOOLEAN', accessMode: 'ReadWrite' },
       { name: 'seen', type: 'FLOAT', accessMode: 'ReadOnly' },
+      { name: 'film', type: 'STREAM' },
     ],
   },
 };
@@ -56,6 +57,8 @@ const ofDevices: readonly [string, Review, RegExp][] = [
   ],
   ['a number too large', review('CREATE', device(wants('temp', '101'))), /^refused: .*above the maximum of 100/],
   ['yes for true', review('CREATE', device(wants('on', 'yes'))), /^refused: .*BOOLEAN: true or false/],
+  ['a stream without a wish', review('CREATE', device({ name: 'film' })), /^allowed$/],
+  ['a value for a stream', review('CREATE', device(wants('film', 'on'))), /^refused: .*"on" is not of use to a STREAM/],
   ['no model named', review('CREATE', { properties: [] }), /^refused: spec\.deviceModelRef\.name: is not set/],
   [
     'a model that is not there yet',

@@ -57,6 +57,41 @@ export function sealBackup(
   return info;
 }
 
+/** Puts a file of any size into a sealed backup; a name is used once. */
+export async function attachToBackup(copy: Database, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  copy.writeNow(() =>
+    copy
+      .statement(
+        'create table if not exists backup_attachments (name text, n integer, content blob not null, primary key (name, n)) strict',
+      )
+      .run(),
+  );
+  const insert = copy.statement('insert into backup_attachments values (?, ?, ?)');
+  let n = 0;
+  for await (const chunk of chunks) copy.writeNow(() => insert.run(name, (n += 1), chunk));
+}
+
+/** The file, piece by piece; undefined when there is none. */
+export function readAttachment(copy: Database, name: string): Iterable<Uint8Array> | undefined {
+  if (!hasAttachments(copy)) return undefined;
+  const { n } = copy.statement<{ n: number }>('select count(*) as n from backup_attachments where name = ?').get(name)!;
+  if (n === 0) return undefined;
+  const select = copy.statement<{ content: Uint8Array }>(
+    'select content from backup_attachments where name = ? and n = ?',
+  );
+  return (function* () {
+    for (let at = 1; at <= n; at++) {
+      const row = select.get(name, at);
+      if (!row) throw apiStoreErrors.BAD_BACKUP({ path: copy.path, reason: `piece ${at} of ${name} is missing` });
+      yield row.content;
+    }
+  })();
+}
+
+const hasAttachments = (copy: Database): boolean =>
+  copy.statement("select 1 from sqlite_schema where type = 'table' and name = 'backup_attachments'").get() !==
+  undefined;
+
 /** What a backup says of itself and the files in it; changes nothing. Throws APISTORE_BAD_BACKUP. */
 export function readBackup(copy: Database): { readonly info: BackupInfo; readonly files: readonly BackupFile[] } {
   const refuse = (reason: string): Error => apiStoreErrors.BAD_BACKUP({ path: copy.path, reason });
@@ -84,13 +119,17 @@ export function readBackup(copy: Database): { readonly info: BackupInfo; readonl
  * earlier server had given out: nobody takes what they have seen for newer than what is restored.
  */
 export function unsealBackup(copy: Database, { revision }: BackupInfo): void {
+  const isLarge = hasAttachments(copy);
   copy.writeNow(() => {
+    if (isLarge) copy.statement('drop table backup_attachments').run();
     copy.statement('drop table backup_info').run();
     copy.statement('drop table backup_files').run();
     copy.statement('delete from history').run();
     const from = revision + revisionsSkipped;
     copy.statement('update compaction set revision = ?, renew_from = ?').run(from, from);
   });
+  // Gives back what the attachments took.
+  if (isLarge) copy.statement('vacuum').run();
 }
 
 const revisionOf = (database: Database): number =>

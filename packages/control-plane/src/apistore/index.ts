@@ -5,7 +5,7 @@
 //     const watcher = store.watch({ resource: 'pods' }, store.revision);
 export { createApiStore } from './api-store.ts';
 export type { ApiStore, ApiStoreDeps } from './api-store.ts';
-export { readBackup, sealBackup, unsealBackup } from './backup.ts';
+export { attachToBackup, readAttachment, readBackup, sealBackup, unsealBackup } from './backup.ts';
 export type { BackupFile, BackupInfo } from './backup.ts';
 export { encryptedBodies } from './body-codec.ts';
 export type { BodyCodec } from './body-codec.ts';

@@ -19,6 +19,7 @@ import type { MapperDriver } from './driver.ts';
 import { createPushers, type PushDeps } from './push/index.ts';
 import { type KeepSamples, ReportQueue } from './report-queue.ts';
 import { createRestApi } from './rest-api.ts';
+import { type RestServerConfig, startRestServer } from './rest-server.ts';
 
 export interface MapperDeps {
   readonly clock: Clock;
@@ -37,8 +38,8 @@ export interface MapperConfig {
   /** Where edgecore calls this mapper. */
   readonly socketPath: string;
   readonly edgecoreSocket: string;
-  /** Of the REST API; absent: none. 0 picks a free port. */
-  readonly http?: { readonly address: string; readonly port: number };
+  /** Of the REST API; absent: none. */
+  readonly http?: RestServerConfig;
 }
 
 export interface Mapper extends Module {
@@ -289,9 +290,7 @@ export function createMapper<C, V>(driver: MapperDriver<C, V>, deps: MapperDeps,
           models,
           isHealthy: () => registered,
         });
-        const http = await deps.httpServers.listen({ ...config.http, handler });
-        port = http.port;
-        scope.defer('REST API', () => http.close());
+        port = await startRestServer({ clock, log, servers: deps.httpServers }, config.http, handler, scope);
       }
       scope.spawn('reports', (signal) => queue.run(signal));
       scope.spawn('states', (signal) => states.run(signal));

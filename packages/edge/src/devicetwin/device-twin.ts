@@ -189,12 +189,14 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     store.putPending(id, 'twins', JSON.stringify(body));
   }
 
-  function putCondition(id: string, condition: DeviceCondition): void {
+  function putCondition(id: string, condition: DeviceCondition): 'worse' | 'better' | 'as before' {
     const before = store.conditions(id).find(({ type }) => type === condition.type);
     const { since: _, ...said } = condition;
-    if (before && JSON.stringify({ ...before, since: 0 }) === JSON.stringify({ ...said, since: 0 })) return;
+    if (before && JSON.stringify({ ...before, since: 0 }) === JSON.stringify({ ...said, since: 0 })) return 'as before';
     store.putCondition(id, before?.status === condition.status ? { ...condition, since: before.since } : condition);
     store.putPending(id, 'conditions', JSON.stringify(store.conditions(id)));
+    if (condition.status === 'False') return 'worse';
+    return before?.status === 'False' ? 'better' : 'as before';
   }
 
   return {
@@ -261,7 +263,12 @@ export function createDeviceTwin(deps: DeviceTwinDeps): DeviceTwin {
     },
     async condition(name, condition) {
       demand(name);
-      await db.write(() => putCondition(deviceId(name), condition));
+      const id = deviceId(name);
+      const { type, reason, message } = condition;
+      const news = await db.write(() => putCondition(id, condition));
+      if (news === 'worse') {
+        log.warn('something is wrong with a device', { device: id, kind: type, reason: `${reason}: ${message}` });
+      } else if (news === 'better') log.info('a device is right again', { device: id, kind: type });
       outbox.announce();
     },
     async start(scope) {

@@ -6,14 +6,14 @@ import type { Metrics } from '@kedge/core/metrics';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
 import { type Clock, type Duration, seconds } from '@kedge/core/time';
-import { deviceId } from '@kedge/model/kubeedge';
+import { deviceId, type DeviceModel } from '@kedge/model/kubeedge';
 import type { DeviceName } from '@kedge/model/messages';
 import { type DmiTwin, type DmiCondition, serveDeviceManager } from '@kedge/wire/dmi';
 import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rpc';
 import { MapperLink } from './mapper-link.ts';
 import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
 import { type DmiManager, serveOldMappers } from './old-manager.ts';
-import { protocolOf, type Wanted, wantedBy } from './plan-hand-over.ts';
+import { protocolOf, streamsOf, type Wanted, wantedBy } from './plan-hand-over.ts';
 import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
 
 export interface DmiServerDeps {
@@ -56,6 +56,9 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
   const links = new Map<string, { link: MapperLink; stop: AbortController; allow: () => boolean }>();
 
   const mapperless = new Set<string>();
+  const streamers = new Set<string>();
+  /** Worked out once for each model: reports are many. */
+  const streamsByModel = new WeakMap<DeviceModel, ReadonlySet<string | undefined>>();
 
   function adopt(mapper: Mapper, memory: MapperMemory, scope: Scope, isUnsure: boolean): MapperLink {
     links.get(mapper.protocol)?.stop.abort(replaced);
@@ -79,7 +82,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
 
   /** The mapper that a device belongs to; throws what the caller is told. */
   function takeReport(name: DeviceName) {
-    const device = find(name);
+    const device = devices.get(name);
     if (!device) {
       reports.add(1, { outcome: 'unknown device' });
       throw rpcFailure('NOT_FOUND', `there is no device ${deviceId(name)} on this node`);
@@ -111,11 +114,25 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
     }
   }
 
-  function find({ namespace, name }: DeviceName) {
-    for (const device of devices.list()) {
-      if (device.metadata.name === name && device.metadata.namespace === namespace) return device;
+  /** A stream has no value: what a mapper says of one is let go, once with a word. */
+  function withoutStreams(name: DeviceName, some: readonly MapperReport[]): readonly MapperReport[] {
+    const reference = devices.get(name)?.spec?.deviceModelRef?.name ?? '';
+    const model = devices.model({ namespace: name.namespace, name: reference });
+    if (!model) return some;
+    const streams = streamsByModel.get(model) ?? streamsOf(model);
+    streamsByModel.set(model, streams);
+    if (streams.size === 0) return some;
+    const isStream = ({ property }: MapperReport): boolean => streams.has(property);
+    const key = deviceId(name);
+    if (some.some(isStream) && !streamers.has(key)) {
+      if (streamers.size >= maxMapperless) streamers.clear();
+      streamers.add(key);
+      log.warn('a mapper reports values of a stream, which are left out', {
+        device: key,
+        name: some.find(isStream)?.property,
+      });
     }
-    return undefined;
+    return some.filter((report) => !isStream(report));
   }
 
   async function setStateAfterSilence(name: DeviceName, entry: ReturnType<typeof takeReport>): Promise<void> {
@@ -150,7 +167,8 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
         throw rpcFailure('INVALID_ARGUMENT', `a report has at most ${maxTwinsPerReport} twins`);
       }
       const entry = takeReport(name);
-      await twins.report(name, some).catch(refuseForEver);
+      const values = withoutStreams(name, some);
+      if (values.length > 0) await twins.report(name, values).catch(refuseForEver);
       await setStateAfterSilence(name, entry);
       reports.add(1, { outcome: 'stored' });
     },

@@ -71,7 +71,7 @@ export function wantedBy(
       continue;
     }
     const { device: message, left: unsaid } = toDmiDevice(device, described);
-    const left = api === 'v1alpha1' ? [...unsaid, ...streamsOf(device, described)] : unsaid;
+    const left = api === 'v1alpha1' ? [...unsaid, ...unknownStreams(device, described)] : unsaid;
     if (left.length > 0) faults.push({ name, reason: 'BadConfiguration', message: left.join('; ') });
     const modelMessage = toDmiModel(described);
     // There, types of the model stand in the device.
@@ -99,10 +99,13 @@ function createNames(api: DmiVersion) {
   };
 }
 
-function streamsOf({ spec }: Device, model: DeviceModel): string[] {
-  const streams = new Set(
-    (model.spec?.properties ?? []).filter(({ type }) => type === 'STREAM').map(({ name }) => name),
-  );
+/** Names of the properties that are streams. */
+export function streamsOf(model: DeviceModel | undefined): ReadonlySet<string | undefined> {
+  return new Set((model?.spec?.properties ?? []).filter(({ type }) => type === 'STREAM').map(({ name }) => name));
+}
+
+function unknownStreams({ spec }: Device, model: DeviceModel): string[] {
+  const streams = streamsOf(model);
   return (spec?.properties ?? [])
     .filter(({ name }) => streams.has(name))
     .map(({ name }) => `property "${name}" is a stream, which its mapper (DMI v1alpha1) does not know`);

@@ -5,6 +5,7 @@ import type { DeviceCondition, DeviceName } from '@kedge/model/messages';
 export interface DmiDevices {
   /** Every device of this node; desired values that were set at the edge stand in its properties. */
   list(): Iterable<Device>;
+  get(name: DeviceName): Device | undefined;
   model(name: DeviceName): DeviceModel | undefined;
   /** Calls whenever a device, a model or a desired value has changed; returns how to end that. */
   listen(onChange: () => void): () => void;

@@ -84,6 +84,8 @@ export function checkValue(value: string, known: ModelProperty): Omit<DeviceProb
       return isNumber(value) ? checkRange(value, known) : wrong(value, `a ${known.type}, such as 21.5`);
     case 'BOOLEAN':
       return value === 'true' || value === 'false' ? undefined : wrong(value, 'a BOOLEAN: true or false');
+    case 'STREAM':
+      return wrong(value, 'of use to a STREAM: its mapper passes it on by itself, and it has no value');
     default:
       return undefined;
   }

@@ -32,7 +32,11 @@ export interface Mosquitto {
   stop(): Promise<void>;
 }
 
-export async function startMosquitto(t: TestContext, { user, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
+/** Ends with the test, or whatever else calls what it is given with `after`. */
+export async function startMosquitto(
+  t: Pick<TestContext, 'after'>,
+  { user, tls }: MosquittoOptions = {},
+): Promise<Mosquitto> {
   const directory = await temporaryDirectory(t);
   const port = await freePort();
   const file = async (name: string, content: string): Promise<string> => {

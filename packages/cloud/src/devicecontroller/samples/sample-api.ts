@@ -1,7 +1,8 @@
 // Reading the samples of a device over HTTPS: GET /devices/{namespace}/{name}/samples?property=...&from=...&limit=...
-// Who asks is found out, and whether they may, by the Kubernetes API: `get` on `devices/samples` of devices.kubeedge.io.
+// Who asks is found out, and whether they may, by the Kubernetes API: `get` on `devices/samples` of devices.kubeedge.io. Whoever
+// may that everywhere gets the whole store from GET /devices/samples: that is how `kedge backup` reads it.
 import type { Log } from '@kedge/core/log';
-import type { HttpHandler, ServerRequest, ServerResponse } from '@kedge/core/ports';
+import type { HttpHandler, ResponseStream, ServerRequest, ServerResponse } from '@kedge/core/ports';
 import { parseTime } from '@kedge/core/time';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { failure, httpCodes, type KubeObject, type Status } from '@kedge/model/k8s';
@@ -12,6 +13,8 @@ export interface SampleApiDeps {
   readonly log: Log;
   readonly kube: KubeApi;
   readonly samples: SampleStore;
+  /** The whole store, packed; undefined: it is not given away. */
+  readonly pack: (() => AsyncIterable<Uint8Array>) | undefined;
 }
 
 interface User {
@@ -32,7 +35,10 @@ export function createSampleApi({
   log,
   kube,
   samples,
+  pack,
 }: SampleApiDeps): (request: ServerRequest) => HttpHandler | undefined {
+  let isPacking = false;
+
   async function whoIs({ headers, peer, signal }: ServerRequest): Promise<User | undefined> {
     const [, token] = /^Bearer ([\x21-\x7e]{1,16384})$/i.exec(headers['authorization'] ?? '') ?? [];
     if (token === undefined) {
@@ -45,6 +51,7 @@ export function createSampleApi({
     return status?.authenticated ? status.user : undefined;
   }
 
+  /** Empty namespace and name: all of them. */
   async function may(user: User, namespace: string, name: string, signal: AbortSignal): Promise<boolean> {
     const resourceAttributes = {
       group: devicesGroup,
@@ -67,28 +74,50 @@ export function createSampleApi({
     return status?.allowed === true;
   }
 
+  const refuseWith =
+    (response: ServerResponse) =>
+    (status: Status): void =>
+      response.send(
+        status.code ?? httpCodes[status.reason as keyof typeof httpCodes] ?? 500,
+        json,
+        JSON.stringify(status),
+      );
+
+  /** False: it has been answered. */
+  async function isAllowed(
+    namespace: string,
+    name: string,
+    request: ServerRequest,
+    response: ServerResponse,
+  ): Promise<boolean> {
+    const refuse = refuseWith(response);
+    if (request.method !== 'GET') {
+      refuse(failure('MethodNotAllowed', 'samples are read with GET'));
+      return false;
+    }
+    const user = await whoIs(request);
+    if (!user) {
+      refuse(failure('Unauthorized', 'show a bearer token of the Kubernetes API'));
+      return false;
+    }
+    if (!(await may(user, namespace, name, request.signal))) {
+      const say = `user "${user.username ?? ''}" may not "get" resource "devices/samples" in API group "${devicesGroup}" in namespace "${namespace}"`;
+      log.info('samples refused', { namespace, name, reason: say });
+      refuse(failure('Forbidden', say));
+      return false;
+    }
+    return true;
+  }
+
   async function serve(
     namespace: string,
     name: string,
     request: ServerRequest,
     response: ServerResponse,
   ): Promise<void> {
-    const refuse = (status: Status): void =>
-      response.send(
-        status.code ?? httpCodes[status.reason as keyof typeof httpCodes] ?? 500,
-        json,
-        JSON.stringify(status),
-      );
-    if (request.method !== 'GET') return refuse(failure('MethodNotAllowed', 'samples are read with GET'));
-    const user = await whoIs(request);
-    if (!user) return refuse(failure('Unauthorized', 'show a bearer token of the Kubernetes API'));
-    if (!(await may(user, namespace, name, request.signal))) {
-      const say = `user "${user.username ?? ''}" may not "get" resource "devices/samples" in API group "${devicesGroup}" in namespace "${namespace}"`;
-      log.info('samples refused', { namespace, name, reason: say });
-      return refuse(failure('Forbidden', say));
-    }
+    if (!(await isAllowed(namespace, name, request, response))) return undefined;
     const asked = readQuery(request.query);
-    if (!asked.ok) return refuse(failure('BadRequest', asked.say));
+    if (!asked.ok) return refuseWith(response)(failure('BadRequest', asked.say));
     const { property, from, after, limit } = asked;
     const found = samples.read({ device: { namespace, name }, property, from, after, limit });
     const last = found.length === limit ? found.at(-1)?.cursor : undefined;
@@ -101,7 +130,35 @@ export function createSampleApi({
     return response.send(200, json, JSON.stringify(body));
   }
 
+  async function serveAll(
+    packed: () => AsyncIterable<Uint8Array>,
+    request: ServerRequest,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (!(await isAllowed('', '', request, response))) return;
+    if (isPacking) {
+      return refuseWith(response)(failure('TooManyRequests', 'another copy is being made; try again when it is done'));
+    }
+    isPacking = true;
+    let stream: ResponseStream | undefined;
+    try {
+      for await (const chunk of packed()) {
+        stream ??= response.stream(200, { 'content-type': 'application/gzip' });
+        if (request.signal.aborted) return;
+        if (!stream.write(chunk)) await stream.drained();
+      }
+      stream?.end();
+    } catch (error) {
+      // Half of it must not pass for all of it.
+      if (!stream) throw error;
+      stream.destroy();
+    } finally {
+      isPacking = false;
+    }
+  }
+
   return ({ path }) => {
+    if (path === '/devices/samples' && pack) return (request, response) => serveAll(pack, request, response);
     const [, namespace, name] = /^\/devices\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/samples$/.exec(path) ?? [];
     if (namespace === undefined || name === undefined) return undefined;
     return (request, response) => serve(namespace, name, request, response);

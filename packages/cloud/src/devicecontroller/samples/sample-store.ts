@@ -50,6 +50,8 @@ export interface SampleStore {
   append(report: Report): Promise<void>;
   /** Streams in the order in which they began, their samples by sequence. */
   read(query: SampleQuery): StoredSample[];
+  /** Everything, as a file of its own; for a backup. */
+  copyTo(path: string): Promise<void>;
   start(scope: Scope): void;
 }
 
@@ -132,6 +134,7 @@ export function createSampleStore({ clock, log, db, limits }: SampleStoreDeps): 
       }
       return found;
     },
+    copyTo: (path) => db.backupTo(path),
     start(scope) {
       scope.defer('samples', () => db.close());
       scope.spawn('samples to be pruned', async (signal) => {

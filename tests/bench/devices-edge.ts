@@ -1,0 +1,359 @@
+// The edge's half of devices, through a real site on one machine: from a desired value to the device and from the device to
+// whoever watches the API, with 1 and with 1,000 properties; how many reports a second one edge takes and delivers; and what
+// devices cost edgecore in memory. The mapper is our SDK, in this process, with devices that are made up.
+import { join } from 'node:path';
+import { openScope } from '@kedge/core/flow';
+import { silentLog } from '@kedge/core/log';
+import { createMetrics } from '@kedge/core/metrics';
+import { seconds } from '@kedge/core/time';
+import { createMapper, defineMapper, object, type Reading, required, text } from '@kedge/devices/mapper-sdk';
+import type { KubeApi } from '@kedge/engine/kube-client';
+import { type Device, deviceModels, devices, type DeviceStatus, deviceStatuses } from '@kedge/model/kubeedge';
+import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
+import { createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
+import { createDeviceManager } from '@kedge/wire/dmi';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { createParts, type Parts } from '../e2e/harness/parts.ts';
+import { eventually } from '../e2e/harness/run.ts';
+import { processFigures, quantile, round } from './process-figures.ts';
+import { printTable } from './table.ts';
+
+const rounds = { 1: 25, 1_000: 8 } as const;
+/** cloudcore writes a device once a second at most: each round waits until that is over. */
+const betweenMs = 1_300;
+const floodSeconds = 10;
+const memoryDevices = 100;
+const settleMs = 30_000;
+const lookMs = 1_000;
+const looks = 20;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface World {
+  /** What devices were told, by `<device>/<property>`; called when they are. */
+  onWrite: (device: string, property: string, value: string) => void;
+  /** By device, tells the mapper of readings. */
+  readonly tell: Map<string, (readings: readonly Reading[]) => void>;
+}
+
+/** Devices that take everything and tell of changes by themselves; `polled` ones count, and are read. */
+async function startMapper(parts: Parts, protocol: string, world: World): Promise<() => Promise<unknown>> {
+  let count = 0;
+  const driver = defineMapper({
+    name: `${protocol}-mapper`,
+    protocol,
+    version: '1.0.0',
+    protocolConfig: object({ name: required(text('')), how: required(text('')) }),
+    visitorConfig: object({}),
+    open: async ({ name, how }) => {
+      const values = new Map<string, number | string>();
+      const read = (property: string): Reading => ({
+        property,
+        value: how === 'polled' ? (count += 1) % 1_000_000 : (values.get(property) ?? 0),
+      });
+      return {
+        read: async (points) => points.map(({ property }) => read(property)),
+        async write({ property }, value) {
+          values.set(property, Number(value));
+          world.onWrite(name, property, String(value));
+        },
+        ...(how === 'polled'
+          ? {}
+          : {
+              async subscribe(_: unknown, onReadings: (readings: readonly Reading[]) => void) {
+                world.tell.set(name, (readings) => {
+                  for (const reading of readings)
+                    if ('value' in reading) values.set(reading.property, Number(reading.value));
+                  onReadings(readings);
+                });
+              },
+            }),
+        close: async () => undefined,
+      };
+    },
+  });
+  const http = createHttpClient({});
+  const mapper = createMapper(
+    driver,
+    {
+      clock: systemClock,
+      log: silentLog,
+      random: createRandom(),
+      metrics: createMetrics(),
+      servers: grpcServers,
+      openChannel: openGrpcChannel,
+      httpServers: createHttpServers({ log: silentLog }),
+      push: { http, env: {}, load: (name) => import(name) },
+    },
+    {
+      socketPath: join(parts.layout.run, `${protocol}.sock`),
+      edgecoreSocket: parts.layout.edge.dmiSocket,
+    },
+  );
+  const scope = openScope({ clock: systemClock, name: mapper.name });
+  await mapper.start(scope);
+  return async () => {
+    await scope.close(seconds(5));
+    await http.close();
+  };
+}
+
+const propertyNames = (count: number): string[] => Array.from({ length: count }, (_, n) => `p${n}`);
+
+async function createModel(kube: KubeApi, name: string, protocol: string, count: number): Promise<void> {
+  await kube.create(deviceModels, 'default', {
+    apiVersion: 'devices.kubeedge.io/v1beta1',
+    kind: 'DeviceModel',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      protocol,
+      properties: propertyNames(count).map((property) => ({ name: property, type: 'INT', accessMode: 'ReadWrite' })),
+    },
+  });
+}
+
+async function createDevice(
+  kube: KubeApi,
+  nodeName: string,
+  { name, model, protocol, count, how = 'told' }: Made,
+): Promise<void> {
+  await kube.create(devices, 'default', {
+    apiVersion: 'devices.kubeedge.io/v1beta1',
+    kind: 'Device',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      deviceModelRef: { name: model },
+      nodeName,
+      protocol: { protocolName: protocol, configData: { name, how } },
+      properties: propertyNames(count).map((property) => ({
+        name: property,
+        reportToCloud: true,
+        collectCycle: 1_000,
+        desired: { value: '' },
+        visitors: { protocolName: protocol, configData: {} },
+      })),
+    },
+  });
+}
+interface Made {
+  readonly name: string;
+  readonly model: string;
+  readonly protocol: string;
+  readonly count: number;
+  readonly how?: 'told' | 'polled';
+}
+
+/** Calls with every status of a device that the API tells of. */
+async function watchStatus(
+  kube: KubeApi,
+  name: string,
+  signal: AbortSignal,
+  onStatus: (twins: ReadonlyMap<string, string>) => void,
+): Promise<void> {
+  for (const collection of [devices, deviceStatuses]) {
+    const { resourceVersion } = await kube.list(collection);
+    void (async () => {
+      for await (const change of kube.watch(collection, { namespace: 'default' }, resourceVersion, signal)) {
+        if (!('object' in change) || change.object.metadata.name !== name) continue;
+        const twins = (change.object as Device | DeviceStatus).status?.twins ?? [];
+        onStatus(new Map(twins.map(({ propertyName = '', reported }) => [propertyName, reported?.value ?? ''])));
+      }
+    })().catch(() => undefined);
+  }
+}
+
+async function measureLatency(
+  parts: Parts,
+  kube: KubeApi,
+  world: World,
+  count: 1 | 1_000,
+): Promise<(string | number)[]> {
+  const name = `wide-${count}`;
+  await createModel(kube, name, 'wide', count);
+  await createDevice(kube, parts.node, { name, model: name, protocol: 'wide', count });
+  await eventually('the device at its mapper', async () => world.tell.has(name), 60_000);
+  const stop = new AbortController();
+  let shown: ReadonlyMap<string, string> = new Map();
+  let onShown = (): void => undefined;
+  await watchStatus(kube, name, stop.signal, (twins) => {
+    if (twins.size === 0) return;
+    shown = twins;
+    onShown();
+  });
+  const names = propertyNames(count);
+  const up: number[] = [];
+  const down: number[] = [];
+  try {
+    for (let round_ = 1; round_ <= rounds[count]; round_++) {
+      const value = 1_000 + round_;
+      await pause(betweenMs);
+      const reported = new Promise<void>((resolve) => {
+        onShown = () => {
+          if (names.every((property) => shown.get(property) === String(value))) resolve();
+        };
+      });
+      const began = performance.now();
+      world.tell.get(name)!(names.map((property) => ({ property, value })));
+      await within(60_000, `values of ${name} in the API`, reported);
+      up.push(performance.now() - began);
+
+      await pause(betweenMs);
+      const wanted = String(2_000 + round_);
+      const missing = new Set(names);
+      const written = new Promise<void>((resolve) => {
+        world.onWrite = (device, property, its) => {
+          if (device !== name || its !== wanted) return;
+          missing.delete(property);
+          if (missing.size === 0) resolve();
+        };
+      });
+      const patch = { spec: { properties: await wantedProperties(kube, name, wanted) } };
+      const asked = performance.now();
+      await kube.patch(devices, { namespace: 'default', name }, 'merge', JSON.stringify(patch));
+      await within(60_000, `desired values of ${name} at the device`, written);
+      down.push(performance.now() - asked);
+    }
+  } finally {
+    stop.abort();
+    await kube.delete(devices, { namespace: 'default', name });
+  }
+  const both = [up, down].flatMap((took) => [round(quantile(took, 0.5), 0), round(quantile(took, 0.99), 0)]);
+  return [count, rounds[count], ...both];
+}
+
+async function wantedProperties(kube: KubeApi, name: string, value: string): Promise<object[]> {
+  const { spec } = (await kube.get(devices, { namespace: 'default', name })) as Device;
+  return (spec?.properties ?? []).map((property) => ({ ...property, desired: { value } }));
+}
+
+async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`never: ${what}`)), ms).unref();
+  });
+  return Promise.race([work, late]);
+}
+
+/** As many reports as one edge takes, each of a value of its own; then whether the newest ones arrive. */
+async function measureFlood(parts: Parts, kube: KubeApi, twinsEach: number): Promise<(string | number)[]> {
+  const protocol = `flood-${twinsEach}`;
+  const named = Array.from({ length: 100 }, (_, n) => `${protocol}-${n}`);
+  await createModel(kube, protocol, protocol, twinsEach);
+  for (const name of named) await createDevice(kube, parts.node, { name, model: protocol, protocol, count: twinsEach });
+  const channel = openGrpcChannel({ socketPath: parts.layout.edge.dmiSocket });
+  const manager = createDeviceManager(channel);
+  const names = propertyNames(twinsEach);
+  const last = new Map<string, string>();
+  const took: number[] = [];
+  let refused = 0;
+  let value = 0;
+  const report = async (deviceName: string): Promise<boolean> => {
+    const text_ = String((value += 1));
+    const twins = names.map((propertyName) => ({ propertyName, reported: { value: text_ } }));
+    const began = performance.now();
+    try {
+      await manager.reportDeviceStatus({ deviceName, deviceNamespace: 'default', reportedDevice: { twins } });
+    } catch {
+      refused += 1;
+      return false;
+    }
+    took.push(performance.now() - began);
+    last.set(deviceName, text_);
+    return true;
+  };
+  await eventually('the devices at the edge', () => report(named.at(-1)!), 60_000);
+  took.length = refused = 0;
+  const before = processFigures(parts.pid('edgecore')).cpuSeconds;
+  const began = performance.now();
+  // Each device by one caller, so that its reports have an order.
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, caller) => {
+      const mine = named.filter((__, n) => n % 20 === caller);
+      for (let n = 0; performance.now() - began < floodSeconds * 1_000; n++) await report(mine[n % mine.length]!);
+    }),
+  );
+  const lasted = (performance.now() - began) / 1_000;
+  const cpu = processFigures(parts.pid('edgecore')).cpuSeconds - before;
+  const confirmedAfter = performance.now();
+  const stale = async (): Promise<number> => {
+    const shown = new Map<string, string | undefined>();
+    for (const collection of [devices, deviceStatuses]) {
+      for (const { metadata, status } of (await kube.list(collection)).items as (Device | DeviceStatus)[]) {
+        if (status?.twins?.length) shown.set(metadata.name ?? '', status.twins.at(-1)?.reported?.value);
+      }
+    }
+    return [...last].filter(([name, newest]) => shown.get(name) !== newest).length;
+  };
+  const arrived = await eventually('the newest values in the API', async () => (await stale()) === 0, 60_000).then(
+    () => true,
+    () => false,
+  );
+  const caughtUp = performance.now() - confirmedAfter;
+  channel.close();
+  for (const name of named) await kube.delete(devices, { namespace: 'default', name });
+  return [
+    twinsEach,
+    Math.round(took.length / lasted),
+    Math.round((took.length * twinsEach) / lasted),
+    round(quantile(took, 0.5)),
+    round(quantile(took, 0.99)),
+    refused,
+    `${Math.round((cpu / lasted) * 100)} %`,
+    arrived ? `none, after ${round(caughtUp / 1_000)} s` : `${await stale()} of ${last.size}`,
+  ];
+}
+
+async function measureMemory(parts: Parts, what: string): Promise<(string | number)[]> {
+  await parts.end('edgecore', 'SIGTERM');
+  await parts.start('edgecore');
+  await parts.waitReady();
+  await pause(settleMs);
+  const rss: number[] = [];
+  const anon: number[] = [];
+  const before = processFigures(parts.pid('edgecore')).cpuSeconds;
+  for (let n = 0; n < looks; n++) {
+    await pause(lookMs);
+    const { rssMB, anonMB } = processFigures(parts.pid('edgecore'));
+    rss.push(rssMB);
+    anon.push(anonMB);
+  }
+  const cpu = (processFigures(parts.pid('edgecore')).cpuSeconds - before) / ((looks * lookMs) / 1_000);
+  return [what, quantile(rss, 0.5), quantile(anon, 0.5), Math.max(...rss), Math.max(...anon), `${round(cpu * 100)} %`];
+}
+
+export async function benchDevicesEdge(): Promise<void> {
+  const parts = await createParts('bench-devices');
+  const world: World = { onWrite: () => undefined, tell: new Map() };
+  const stops: (() => Promise<unknown>)[] = [];
+  try {
+    await parts.startAll();
+    const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 5_000 });
+    stops.push(() => access.close());
+    const kube = access.api;
+    const memory = [await measureMemory(parts, 'without devices')];
+
+    stops.push(await startMapper(parts, 'wide', world));
+    const latencies = [await measureLatency(parts, kube, world, 1), await measureLatency(parts, kube, world, 1_000)];
+    const floods = [await measureFlood(parts, kube, 1), await measureFlood(parts, kube, 20)];
+
+    await createModel(kube, 'cycle', 'cycle', 3);
+    for (let n = 0; n < memoryDevices; n++) {
+      const made: Made = { name: `cycle-${n}`, model: 'cycle', protocol: 'cycle', count: 3, how: 'polled' };
+      await createDevice(kube, parts.node, made);
+    }
+    stops.push(await startMapper(parts, 'cycle', world));
+    memory.push(await measureMemory(parts, `${memoryDevices} devices × 3 properties × 1 Hz`));
+
+    const figures = ['device to watcher, p50 ms', 'p99 ms', 'desired to device, p50 ms', 'p99 ms'];
+    printTable('One device, through edgecore and a mapper', ['properties', 'rounds', ...figures], latencies);
+    printTable(
+      `Reports through one edge, 100 devices, 20 at once, ${floodSeconds} s`,
+      ['twins each', 'reports/s', 'twins/s', 'p50 ms', 'p99 ms', 'refused', 'CPU of edgecore', 'stale in the API'],
+      floods,
+    );
+    const columns = ['edgecore', 'RSS MB', 'of it anonymous', 'highest RSS', 'highest anonymous', 'CPU of one core'];
+    printTable(`Memory, over ${(looks * lookMs) / 1_000} s`, columns, memory);
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+    await parts.remove();
+  }
+}
