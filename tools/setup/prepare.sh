@@ -31,7 +31,7 @@ install_npm_packages() {
 # name of a program, name of the Debian package that has it
 system_packages() {
   printf '%s\n' 'containerd containerd' 'runc runc' 'ctr containerd' 'iptables iptables' 'ip iproute2' 'busybox busybox-static'
-  if [ "${1-}" = --tests ]; then printf '%s\n' 'openssl openssl' 'mosquitto mosquitto' 'mosquitto_pub mosquitto-clients'; fi
+  if [ "${1-}" = --tests ]; then printf '%s\n' 'openssl openssl' 'mosquitto mosquitto' 'mosquitto_pub mosquitto-clients' 'socat socat'; fi
 }
 
 missing_packages() {

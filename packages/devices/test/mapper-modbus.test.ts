@@ -228,6 +228,36 @@ describe('Modbus over TCP', () => {
     assert.equal((await after.read(after.point('p', holding(0)))).get('p'), 9);
   });
 
+  /** A device that answers single frames, as `answer` has it: function and data to function and data. */
+  async function frames(t: TestContext, answer: (request: Buffer) => readonly number[]) {
+    const asked: number[][] = [];
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', (request) => {
+          asked.push([...request.subarray(7)]);
+          const data = answer(request.subarray(7));
+          socket.write(Buffer.concat([request.subarray(0, 4), Buffer.from([0, data.length + 1, 1, ...data])]));
+        });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => void server.close());
+    return { port: (server.address() as AddressInfo).port, asked };
+  }
+
+  test('a bit is written by function 22, in one go, where the device has it', async (t) => {
+    const { port, asked } = await frames(t, (request) => [...request]);
+    const { write, connection } = await open(t, port);
+    await write(holding(5, { dataType: 'bit', bit: 1 }), true);
+    await write(holding(5, { dataType: 'bit', bit: 15 }), false);
+    // Function, address, what stays, what is set.
+    assert.deepEqual(asked, [
+      [22, 0, 5, 0xff, 0xfd, 0, 2],
+      [22, 0, 5, 0x7f, 0xff, 0, 0],
+    ]);
+    await connection.close();
+  });
+
   test('garbage costs the request, not the mapper', async (t) => {
     const server = createServer((socket) => {
       socket

@@ -1,8 +1,9 @@
 // One connection to an address or a serial port, whoever stands behind it: one request at a time, each with its time limit.
 import { once } from 'node:events';
+import { access } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { KeyedMutex, orAbort } from '@kedge/core/flow';
-import { type Clock, type Duration, milliseconds, withTimeout } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, seconds, withTimeout } from '@kedge/core/time';
 import { fault, type SharedConnection, SharedConnections, type Taken } from '../mapper-sdk/index.ts';
 import type { Table } from './fields.ts';
 import type { Line } from './settings.ts';
@@ -37,6 +38,7 @@ export type Outcome<T> =
 const silences = 3;
 /** After a silence on a serial line: what comes late must not be taken for the next answer. */
 const quiet = milliseconds(100);
+const portCheck = seconds(2);
 
 export class OpenLine implements SharedConnection {
   readonly lost: Promise<Error>;
@@ -135,6 +137,20 @@ export class OpenLine implements SharedConnection {
   }
 }
 
+/** An adapter that is pulled out takes its port with it; the library does not always hear of that. */
+async function watchPort(path: string, line: OpenLine, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  void line.lost.then((error) => over.abort(error));
+  while (!over.signal.aborted) {
+    try {
+      await clock.sleep('a look at the serial port', portCheck, over.signal);
+      await access(path);
+    } catch (error) {
+      line.end(fault('ConnectionLost', `${path} is gone`, error));
+    }
+  }
+}
+
 /** Lines by address: devices behind the same one share it. */
 export class Lines {
   readonly #newClient: () => Promise<ModbusClient>;
@@ -183,6 +199,7 @@ export class Lines {
       const open = new OpenLine(client, 'rtu', clock);
       client.on('close', () => open.end(fault('ConnectionLost', `${path} was closed`)));
       client.on('error', (error) => open.end(fault('ConnectionLost', `${path} failed`, error)));
+      void watchPort(path, open, clock);
       return open;
     }
     // The socket is ours: the library's own says nothing of a connection that was reset.
