@@ -1,9 +1,10 @@
-// What is measured side by side: our edge on our cloud, and KubeEdge's edgecore on our cloud where PEERS names a folder
+// What is measured side by side: our edge on our cloud, on each of its runtimes, and KubeEdge's edgecore on our cloud where PEERS names a folder
 // with it. Each has an API, a cloudcore and a container runtime of its own, and its link goes through a counting relay.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeApi } from '@kedge/engine/kube-client';
+import { type EdgeRuntime, edgeRuntimes } from '../../apps/kedge/src/edge-runtime.ts';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import type { Kubectl } from '../e2e/harness/kubectl.ts';
 import { createParts } from '../e2e/harness/parts.ts';
@@ -25,9 +26,10 @@ const goVersion = 'v1.22.2';
 
 /** Ours, and the Go one where it can run; each call starts one, up to its node being Ready. */
 export function contenders(): readonly (() => Promise<Contender>)[] {
-  if (canRun(goVersion)) return [ourEdge, goEdge];
+  const ours = edgeRuntimes.map((runtime) => () => ourEdge(runtime));
+  if (canRun(goVersion)) return [...ours, goEdge];
   console.log(`No baseline: PEERS names no folder with edgecore-${goVersion}.\n`);
-  return [ourEdge];
+  return ours;
 }
 
 /** All of them at once. */
@@ -42,8 +44,8 @@ export async function openContenders(): Promise<readonly Contender[]> {
   }
 }
 
-async function ourEdge(): Promise<Contender> {
-  const parts = await createParts('bench');
+export async function ourEdge(runtime: EdgeRuntime): Promise<Contender> {
+  const parts = await createParts(`bench-${runtime}`, { edgeRuntime: runtime });
   const link = await startCountingProxy(parts.hubPort);
   const close = async (): Promise<void> => {
     await parts.remove();
@@ -55,7 +57,14 @@ async function ourEdge(): Promise<Contender> {
     const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 1_000 });
     const { runtimeSocket } = parts;
     const remove = () => access.close().then(close);
-    return { name: 'kedge', api: access.api, runtimeSocket, link, pid: parts.pid('edgecore'), remove };
+    return {
+      name: runtime === 'node' ? 'kedge' : `kedge, ${runtime}`,
+      api: access.api,
+      runtimeSocket,
+      link,
+      pid: parts.pid('edgecore'),
+      remove,
+    };
   } catch (error) {
     await close();
     throw error;

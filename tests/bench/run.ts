@@ -1,4 +1,5 @@
-// `npm run bench [-- api|start|edge|link|devices ...]`: measures and prints tables in Markdown; never part of the tests. Every figure
+// `npm run bench [-- api|start|edge|link|devices|churn ...]`: measures and prints tables in Markdown; never part of the
+// tests. `churn` takes an hour ($CHURN_MINUTES) and runs only when it is named. Every figure
 // stands beside a baseline taken in the same run where there is one.
 import { cpus, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
@@ -17,13 +18,19 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
 };
 const groups: Readonly<Record<string, readonly string[]>> = { devices: ['devices-cloud', 'devices-edge'] };
 
+/** Only when they are named. */
+const long = {
+  churn: async (): Promise<void> => (await import('./churn.ts')).benchChurn(),
+};
+
+const all = { ...suites, ...long };
 const asked = process.argv.slice(2).flatMap((name) => groups[name] ?? [name]);
 for (const name of asked)
-  if (!(name in suites)) throw new Error(`no suite "${name}"; there are: ${Object.keys(suites).join(', ')}`);
+  if (!(name in all)) throw new Error(`no suite "${name}"; there are: ${Object.keys(all).join(', ')}`);
 
 const kernel = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
 console.log(
   `Machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
     `Linux ${kernel}, Node.js ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}\n`,
 );
-for (const name of asked.length > 0 ? asked : Object.keys(suites)) await suites[name]!();
+for (const name of asked.length > 0 ? asked : Object.keys(suites)) await all[name as keyof typeof all]!();

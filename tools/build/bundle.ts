@@ -27,6 +27,8 @@ interface Program {
   readonly alias?: Readonly<Record<string, string>>;
   /** Left to be loaded from beside it. */
   readonly external?: readonly string[];
+  /** Written once more, as Bun takes a file that it need not translate: it keeps neither a tree nor a map of it. */
+  readonly lean?: string;
 }
 
 const programs: readonly Program[] = [
@@ -50,11 +52,15 @@ const programs: readonly Program[] = [
       '@kedge/wire/dmi/v1alpha1': oldDmi,
     },
     external: [mqtt, broker, oldDmi],
+    lean: 'dist/edgecore-daemon.lean.cjs',
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
 ];
+
+const leanForm = (code: string): string =>
+  `// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {${code}\n})`;
 
 function newestSource(folder: string): number {
   let newest = 0;
@@ -68,7 +74,7 @@ function newestSource(folder: string): number {
 
 function upToDate(): boolean {
   try {
-    const outputs = [...programs.map(({ out }) => out), 'dist/kubernetes-prose/core-v1.generated.json'];
+    const outputs = [...programs.flatMap(({ out, lean = out }) => [out, lean]), 'dist/kubernetes-prose/core-v1.generated.json'];
     const built = Math.min(...outputs.map((out) => statSync(join(root, out)).mtimeMs));
     const sources = ['packages', 'apps', 'tools/build'].map((folder) => newestSource(join(root, folder)));
     return built > Math.max(...sources, statSync(join(root, 'package-lock.json')).mtimeMs);
@@ -79,7 +85,7 @@ function upToDate(): boolean {
 
 if (!process.argv.includes('--if-changed') || !upToDate()) {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  for (const { entry, out, alias = {}, external = [] } of programs) {
+  for (const { entry, out, alias = {}, external = [], lean } of programs) {
     const result = await build({
       absWorkingDir: root,
       entryPoints: [entry],
@@ -99,6 +105,7 @@ if (!process.argv.includes('--if-changed') || !upToDate()) {
       metafile: true,
     });
     await writeFile(join(root, `${out}.meta.json`), JSON.stringify(result.metafile));
+    if (lean) await writeFile(join(root, lean), leanForm(await readFile(join(root, out), 'utf8')));
   }
   // Read by the API server when somebody asks what a field means.
   await cp(join(root, 'packages/model/assets/kubernetes-prose'), join(root, 'dist/kubernetes-prose'), {

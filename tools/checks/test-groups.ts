@@ -17,7 +17,12 @@ interface Group {
   /** How many files share a process: starting one costs a quarter of a second, and a crowded one gets slow. */
   readonly batch: number;
   readonly batchesAtOnce: number;
+  /** For the tests, beside what this process has. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
+
+/** Tests of a whole edge that say nothing about its runtime; they have to pass on each. */
+const edgeSuite = ['autonomy', 'devices', 'faults-disk', 'faults-host', 'faults-hub', 'kill-nine'];
 
 const unitPlaces = [
   'packages/*/src/**/*.test.ts',
@@ -29,7 +34,7 @@ const unitPlaces = [
   'tests/fuzz/**/*.test.ts',
 ];
 
-export function testGroups(): Record<'unit' | 'process' | 'e2e', Group> {
+export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'lean', Group> {
   const found = globSync(unitPlaces).sort();
   const startsProcesses = (path: string): boolean => path.endsWith('.process.test.ts');
   return {
@@ -54,11 +59,20 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e', Group> {
       batch: 1,
       batchesAtOnce: 1,
     },
+    lean: {
+      name: 'the edge on its lean runtime',
+      files: edgeSuite.map((name) => `tests/e2e/${name}.test.ts`),
+      options: ['--test-timeout=1200000'],
+      batch: 1,
+      batchesAtOnce: 1,
+      environment: { KEDGE_EDGE_RUNTIME: 'lean' },
+    },
   };
 }
 
 /** Runs one group with Node's test runner, some files to a process, and adds up what it counted. */
-export async function runGroup({ name, files, options, batch, batchesAtOnce }: Group): Promise<Counts> {
+export async function runGroup(group: Group): Promise<Counts> {
+  const { name, files, options, batch, batchesAtOnce, environment = {} } = group;
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   console.log(`\n== ${name} (${files.length} files)`);
   const began = performance.now();
@@ -66,7 +80,8 @@ export async function runGroup({ name, files, options, batch, batchesAtOnce }: G
   for (let at = 0; at < files.length; at += batch) batches.push(files.slice(at, at + batch));
   const counts: Counts[] = [];
   const lane = async (): Promise<void> => {
-    for (let next = batches.shift(); next; next = batches.shift()) counts.push(await runFiles(next, options));
+    for (let next = batches.shift(); next; next = batches.shift())
+      counts.push(await runFiles(next, options, environment));
   };
   await Promise.all(Array.from({ length: batchesAtOnce }, lane));
   const sum = (of: keyof Counts): number => counts.reduce((total, one) => total + one[of], 0);
@@ -76,9 +91,14 @@ export async function runGroup({ name, files, options, batch, batchesAtOnce }: G
   return total;
 }
 
-async function runFiles(files: readonly string[], options: readonly string[]): Promise<Counts> {
+async function runFiles(
+  files: readonly string[],
+  options: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Counts> {
   const args = ['--test', '--test-reporter=./tools/checks/quiet-reporter.ts', ...options, ...files];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));

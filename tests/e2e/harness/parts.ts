@@ -14,6 +14,7 @@ import {
   stopContainerd,
   writeContainerdConfig,
 } from '@kedge/platform/containerd';
+import type { EdgeRuntime } from '../../../apps/kedge/src/edge-runtime.ts';
 import { cloudcoreConfig, edgecoreConfig } from '../../../apps/kedge/src/site/config-files.ts';
 import { type SiteLayout, siteLayout, type SitePorts, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
 import { sampleImageSpec } from '../../../apps/kedge/src/site/workload.ts';
@@ -66,11 +67,13 @@ export interface PartsOptions {
   readonly apiAlone?: boolean;
   /** Keys of edgecore's modules, over those of a site. */
   readonly edgeModules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** What edgecore runs on, whatever the environment says. */
+  readonly edgeRuntime?: EdgeRuntime;
 }
 
 export async function createParts(
   name: string,
-  { diskBytes, realApi: wantsRealApi, apiAlone = false, edgeModules = {} }: PartsOptions = {},
+  { diskBytes, realApi: wantsRealApi, apiAlone = false, edgeModules = {}, edgeRuntime }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
@@ -134,7 +137,8 @@ export async function createParts(
   /** Runs a part and, as the supervisor does, starts it again when it ends by itself. */
   function launch(part: Part): void {
     const log = openSync(logOf(part), 'a');
-    const child = spawn(kedgeProgram, [part, '--config', configOf[part]], { stdio: ['ignore', log, log] });
+    const runtime = part === 'edgecore' && edgeRuntime ? ['--runtime', edgeRuntime] : [];
+    const child = spawn(kedgeProgram, [part, '--config', configOf[part], ...runtime], { stdio: ['ignore', log, log] });
     closeSync(log);
     children.set(part, child);
     child.once('exit', () => {

@@ -17,24 +17,30 @@ export interface HeapKeeperOptions {
   readonly onlyBelow?: number;
 }
 
-/** Only where the program was started with `--expose-gc`; otherwise the runtime decides alone. */
+/** Only where the runtime lends its collector: Node.js started with `--expose-gc`, and Bun. Others decide alone. */
 export function createHeapKeeper({ clock, every, onlyBelow = Infinity }: HeapKeeperOptions): Module {
   return {
     name: 'heap',
     async start(scope) {
-      const { gc } = globalThis;
-      if (!gc) return;
+      const collect = collector();
+      if (!collect) return;
       scope.spawn('collect garbage', async (signal) => {
         for (let wait = afterStart; !signal.aborted; wait = every) {
           const before = processorTime();
           await clock.sleep('garbage collection', wait, signal);
-          if ((processorTime() - before) / wait >= onlyBelow) continue;
-          // A plain collection keeps free pages for growth; this one gives them back.
-          gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+          if ((processorTime() - before) / wait < onlyBelow) collect();
         }
       });
     },
   };
+}
+
+function collector(): (() => void) | undefined {
+  const { Bun: bun, gc } = globalThis as { Bun?: { shrink(): void }; gc?: NodeJS.GCFunction };
+  // Code that no longer runs goes with it, and free memory goes back to the system.
+  if (bun) return () => bun.shrink();
+  // A plain collection keeps free pages for growth; this one gives them back.
+  return gc && (() => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }));
 }
 
 /** Of all threads, in milliseconds. */
