@@ -52,6 +52,19 @@ const commands: Readonly<Record<string, Command>> = {
     options: { data, from: data, help: flag },
     run: async (values) => (await import('./commands/restore.ts')).restore(values),
   },
+  image: {
+    options: {
+      data,
+      output: { ...data, short: 'o' },
+      image: data,
+      'dmi-socket': data,
+      'rest-port': data,
+      namespace: { ...data, short: 'n' },
+      help: flag,
+    },
+    positionals: true,
+    run: async (values, words) => (await import('./commands/image.ts')).image(values, words),
+  },
   doctor: { options: { help: flag }, run: async () => (await import('./commands/doctor.ts')).doctor() },
   version: { options: { help: flag }, run: async () => (await import('./commands/version.ts')).version() },
 };

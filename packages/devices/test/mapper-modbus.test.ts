@@ -10,15 +10,23 @@ import { createRandom, systemClock } from '@kedge/platform/node';
 import { describeMapper } from '@kedge/testing/contracts';
 import type { ServerTCP as Server } from 'modbus-serial';
 import { createModbusMapper } from '../src/mapper-modbus/index.ts';
-import { mapperErrors, type RawValue, readConfig } from '../src/mapper-sdk/index.ts';
+import { type FoundDevice, mapperErrors, type RawValue, readConfig } from '../src/mapper-sdk/index.ts';
 
 const load = createRequire(import.meta.url);
 const { ServerTCP } = load('modbus-serial') as { ServerTCP: typeof Server };
 const driver = createModbusMapper({ load: async (name) => load(name) as unknown });
 const deps = { clock: systemClock, random: createRandom() };
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /** A device with `size` addresses of each kind; whatever is behind them is an illegal address. */
-async function modbusServer(t: TestContext, { port = 0, size = 100 } = {}) {
+async function modbusServer(t: TestContext, { port, size = 100 }: { port?: number; size?: number } = {}) {
   const coils = new Map<number, boolean>();
   const holding = new Uint16Array(size);
   const input = new Uint16Array(size);
@@ -51,7 +59,8 @@ async function modbusServer(t: TestContext, { port = 0, size = 100 } = {}) {
       setCoil: async (address: number, value: boolean) => void coils.set(at(address), value),
       setRegister: async (address: number, value: number) => void (holding[at(address)] = value),
     },
-    { host: '127.0.0.1', port },
+    // The library takes port 0 for 502.
+    { host: '127.0.0.1', port: port ?? (await freePort()) },
   );
   await once(server, 'initialized');
   const net = (server as unknown as { _server: { address(): AddressInfo } })._server;
@@ -274,5 +283,74 @@ describe('Modbus over TCP', () => {
     const error = (await read(point('p', holding(0)))).get('p');
     assert.ok(mapperErrors.FAULT.is(error) && error.details.reason === 'BadAnswer');
     await connection.close();
+  });
+});
+
+describe('a search for Modbus devices', () => {
+  const found = async (options: Record<string, string>): Promise<FoundDevice[]> => {
+    const { signal } = new AbortController();
+    const devices: FoundDevice[] = [];
+    for await (const device of driver.discover!(options, { ...deps, log: silentLog, signal })) devices.push(device);
+    return devices;
+  };
+
+  test('finds what answers, with what can be read of it, and only reads', async (t) => {
+    const server = await modbusServer(t, { size: 6 });
+    server.holding.set([215, 0xffff]);
+    server.hole.add(3);
+    const [device, ...more] = await found({
+      ports: String(server.port),
+      units: '1',
+      registers: '0-9',
+      rate: '1000',
+    });
+    assert.deepEqual(more, []);
+    assert.match(device!.name, new RegExp(`-127-0-0-1-${server.port}$`));
+    assert.deepEqual(device!.protocolConfig, {
+      communicateMode: 'TCP',
+      ip: '127.0.0.1',
+      port: server.port,
+      slaveID: 1,
+    });
+    const of = (table: string) =>
+      device!.properties.filter(({ name }) => name.startsWith(table)).map(({ name }) => Number(name.split('-')[1]));
+    assert.deepEqual(
+      [of('holding'), of('input')],
+      [
+        [0, 1, 2, 4, 5],
+        [0, 1, 2, 4, 5],
+      ],
+    );
+    const [first, second] = device!.properties.filter(({ name }) => name.startsWith('holding'));
+    assert.deepEqual(first, {
+      name: 'holding-0',
+      type: 'INT',
+      access: 'ReadWrite',
+      description: 'was 215 when it was found',
+      visitorConfig: { register: 'HoldingRegister', offset: 0, limit: 1, dataType: 'int16' },
+    });
+    assert.equal(second!.description, 'was -1 when it was found');
+    assert.ok(server.requests.length > 0 && server.requests.every((request) => /^(holding|input) /.test(request)));
+  });
+
+  test('goes over silent units and ports where nobody is', async (t) => {
+    const server = await modbusServer(t, { size: 1 });
+    server.silent.add(1).add(2).add(4);
+    const gone = await modbusServer(t);
+    await gone.stop();
+    const options = { ports: `${gone.port},${server.port}`, units: '1-4', registers: '0', rate: '1000', timeout: '40' };
+    const devices = await found(options);
+    assert.deepEqual(
+      devices.map(({ protocolConfig }) => protocolConfig['slaveID']),
+      [3],
+    );
+  });
+
+  test('says what is wrong with its options', async () => {
+    await assert.rejects(found({ host: '10.0.0.1' }), /host is unknown; known: hosts/);
+    await assert.rejects(found({ ports: '0' }), mapperErrors.BAD_CONFIG.is);
+    await assert.rejects(found({ hosts: '10.0.0.0/24', ports: '1-100' }), mapperErrors.BAD_CONFIG.is);
+    await assert.rejects(found({ hosts: '10.0.0.0/8' }), mapperErrors.BAD_CONFIG.is);
+    await assert.rejects(found({ serial: '/dev/none', baudRate: 'fast' }), mapperErrors.BAD_CONFIG.is);
   });
 });

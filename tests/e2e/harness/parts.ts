@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import {
   containerdPid,
@@ -90,6 +90,7 @@ export async function createParts(
   }
   const disks = diskBytes === undefined ? [] : [layout.api.directory, layout.edge.directory];
   for (const disk of disks) await must('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', disk]);
+  await mkdir(dirname(layout.edge.dmiSocket), { recursive: true });
   const apiConfig = {
     directory: layout.api.directory,
     address: '127.0.0.1',

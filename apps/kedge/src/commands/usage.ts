@@ -54,10 +54,26 @@ kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
   modbus: for devices that speak Modbus over TCP or a serial line. opcua: for OPC UA servers.
   mqtt: for devices behind an MQTT broker. virtual: for devices that are made up.
 `,
-  device: `kedge device simulate --thermostat PORT [--address HOST]
+  device: `kedge device discover [PROTOCOL [KEY=VALUE ...]] [--node NAME] [-n NAMESPACE] [-o yaml|json]
+                      [--image NAME] [--kubeconfig FILE] [--data DIR]
+kedge device simulate --thermostat PORT [--address HOST]
 kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] [--data DIR] [--socket PATH] [-o json]
+  discover: looks for devices and prints a DeviceModel and a Device for each, to review and apply.
+  --node NAME  from that node, by a pod that is taken away afterwards; without it, from here
+  modbus       hosts=127.0.0.1 ports=502 units=1 registers=0-31 rate=50 timeout=300, each a list or a range
+               (192.168.1.0/28, 502,1502-1510); or serial=/dev/ttyUSB0 baudRate=9600 parity=none
+  opcua        url=opc.tcp://HOST:4840 root=NODEID limit=500, and what else a device is configured with
+  mqtt         brokerURL=tcp://HOST:1883 for=10 topics=LIST
+  Without a protocol: each of them on the machine itself, at the usual port.
   simulate: runs simulated devices: a thermostat that speaks Modbus TCP.
   history: on the edge, what the device has reported lately, cloud or no cloud.
+`,
+  image: `kedge image build [-o FILE] [--image NAME]
+kedge image load [--data DIR] [--image NAME]
+kedge image manifest PROTOCOL [--data DIR | --dmi-socket PATH] [--rest-port N] [-n NAMESPACE] [--image NAME]
+  The mappers as a container image, made of the files of this installation, without docker and without a registry.
+  build: writes an OCI archive (kedge-mapper.tar). load: loads it into a site on this machine.
+  manifest: prints a DaemonSet that runs the mapper on every node with the label mapper.kedge.io/PROTOCOL=true.
 `,
   doctor: `kedge doctor
   Says what this host lacks for running an edge node, and how to get it.

@@ -28,6 +28,7 @@ export interface SiteLayout {
   readonly kubeconfig: string;
   readonly api: { readonly directory: string; readonly config: string };
   readonly cloudcore: { readonly config: string; readonly kubeconfig: string; readonly samples: string };
+  /** Sockets of mappers are in a directory of their own: pods that are mappers see that one and no more. */
   readonly edge: {
     readonly directory: string;
     readonly config: string;
@@ -68,7 +69,7 @@ export function siteLayout(directory: string): SiteLayout {
     edge: {
       directory: join(data, 'edge'),
       config: join(data, 'edgecore.yaml'),
-      dmiSocket: join(data, 'edge', 'dmi.sock'),
+      dmiSocket: join(data, 'edge', 'dmi', 'dmi.sock'),
       deviceSocket: join(data, 'edge', 'device.sock'),
     },
     devices: { directory: join(data, 'devices') },

@@ -1,7 +1,7 @@
 // Brings a whole site up, step by step, keeps it up, and takes it down again in the reverse order. Every step first
 // looks at what is there: a second start carries on with the same state.
-import { hostname } from 'node:os';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { explain } from '@kedge/core/errors';
 import type { KubeApi } from '@kedge/engine/kube-client';
@@ -54,12 +54,6 @@ const stopGraceMs = 15_000;
 const devicesLimitMs = 10_000;
 /** Of each process: what needs more has a leak, ends, and is started again. */
 const deviceHeapMegabytes = 96;
-
-export const defaultNodeName = (): string =>
-  hostname()
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '') || 'edge';
 
 /** Resolves once the node is Ready and the sample runs. Whatever was started is stopped again when it rejects. */
 export async function runSite(options: SiteOptions, signal: AbortSignal): Promise<RunningSite> {
@@ -151,7 +145,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
 async function prepareDirectories(layout: SiteLayout): Promise<void> {
   await mkdir(layout.data, { recursive: true, mode: 0o755 });
   for (const directory of [layout.logs, layout.run]) await mkdir(directory, { recursive: true });
-  for (const directory of [layout.api.directory, layout.edge.directory]) {
+  for (const directory of [layout.api.directory, layout.edge.directory, dirname(layout.edge.dmiSocket)]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }
 }

@@ -1,6 +1,6 @@
 // The devices of a new site, so that there is something to read and to set: what they are in the API, and the processes
 // that make them up and speak with them. They are applied once; whoever deletes them is not argued with.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { highestTarget, lowestTarget } from '@kedge/devices/simulated';
@@ -109,8 +109,12 @@ export function deviceProcesses(layout: SiteLayout, ports: SitePorts): readonly 
 function mapper(layout: SiteLayout, protocol: string, restPort: number): DeviceProcess {
   const path = join(layout.devices.directory, `${protocol}-mapper.yaml`);
   const text = stringify({
-    grpc_server: { socket_path: join(layout.edge.directory, `${protocol}-mapper.sock`) },
-    common: { edgecore_sock: layout.edge.dmiSocket, http_port: String(restPort) },
+    grpc_server: { socket_path: join(dirname(layout.edge.dmiSocket), `${protocol}-mapper.sock`) },
+    common: {
+      edgecore_sock: layout.edge.dmiSocket,
+      http_port: String(restPort),
+      data_dir: layout.devices.directory,
+    },
   });
   return { name: `${protocol}-mapper`, args: ['mapper', protocol, '--config-file', path], config: { path, text } };
 }

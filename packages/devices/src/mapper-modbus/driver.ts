@@ -10,6 +10,7 @@ import {
   type Reading,
   refused,
 } from '../mapper-sdk/index.ts';
+import { findModbus } from './discover.ts';
 import { decode, encodeBits, encodeRegisters, type Field, fieldOf } from './fields.ts';
 import { Lines, type ModbusClient, type OpenLine, type Outcome } from './line.ts';
 import { cut, planReads, type PlannedRead } from './plan-reads.ts';
@@ -45,6 +46,7 @@ export function createModbusMapper({ load }: ModbusDeps): MapperDriver<ModbusCon
         close: async () => release(),
       };
     },
+    discover: (options, context) => findModbus(lines, options, context),
   });
 }
 

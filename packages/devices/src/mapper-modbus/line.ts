@@ -14,6 +14,7 @@ export interface ModbusClient {
   connectRTUBuffered(path: string, options: object): Promise<void>;
   setID(unit: number): void;
   setTimeout(milliseconds: number): void;
+  readDeviceIdentification(code: number, object: number): Promise<{ data: Readonly<Record<string, string>> }>;
   readCoils(address: number, count: number): Promise<{ buffer: Uint8Array }>;
   readDiscreteInputs(address: number, count: number): Promise<{ buffer: Uint8Array }>;
   readHoldingRegisters(address: number, count: number): Promise<{ buffer: Uint8Array }>;

@@ -4,6 +4,8 @@
 //     discrete input 0     whether it heats
 //     holding register 0   target, tenths of a degree
 //     coil 0               whether it is switched on
+//
+// and says who it is when it is asked for its device identification.
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { explain } from '@kedge/core/errors';
@@ -68,6 +70,7 @@ export function createThermostat(
       }),
     setCoil: (at: number, value: boolean) => only(at, () => change({ enabled: value })),
   };
+  const identity = { 0: 'kedge', 1: 'thermostat', 2: '1.0' };
   // The library takes what is thrown for an answer only when it comes from a promise.
   const answers = Object.fromEntries(
     Object.entries(tables).map(([name, answer]) => [
@@ -80,7 +83,10 @@ export function createThermostat(
     name: 'thermostat',
     async start(scope) {
       const { ServerTCP } = (await load('modbus-serial')) as ModbusLibrary;
-      const server = new ServerTCP({ ...answers }, { host: address, port, unitID: 1 });
+      const server = new ServerTCP(
+        { ...answers, readDeviceIdentification: async () => identity },
+        { host: address, port, unitID: 1 },
+      );
       server._server.maxConnections = maxConnections;
       scope.defer('Modbus server', () => new Promise((resolve) => server.close(() => resolve())));
       const failed = new Promise<never>((_, reject) => server.on('serverError', reject));
