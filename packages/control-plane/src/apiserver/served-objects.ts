@@ -29,7 +29,10 @@ import { createPolicyAdmission } from './admission/policies/policy-admission.ts'
 import { podSecurity } from './admission/pod-security/pod-security.ts';
 import { type QuotaDeps, resourceQuotas } from './admission/resource-quotas.ts';
 import { runtimeClass } from './admission/runtime-class.ts';
+import { taintNewNodes } from './admission/node-taints.ts';
 import type { ServiceAddresses } from './admission/service-addresses.ts';
+import { claimResize, storageProtection } from './admission/storage-protection.ts';
+import { webhookConditions } from './admission/webhooks/check-conditions.ts';
 import { createWebhookAdmission } from './admission/webhooks/webhook-admission.ts';
 import { createWebhookConfigurations } from './admission/webhooks/webhook-configurations.ts';
 import { createApiObjects } from './api-objects.ts';
@@ -111,7 +114,8 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
       namespace === undefined ? collections.all(kind.collection) : collections.in(kind.collection, namespace),
   });
   const rules = customResourceRules();
-  const admission = createAdmission(deps, chargeQuota, { ...webhooks, policies, rules: rules.step });
+  const conditions = webhookConditions(expressions);
+  const admission = createAdmission(deps, chargeQuota, { ...webhooks, policies, conditions, rules: rules.step });
 
   function onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (kind.collection === 'services') services.settle(before, after);
@@ -211,6 +215,7 @@ const createAdmission = (
     readonly mutating: MutatingWebhookStep;
     readonly validating: AdmissionStep;
     readonly policies: AdmissionStep;
+    readonly conditions: AdmissionStep;
     readonly rules: AdmissionStep;
   },
 ): Admission =>
@@ -229,17 +234,21 @@ const createAdmission = (
       }),
       podPriority(() => collections.all<PriorityClass>('priorityclasses.scheduling.k8s.io')),
       defaultTolerations,
+      taintNewNodes,
       certificateRequests({ authorizer: security.authorizer, readRequest }),
       limitRanges((namespace) => collections.in('limitranges', namespace)),
       runtimeClass((name) => collections.get('runtimeclasses.node.k8s.io', '', name)),
       defaultIngressClass(() => collections.all<IngressClass>('ingressclasses.networking.k8s.io')),
       defaultStorageClass(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
+      storageProtection,
+      claimResize(() => collections.all<StorageClass>('storageclasses.storage.k8s.io')),
       services.step,
       definitionStatus({
         clock,
         definitions: () => collections.all<CustomResourceDefinition>(definitionCollection),
       }),
       webhooks.rules,
+      webhooks.conditions,
       podSecurity({
         readNamespace: (name) => collections.get('namespaces', '', name),
         podsIn: (namespace) => collections.where<KubeObject>('pods', namespace, ''),

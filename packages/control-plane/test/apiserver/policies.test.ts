@@ -136,3 +136,38 @@ test('policies that cannot be are refused', async () => {
     /spec.validations\[0\].expression: Invalid value: "other == 1": compilation failed: .*undeclared reference/s,
   );
 });
+
+test('expressions may name only what is there for them', async () => {
+  const { details } = await refusal(
+    api.create(policies, undefined, {
+      metadata: { name: 'bad' },
+      spec: {
+        matchConstraints: onConfigMaps,
+        variables: [
+          { name: 'first', expression: 'variables.second + 1' },
+          { name: 'second', expression: '1' },
+        ],
+        matchConditions: [{ name: 'own', expression: 'variables.second == 1' }],
+        validations: [
+          { expression: 'params.data.max == object.data.max' },
+          { expression: 'variables.third == 1', messageExpression: "authorizer.path('/x').check('get').reason()" },
+          { expression: 'variables.second' },
+          { expression: 'variables.second == 1 && authorizer.path("/x").check("get").allowed()' },
+        ],
+      },
+    }),
+  );
+  assert.deepEqual(
+    details?.causes?.map(({ field, message }) => [
+      field,
+      /(?:undeclared reference to|undefined field) '\w+'/.exec(message!)?.[0],
+    ]),
+    [
+      ['spec.variables[0].expression', "undefined field 'second'"],
+      ['spec.matchConditions[0].expression', "undeclared reference to 'variables'"],
+      ['spec.validations[0].expression', "undeclared reference to 'params'"],
+      ['spec.validations[1].expression', "undefined field 'third'"],
+      ['spec.validations[1].messageExpression', "undeclared reference to 'authorizer'"],
+    ],
+  );
+});

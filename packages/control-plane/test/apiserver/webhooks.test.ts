@@ -357,3 +357,32 @@ test('registrations are checked, and never shown to webhooks', async () => {
   );
   assert.deepEqual(asked, []);
 });
+
+test('match conditions that cannot be compiled are refused with the hook, each by its place', async () => {
+  const hook = (name: string, ...expressions: string[]) => ({
+    name: `${name}.example.com`,
+    clientConfig: { url: 'https://127.0.0.1:1/' },
+    rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }],
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+    matchConditions: expressions.map((expression, at) => ({ name: `c${at}`, expression })),
+  });
+  const create = (webhooks: object[]) =>
+    api.create(hookConfigs.validating, undefined, { metadata: { name: 'conditions' }, webhooks });
+  const { code, details } = await refusal(
+    create([hook('a', 'object.metadata.name != "x"', 'params.x == 1'), hook('b', '1 +', '"text"')]),
+  );
+  assert.equal(code, 422);
+  assert.deepEqual(
+    details?.causes?.map(({ field }) => field),
+    [
+      'webhooks[0].matchConditions[1].expression',
+      'webhooks[1].matchConditions[0].expression',
+      'webhooks[1].matchConditions[1].expression',
+    ],
+  );
+  assert.match(details!.causes![1]!.message!, /compilation failed: ERROR: <input>:1:\d+: Syntax error/);
+  assert.match(details!.causes![2]!.message!, /must evaluate to bool/);
+  registered.push({ of: hookConfigs.validating, name: 'conditions' });
+  await create([hook('a', 'object.metadata.name == "never" && authorizer.path("/x").check("get").allowed()')]);
+});

@@ -1,7 +1,7 @@
 // Nobody hands out more than they have: whoever writes a role must hold its rules, and whoever binds one must too, unless
 // the verbs `escalate` and `bind` say otherwise.
 import type { ApiUser } from '@kedge/engine/kube-api';
-import { fail } from '@kedge/model/k8s';
+import { fail, type KubeObject } from '@kedge/model/k8s';
 import { jsonEqual } from '@kedge/model/k8s-patch';
 import type { PolicyRule, RoleRef } from '@kedge/model/k8s-types';
 import type { Attributes, Authorizer } from '../authz/attributes.ts';
@@ -11,7 +11,8 @@ const group = 'rbac.authorization.k8s.io';
 
 export interface EscalationDeps {
   readonly authorizer: Authorizer;
-  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[];
+  /** Undefined when there is no such role. */
+  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
 }
 
 export const noEscalation = ({ authorizer, rulesOf }: EscalationDeps): AdmissionStep => {
@@ -22,14 +23,14 @@ export const noEscalation = ({ authorizer, rulesOf }: EscalationDeps): Admission
     const { user, kind, name, namespace = '' } = request;
     const missing = rules
       .flatMap((rule) => atoms(rule, namespace))
-      .find((atom) => !authorizer.decide(user, atom).allowed);
-    if (!missing) return;
-    const what = missing.isResource
-      ? `{APIGroups:["${missing.group}"], Resources:["${missing.resource}"], Verbs:["${missing.verb}"]}`
-      : `{NonResourceURLs:["${missing.path}"], Verbs:["${missing.verb}"]}`;
+      .filter((atom) => !authorizer.decide(user, atom).allowed);
+    if (missing.length === 0) return;
+    const what = inRules(missing)
+      .map((rule) => `\n${rule}`)
+      .join('');
     throw fail(
       'Forbidden',
-      `${kind.served.resource}.${group} "${name}" is forbidden: user "${user.name}" (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held: ${what}`,
+      `${kind.served.resource}.${group} "${name}" is forbidden: user "${user.name}" (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held:${what}`,
       { name, group, kind: kind.served.resource },
     );
   }
@@ -54,16 +55,56 @@ export const noEscalation = ({ authorizer, rulesOf }: EscalationDeps): Admission
         return;
       if (may(user, 'escalate', resource, namespace, name)) return;
       // What an aggregated role will hold is not known now, so it takes the right to everything.
-      const all: PolicyRule[] = object['aggregationRule'] ? [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] : [];
+      const all = object['aggregationRule'] ? everything : [];
       demandHeld(request, [...((object['rules'] as PolicyRule[] | undefined) ?? []), ...all]);
       return;
     }
     const ref = object['roleRef'] as RoleRef | undefined;
-    if (!ref || (before && jsonEqual(before['subjects'], object['subjects']))) return;
-    if (may(user, 'bind', ref.kind === 'ClusterRole' ? 'clusterroles' : 'roles', namespace, ref.name)) return;
-    demandHeld(request, rulesOf(ref, namespace));
+    if (!ref || (before && jsonEqual(withoutUpkeep(before), withoutUpkeep(object)))) return;
+    const what = ref.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
+    if (may(user, 'bind', what, namespace, ref.name)) return;
+    const rules = rulesOf(ref, namespace);
+    // A role that comes later may hold anything.
+    if (!rules)
+      throw fail('NotFound', `${what}.${group} "${ref.name}" not found`, { name: ref.name, group, kind: what });
+    demandHeld(request, rules);
   }
 };
+
+const everything: readonly PolicyRule[] = [
+  { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
+  { nonResourceURLs: ['*'], verbs: ['*'] },
+];
+
+/** Without what a garbage collector has to change so that the object can go, whoever bound what. */
+function withoutUpkeep({ metadata, ...rest }: KubeObject): unknown {
+  const {
+    ownerReferences: _,
+    finalizers: __,
+    resourceVersion: ___,
+    generation: ____,
+    managedFields: _____,
+    ...kept
+  } = metadata;
+  return { ...rest, metadata: kept };
+}
+
+/** Single questions as rules again: the verbs of one resource in one line, as Kubernetes says it. */
+function inRules(missing: readonly Attributes[]): string[] {
+  const verbs = new Map<string, string[]>();
+  for (const atom of missing) {
+    const list = (name: string, value: string): string => `${name}:["${value}"]`;
+    const what = atom.isResource
+      ? [
+          list('APIGroups', atom.group),
+          list('Resources', atom.subresource ? `${atom.resource}/${atom.subresource}` : atom.resource),
+          ...(atom.name ? [list('ResourceNames', atom.name)] : []),
+        ].join(', ')
+      : list('NonResourceURLs', atom.path);
+    verbs.set(what, [...(verbs.get(what) ?? []), atom.verb]);
+  }
+  return [...verbs].map(([what, of]) => `{${what}, Verbs:[${of.map((verb) => `"${verb}"`).join(' ')}]}`);
+}
 
 /** A rule as single questions. */
 function atoms(rule: PolicyRule, namespace: string): Attributes[] {

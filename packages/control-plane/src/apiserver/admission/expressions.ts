@@ -13,6 +13,8 @@ import type { ConditionVerdict } from './webhooks/webhook-admission.ts';
 /** Expressions of one server; compiled ones are kept by their text. */
 export interface Expressions {
   compile(text: string, wanted: readonly string[]): Promise<Compiled>;
+  /** Why an expression that is about to be stored cannot be used; it may name only what `scope` has. */
+  problem(text: string, wanted: readonly string[], scope: ExpressionScope): Promise<string | undefined>;
   variables(request: AdmissionRequest, as: Kind, more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** Whether all conditions hold: a false one decides over one that fails. */
   meets(
@@ -23,8 +25,22 @@ export interface Expressions {
   ): Promise<ConditionVerdict>;
 }
 
+/** What an expression may name besides the object, its state before, the request and the namespace. */
+export interface ExpressionScope {
+  readonly params?: boolean;
+  readonly authorizer?: boolean;
+  /** Variables of a policy that are declared before it. */
+  readonly variables?: readonly string[];
+}
+
+const everywhere = ['object', 'oldObject', 'request', 'namespaceObject'];
 const names = ['object', 'oldObject', 'request', 'namespaceObject', 'params', 'variables'];
 const maxKept = 500;
+
+/** Only to give the variables of a policy a type while its expressions are checked. */
+class Variables {
+  readonly of = 'policy';
+}
 
 export function createExpressions(deps: {
   readonly authorizer: Authorizer;
@@ -40,12 +56,31 @@ export function createExpressions(deps: {
     return env;
   }
 
+  /** As `open`, with no more than a scope has; the values of variables have any type. */
+  async function openScope({ params, authorizer, variables }: ExpressionScope): Promise<ReturnType<Cel['open']>> {
+    const env = (await loadCel()).open();
+    if (authorizer) registerAuthorizer(env);
+    for (const name of everywhere) env.registerVariable(name, 'dyn');
+    if (params) env.registerVariable('params', 'dyn');
+    if (variables) {
+      const fields = Object.fromEntries(variables.map((name) => [name, 'dyn']));
+      env.registerType('kubernetes.variables', { ctor: Variables, fields });
+      env.registerVariable('variables', 'kubernetes.variables');
+    }
+    return env;
+  }
+  const sayWanted = (wanted: readonly string[]): string => `must evaluate to ${wanted.join(' or ')}`;
+
   const expressions: Expressions = {
+    async problem(text, wanted, scope) {
+      const compiled = compile(await openScope(scope), text, wanted, sayWanted(wanted));
+      return compiled.ok ? undefined : compiled.why;
+    },
     async compile(text, wanted) {
       const key = `${wanted.join()}\n${text}`;
       const known = kept.get(key);
       if (known) return known;
-      const compiled = compile(await (environment ??= open()), text, wanted, `must evaluate to ${wanted.join(' or ')}`);
+      const compiled = compile(await (environment ??= open()), text, wanted, sayWanted(wanted));
       if (kept.size >= maxKept) kept.clear();
       kept.set(key, compiled);
       return compiled;

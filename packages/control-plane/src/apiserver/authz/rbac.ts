@@ -22,8 +22,8 @@ export interface RbacObjects {
 export interface Rbac extends Authorizer {
   /** Roles or bindings have changed. */
   forget(): void;
-  /** What a role allows; nothing when there is no such role. */
-  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[];
+  /** What a role allows; undefined when there is no such role. */
+  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
   /** The rules that hold for a user in a namespace. */
   rulesFor(user: ApiUser, namespace: string): readonly PolicyRule[];
 }
@@ -37,14 +37,14 @@ export function createRbac(read: () => RbacObjects): Rbac {
     const { objects, rulesOf } = index();
     for (const { subjects, roleRef, metadata } of objects.clusterRoleBindings) {
       if (!subjects?.some((subject) => isSubject(subject, user, ''))) continue;
-      for (const rule of rulesOf(roleRef, ''))
+      for (const rule of rulesOf(roleRef, '') ?? [])
         yield { rule, by: `ClusterRoleBinding "${metadata?.name}" of ${roleRef.kind} "${roleRef.name}"` };
     }
     if (!namespace) return;
     for (const { subjects, roleRef, metadata } of objects.roleBindings) {
       if (metadata?.namespace !== namespace) continue;
       if (!subjects?.some((subject) => isSubject(subject, user, namespace))) continue;
-      for (const rule of rulesOf(roleRef, namespace)) {
+      for (const rule of rulesOf(roleRef, namespace) ?? []) {
         yield { rule, by: `RoleBinding "${metadata.name}/${namespace}" of ${roleRef.kind} "${roleRef.name}"` };
       }
     }
@@ -66,7 +66,7 @@ export function createRbac(read: () => RbacObjects): Rbac {
 
 interface Index {
   readonly objects: RbacObjects;
-  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[];
+  rulesOf(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
 }
 
 function createIndex(objects: RbacObjects): Index {
@@ -79,7 +79,7 @@ function createIndex(objects: RbacObjects): Index {
   return {
     objects,
     rulesOf: (ref, namespace) =>
-      (ref.kind === 'ClusterRole' ? clusterRoles.get(ref.name) : roles.get(`${namespace}/${ref.name}`)) ?? [],
+      ref.kind === 'ClusterRole' ? clusterRoles.get(ref.name) : roles.get(`${namespace}/${ref.name}`),
   };
 }
 

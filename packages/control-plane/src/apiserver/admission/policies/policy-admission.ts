@@ -14,7 +14,7 @@ import type {
 } from '@kedge/model/k8s-types';
 import type { Kind } from '../../kinds/kind.ts';
 import type { AdmissionRequest, AdmissionStep } from '../admission.ts';
-import type { Expressions } from '../expressions.ts';
+import type { Expressions, ExpressionScope } from '../expressions.ts';
 import { type Constraints, type MatchDeps, matchRequest } from '../webhooks/match-request.ts';
 
 export interface PolicyDeps extends MatchDeps {
@@ -255,20 +255,35 @@ async function refuseBroken(expressions: Expressions, { object, before, kind, na
   const spec = (object as ValidatingAdmissionPolicy).spec ?? {};
   if (before && JSON.stringify(before['spec']) === JSON.stringify(spec)) return;
   const errors: FieldError[] = [];
-  const check = async (text: string | undefined, wanted: readonly string[], path: string): Promise<void> => {
-    if (!text?.trim()) return;
-    const compiled = await expressions.compile(text, wanted);
-    if (!compiled.ok) errors.push(invalidField(path, text, compiled.why));
+  const check = async (
+    text: string | undefined,
+    wanted: readonly string[],
+    scope: ExpressionScope,
+    path: string,
+  ): Promise<void> => {
+    const why = text?.trim() ? await expressions.problem(text, wanted, scope) : undefined;
+    if (why !== undefined) errors.push(invalidField(path, text, why));
   };
-  for (const [at, { expression }] of (spec.variables ?? []).entries())
-    await check(expression, anything, `spec.variables[${at}].expression`);
+  const declared = (spec.variables ?? []).map(({ name }) => name);
+  const conditions = { params: spec.paramKind !== undefined, authorizer: true };
+  const all = { ...conditions, variables: declared };
+  for (const [at, { expression }] of (spec.variables ?? []).entries()) {
+    // Each sees those before it.
+    const scope = { ...conditions, variables: declared.slice(0, at) };
+    await check(expression, anything, scope, `spec.variables[${at}].expression`);
+  }
   for (const [at, { expression }] of (spec.matchConditions ?? []).entries())
-    await check(expression, ['bool'], `spec.matchConditions[${at}].expression`);
+    await check(expression, ['bool'], conditions, `spec.matchConditions[${at}].expression`);
   for (const [at, { expression, messageExpression }] of (spec.validations ?? []).entries()) {
-    await check(expression, ['bool'], `spec.validations[${at}].expression`);
-    await check(messageExpression, ['string'], `spec.validations[${at}].messageExpression`);
+    await check(expression, ['bool'], all, `spec.validations[${at}].expression`);
+    await check(
+      messageExpression,
+      ['string'],
+      { ...all, authorizer: false },
+      `spec.validations[${at}].messageExpression`,
+    );
   }
   for (const [at, { valueExpression }] of (spec.auditAnnotations ?? []).entries())
-    await check(valueExpression, ['string', 'null'], `spec.auditAnnotations[${at}].valueExpression`);
+    await check(valueExpression, ['string', 'null'], all, `spec.auditAnnotations[${at}].valueExpression`);
   if (errors.length > 0) throw invalidObject(kind.served, name, errors);
 }
