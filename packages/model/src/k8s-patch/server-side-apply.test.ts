@@ -166,6 +166,15 @@ describe('server-side apply', () => {
     assert.deepEqual(after['data'], { a: '1', b: '2' });
   });
 
+  it('owns nothing of what states nothing, so that the next one meets an untracked object', () => {
+    // As Kubernetes has it: an empty granular list has no fields, and a manager without fields is no manager.
+    const created = serverSideApply(undefined, service([]), how('Service', 'me'));
+    assert.equal(created.metadata.managedFields, undefined);
+    const again = serverSideApply(created, { ...service([]), spec: { type: 'NodePort' } }, how('Service', 'me'));
+    assert.deepEqual(owned(again, 'me')?.fieldsV1, { 'f:spec': { 'f:type': {} } });
+    assert.deepEqual(owned(again, 'before-first-apply')?.fieldsV1, { 'f:spec': { '.': {}, 'f:ports': {} } });
+  });
+
   it('does not own ignored fields', () => {
     const applied = { ...deployment({ replicas: 1 }), status: { replicas: 3 } };
     const object = serverSideApply(undefined, applied, how('Deployment', 'me', { ignored: setOfFields('status') }));
