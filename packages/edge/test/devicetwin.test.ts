@@ -202,6 +202,24 @@ describe('states and conditions', () => {
     assert.ok(Date.parse(body.lastOnlineTime) < site.clock.now() - 50_000);
   });
 
+  test('conditions that an upstream cloud did not take wait for one of ours; values go on meanwhile', async (t) => {
+    const site = await rig(t);
+    const condition = { type: 'Communicating', status: 'False', reason: 'Timeout', message: '', since: 1 } as const;
+    await site.twin.condition(lamp, condition);
+    assert.deepEqual(site.offered(false), []);
+    await site.twin.report(lamp, [{ property: 'color', reported: '21', duplicate: false }]);
+    assert.deepEqual(
+      site.offered(false).map(({ kind }) => kind),
+      ['twin.report'],
+    );
+    await site.twin.outbox.settle(site.next(false)!, { ok: true, value: undefined });
+    assert.deepEqual(site.offered(false), []);
+    assert.deepEqual(
+      site.offered(true).map(({ kind }) => kind),
+      ['device.conditions'],
+    );
+  });
+
   test('conditions go to our own cloud only, all of a device at once, and keep their beginning', async (t) => {
     const site = await rig(t);
     const condition = {

@@ -85,7 +85,7 @@ export async function createMapperProcess(
   const logFile = join(layout.logs, `${protocol}-mapper.log`);
   const config = {
     grpc_server: { socket_path: join(folder, 'mapper.sock') },
-    common: { edgecore_sock: edgecoreSocket, http_port: String(port) },
+    common: { edgecore_sock: edgecoreSocket, http_port: String(port), data_dir: folder },
   };
   await writeFile(join(folder, 'config.yaml'), JSON.stringify(config));
   let child: ChildProcess | undefined;

@@ -54,6 +54,11 @@ export class DeviceRunner<C, V> {
   readonly #deps: DeviceRunnerDeps;
   readonly #log: Log;
   #settings: DeviceSettings;
+  /** A device may have a thousand of them, and each reading asks for its own. */
+  #named: { readonly of: DeviceSettings | undefined; readonly properties: ReadonlyMap<string, PropertySettings> } = {
+    of: undefined,
+    properties: new Map(),
+  };
   #live: Live<V> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #wake = new Wakeup();
@@ -259,7 +264,14 @@ export class DeviceRunner<C, V> {
   }
 
   #property(name: string): PropertySettings | undefined {
-    return this.#settings.properties.find((property) => property.name === name);
+    if (this.#named.of !== this.#settings) {
+      const { properties } = this.#settings;
+      this.#named = {
+        of: this.#settings,
+        properties: new Map(properties.map((property) => [property.name, property])),
+      };
+    }
+    return this.#named.properties.get(name);
   }
 
   /** How often a property is read; undefined: only when asked for. */

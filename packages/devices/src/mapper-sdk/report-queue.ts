@@ -68,7 +68,8 @@ const limitPerDevice = { inMemory: 10_000, onDisk: 100_000 };
 const limitOnDisk = 67_108_864;
 /** Of a device, in memory, when the others are on disk. */
 const windowSize = 400;
-const batchLimit = 200;
+/** As many as edgecore takes: the values of a device that belong together arrive together. */
+const batchLimit = 1_000;
 const sendTimeout = seconds(10);
 /** Waiting for longer than this is waiting for long. */
 const patience = milliseconds(500);

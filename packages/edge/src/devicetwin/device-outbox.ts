@@ -48,6 +48,8 @@ export function createDeviceOutbox({ db, log, store }: { db: Database; log: Log;
   const listeners = new Set<() => void>();
   /** Samples up to these numbers may have reached the cloud, as far as we know. */
   const offered = new Map<string, number>();
+  /** Devices that had nothing for an upstream cloud; one of ours may want to hear of their conditions. */
+  const held = new Set<string>();
   for (const { device, property } of store.sampled()) offered.set(`${device} ${property}`, Number.MAX_SAFE_INTEGER);
 
   function toSend({ device: id, kind, body }: Pending): QuestionBody | undefined {
@@ -91,11 +93,18 @@ export function createDeviceOutbox({ db, log, store }: { db: Database; log: Log;
   return {
     announce: () => listeners.forEach((listener) => listener()),
     take(isBusy, isDense) {
-      for (const pending of store.pending()) {
-        const key = `device/${pending.device}`;
-        if (isBusy(key) || (pending.kind === 'conditions' && !isDense)) continue;
-        const body = toSend(pending);
+      if (isDense) {
+        for (const device of held) store.wait(device);
+        held.clear();
+      }
+      for (const device of store.waiting()) {
+        const key = `device/${device}`;
+        if (isBusy(key)) continue;
+        const pending = store.next(device, isDense);
+        const body = pending && toSend(pending);
         if (body) return { key, send: { as: 'question', body }, of: { report: pending.seq } };
+        store.rest(device);
+        if (!isDense) held.add(device);
       }
       return isDense ? takeSamples(isBusy) : undefined;
     },

@@ -32,7 +32,13 @@ export interface TwinStore {
   putState(device: string, state: string, lastOnline: string): void;
   conditions(device: string): DeviceCondition[];
   putCondition(device: string, condition: DeviceCondition): void;
-  pending(): IterableIterator<Pending>;
+  /** Devices that may have something for the cloud, the longest waiting first. */
+  waiting(): Iterable<string>;
+  /** The oldest entry of a device. */
+  next(device: string, withConditions: boolean): Pending | undefined;
+  /** It has nothing more; or may have something again. */
+  rest(device: string): void;
+  wait(device: string): void;
   pendingOf(device: string, kind: PendingKind): string | undefined;
   putPending(device: string, kind: PendingKind, body: string): void;
   removePending(seq: number): void;
@@ -71,7 +77,13 @@ export function createTwinStore(db: Database): TwinStore {
   const putState = db.statement('INSERT OR REPLACE INTO device_state VALUES (?, ?, ?)');
   const selectConditions = db.statement<{ body: string }>('SELECT body FROM device_condition WHERE device = ?');
   const putCondition = db.statement('INSERT OR REPLACE INTO device_condition VALUES (?, ?, ?)');
-  const selectPending = db.statement<Pending>('SELECT device, kind, seq, body FROM device_report ORDER BY seq');
+  const selectWaiting = db.statement<{ device: string }>(
+    'SELECT device FROM device_report GROUP BY device ORDER BY min(seq)',
+  );
+  const selectNext = db.statement<Pending>(
+    `SELECT device, kind, seq, body FROM device_report WHERE device = ? AND (kind <> 'conditions' OR ?)
+     ORDER BY seq LIMIT 1`,
+  );
   const selectPendingOf = db.statement<{ body: string }>(
     'SELECT body FROM device_report WHERE device = ? AND kind = ?',
   );
@@ -121,6 +133,8 @@ export function createTwinStore(db: Database): TwinStore {
   const putWish = db.statement('INSERT OR REPLACE INTO device_wish VALUES (?, ?, ?, ?)');
   const removeWish = db.statement('DELETE FROM device_wish WHERE device = ? AND property = ?');
   let seq = newestSeq.get()?.seq ?? 0;
+  // So that nobody has to go through all rows to find that each of them is under way.
+  const waiting = new Set(selectWaiting.all().map(({ device }) => device));
 
   return {
     twin(device, property) {
@@ -135,9 +149,15 @@ export function createTwinStore(db: Database): TwinStore {
     putState: (device, state, lastOnline) => void putState.run(device, state, lastOnline),
     conditions: (device) => selectConditions.all(device).map(({ body }) => JSON.parse(body) as DeviceCondition),
     putCondition: (device, condition) => void putCondition.run(device, condition.type, JSON.stringify(condition)),
-    pending: () => selectPending.iterate(),
+    waiting: () => waiting,
+    next: (device, withConditions) => selectNext.get(device, withConditions ? 1 : 0),
+    rest: (device) => void waiting.delete(device),
+    wait: (device) => void waiting.add(device),
     pendingOf: (device, kind) => selectPendingOf.get(device, kind)?.body,
-    putPending: (device, kind, body) => void putPending.run(device, kind, (seq += 1), body),
+    putPending(device, kind, body) {
+      putPending.run(device, kind, (seq += 1), body);
+      waiting.add(device);
+    },
     removePending: (of) => void removePending.run(of),
     addSample(device, property, { at, value }, newStream) {
       const { stream, last } = selectStream.get(device, property) ?? { stream: newStream(), last: 0 };

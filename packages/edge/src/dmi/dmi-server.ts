@@ -13,7 +13,7 @@ import { type OpenRpcChannel, rpcFailure, type RpcServers } from '@kedge/wire/rp
 import { MapperLink } from './mapper-link.ts';
 import { createMapperRegistry, type Mapper, type MapperMemory } from './mapper-registry.ts';
 import { type DmiManager, serveOldMappers } from './old-manager.ts';
-import { protocolOf, streamsOf, type Wanted, wantedBy } from './plan-hand-over.ts';
+import { createMemo, protocolOf, streamsOf, type Wanted, wantedBy } from './plan-hand-over.ts';
 import type { DmiDevices, DmiTwins, MapperReport } from './ports.ts';
 
 export interface DmiServerDeps {
@@ -55,6 +55,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
   const reports = metrics.counter('kedge_dmi_reports_total', 'Reports of mappers, by outcome.');
   const links = new Map<string, { link: MapperLink; stop: AbortController; allow: () => boolean }>();
 
+  const memo = createMemo();
   const mapperless = new Set<string>();
   const streamers = new Set<string>();
   /** Worked out once for each model: reports are many. */
@@ -69,7 +70,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       openChannel,
       registry,
       twins,
-      wanted: () => wantedBy(mapper, devices),
+      wanted: () => wantedBy(mapper, devices, memo),
       callTimeout,
       aliveEvery,
     };
@@ -158,7 +159,7 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
         await registry.save(mapper, link.memory);
         return nothing;
       }
-      const wanted = wantedBy(mapper, devices);
+      const wanted = wantedBy(mapper, devices, memo);
       await link.handOver(wanted);
       return wanted;
     },
@@ -183,8 +184,8 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       async mapperRegister({ withData = false, mapper = {} }) {
         const wanted = await register(mapper, 'v1beta1', withData);
         return {
-          deviceList: [...wanted.devices.values()].map(({ device }) => device),
-          modelList: [...wanted.models.values()].map(({ model }) => model),
+          deviceList: [...wanted.devices.values()].map(({ make }) => make().device),
+          modelList: [...wanted.models.values()].map(({ make }) => make()),
         };
       },
       async reportDeviceStatus({ deviceName = '', deviceNamespace = '', reportedDevice }) {

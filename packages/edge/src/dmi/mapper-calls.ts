@@ -51,10 +51,14 @@ export async function openMapper(rpc: RpcTransport, mapper: { readonly api: DmiV
   const api = await calls[mapper.api](rpc, mapper.protocol);
   return async (step: Step, options: CallOptions): Promise<void> => {
     switch (step.do) {
-      case 'put model':
-        return eitherWay(step.known, (isKnown) => api.putModel(step.model, isKnown, options));
-      case 'put device':
-        return eitherWay(step.known, (isKnown) => api.putDevice(step.device, step.model, isKnown, options));
+      case 'put model': {
+        const model = step.make();
+        return eitherWay(step.known, (isKnown) => api.putModel(model, isKnown, options));
+      }
+      case 'put device': {
+        const { device, model } = step.make();
+        return eitherWay(step.known, (isKnown) => api.putDevice(device, model, isKnown, options));
+      }
       case 'remove device':
         await api.removeDevice(step.name, options);
         return;

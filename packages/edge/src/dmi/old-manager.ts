@@ -38,8 +38,11 @@ async function load(manager: DmiManager, find: FindOldDevice): Promise<RpcHandle
     async mapperRegister({ withData = false, mapper }) {
       const wanted = await manager.register(mapper ?? {}, 'v1alpha1', withData);
       return {
-        deviceList: [...wanted.devices.values()].map(({ device, model }) => toOldDevice(device, model)),
-        modelList: [...wanted.models.values()].map(({ model }) => toOldModel(model, mapper?.protocol ?? '')),
+        deviceList: [...wanted.devices.values()].map(({ make }) => {
+          const { device, model } = make();
+          return toOldDevice(device, model);
+        }),
+        modelList: [...wanted.models.values()].map(({ make }) => toOldModel(make(), mapper?.protocol ?? '')),
       };
     },
     async reportDeviceStatus({ deviceName = '', reportedDevice: { twins = [], state = '' } = {} }) {

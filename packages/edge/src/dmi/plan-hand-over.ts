@@ -6,32 +6,48 @@ import type { DmiDevices } from './ports.ts';
 import type { DmiVersion } from './mapper-calls.ts';
 import type { Handed } from './mapper-registry.ts';
 
-/** Everything a protocol's mapper should have, each with a digest of its content. */
+/** Everything a protocol's mapper should have, each with a digest of its content; messages are made when they are sent. */
 export interface Wanted {
-  readonly devices: ReadonlyMap<
-    string,
-    { readonly device: DmiDevice; readonly model: DmiModel; readonly name: DeviceName; readonly digest: string }
-  >;
-  readonly models: ReadonlyMap<string, { readonly model: DmiModel; readonly digest: string }>;
+  readonly devices: ReadonlyMap<string, WantedDevice>;
+  readonly models: ReadonlyMap<string, { readonly digest: string; readonly make: () => DmiModel }>;
   /** What keeps a device from being handed over, or parts of it, by device. */
   readonly faults: readonly { readonly name: DeviceName; readonly reason: string; readonly message: string }[];
 }
+
+export interface WantedDevice {
+  readonly name: DeviceName;
+  readonly digest: string;
+  /** With the model that describes it. */
+  readonly make: () => { readonly device: DmiDevice; readonly model: DmiModel };
+}
+
+/** What was worked out of objects, for as long as they are the same ones: a mapper is looked after often. */
+export interface Memo {
+  readonly devices: WeakMap<Device, Described>;
+  readonly models: WeakMap<DeviceModel, string>;
+}
+interface Described {
+  readonly by: DeviceModel;
+  readonly api: DmiVersion;
+  readonly digest: string;
+  /** What could not be taken over. */
+  readonly left: readonly string[];
+}
+export const createMemo = (): Memo => ({ devices: new WeakMap(), models: new WeakMap() });
 
 export type Step =
   | {
       readonly do: 'put model';
       readonly key: string;
       readonly digest: string;
-      readonly model: DmiModel;
+      readonly make: () => DmiModel;
       readonly known: boolean;
     }
   | {
       readonly do: 'put device';
       readonly key: string;
       readonly digest: string;
-      readonly device: DmiDevice;
-      /** The one that describes it. */
-      readonly model: DmiModel;
+      readonly make: WantedDevice['make'];
       readonly name: DeviceName;
       readonly known: boolean;
     }
@@ -47,9 +63,10 @@ const nameOf = ({ metadata }: Device | DeviceModel): DeviceName => ({
 export function wantedBy(
   { protocol, api }: { readonly protocol: string; readonly api: DmiVersion },
   { list, model }: DmiDevices,
+  memo: Memo,
 ): Wanted {
-  const devices = new Map<string, { device: DmiDevice; model: DmiModel; name: DeviceName; digest: string }>();
-  const models = new Map<string, { model: DmiModel; digest: string }>();
+  const devices = new Map<string, WantedDevice>();
+  const models = new Map<string, { digest: string; make: () => DmiModel }>();
   const faults: { name: DeviceName; reason: string; message: string }[] = [];
   const names = createNames(api);
   const ours = [...list()].filter((device) => protocolOf(device) === protocol);
@@ -70,16 +87,37 @@ export function wantedBy(
       faults.push({ name, reason: 'NameTaken', message });
       continue;
     }
-    const { device: message, left: unsaid } = toDmiDevice(device, described);
-    const left = api === 'v1alpha1' ? [...unsaid, ...unknownStreams(device, described)] : unsaid;
+    const { digest, left } = describe(device, described, api, memo);
     if (left.length > 0) faults.push({ name, reason: 'BadConfiguration', message: left.join('; ') });
-    const modelMessage = toDmiModel(described);
-    // There, types of the model stand in the device.
-    const digest = digestOf(api === 'v1alpha1' ? [message, modelMessage] : message);
-    devices.set(deviceKey(name), { device: message, model: modelMessage, name, digest });
-    models.set(modelKey(reference), { model: modelMessage, digest: digestOf(modelMessage) });
+    const make = () => ({ device: toDmiDevice(device, described).device, model: toDmiModel(described) });
+    devices.set(deviceKey(name), { name, digest, make });
+    models.set(modelKey(reference), { digest: digestOfModel(described, memo), make: () => toDmiModel(described) });
   }
   return { devices, models, faults };
+}
+
+function describe(device: Device, model: DeviceModel, api: DmiVersion, memo: Memo): Described {
+  const known = memo.devices.get(device);
+  if (known?.by === model && known.api === api) return known;
+  const { device: message, left } = toDmiDevice(device, model);
+  const described: Described =
+    api === 'v1alpha1'
+      ? {
+          by: model,
+          api,
+          // There, types of the model stand in the device.
+          digest: digestOf([message, toDmiModel(model)]),
+          left: [...left, ...unknownStreams(device, model)],
+        }
+      : { by: model, api, digest: digestOf(message), left };
+  memo.devices.set(device, described);
+  return described;
+}
+
+function digestOfModel(model: DeviceModel, memo: Memo): string {
+  const digest = memo.models.get(model) ?? digestOf(toDmiModel(model));
+  memo.models.set(model, digest);
+  return digest;
 }
 
 const byNamespace = (a: Device, b: Device): number =>
@@ -116,13 +154,13 @@ export const protocolOf = (device: Device): string => device.spec?.protocol?.pro
 /** Models before the devices that need them, and gone after them. `isUnsure`: the mapper may have more than is known here. */
 export function planHandOver(wanted: Wanted, handed: Handed, isUnsure: boolean): Step[] {
   const steps: Step[] = [];
-  for (const [key, { model, digest }] of wanted.models) {
+  for (const [key, { make, digest }] of wanted.models) {
     if (handed.get(key) !== digest)
-      steps.push({ do: 'put model', key, digest, model, known: isUnsure || handed.has(key) });
+      steps.push({ do: 'put model', key, digest, make, known: isUnsure || handed.has(key) });
   }
-  for (const [key, { device, model, name, digest }] of wanted.devices) {
+  for (const [key, { make, name, digest }] of wanted.devices) {
     if (handed.get(key) === digest) continue;
-    steps.push({ do: 'put device', key, digest, device, model, name, known: isUnsure || handed.has(key) });
+    steps.push({ do: 'put device', key, digest, make, name, known: isUnsure || handed.has(key) });
   }
   const gone = [...handed.keys()].filter((key) => !wanted.devices.has(key) && !wanted.models.has(key));
   for (const kind of ['device', 'model'] as const) {
