@@ -1,7 +1,7 @@
 // Bundles the programs: `dist/kedge.cjs` (command line, cloud, embedded API), `dist/kedge-devices.cjs` (mappers and devices),
 // `dist/edgecore.cjs` (the edge's starter) and `dist/edgecore-daemon.cjs` (the edge, one file, because loading many costs
-// memory there; what most edges do not use is in files of their own, `dist/edgecore-mqtt.cjs`, `dist/edgecore-broker.cjs`
-// and `dist/edgecore-dmi-v1alpha1.cjs`, and for one mapper `dist/mapper-opcua.cjs`). `--if-changed` skips the work when no source is newer.
+// memory there; what most edges do not use is in files of their own beside it, and for one mapper in `dist/mapper-opcua.cjs`).
+// `--if-changed` skips the work when no source is newer.
 import { readdirSync, statSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,8 @@ const mqtt = './edgecore-mqtt.cjs';
 const broker = './edgecore-broker.cjs';
 /** Loaded by the daemon when a mapper of KubeEdge before v1.15 calls. */
 const oldDmi = './edgecore-dmi-v1alpha1.cjs';
+/** Loaded by the daemon for device plugins and the static CPU policy. */
+const grants = './edgecore-grants.cjs';
 
 /** Loaded by the mapper for OPC UA: five times as large as all the other mappers together. */
 const opcua = './mapper-opcua.cjs';
@@ -50,13 +52,15 @@ const programs: readonly Program[] = [
       '@kedge/platform/mqtt': mqtt,
       '@kedge/platform/mqtt-broker': broker,
       '@kedge/wire/dmi/v1alpha1': oldDmi,
+      '@kedge/edge/edged/grants': grants,
     },
-    external: [mqtt, broker, oldDmi],
+    external: [mqtt, broker, oldDmi, grants],
     lean: 'dist/edgecore-daemon.lean.cjs',
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
+  { entry: 'packages/edge/src/edged/grants/index.ts', out: 'dist/edgecore-grants.cjs' },
 ];
 
 const leanForm = (code: string): string =>

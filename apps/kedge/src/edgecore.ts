@@ -97,6 +97,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     asks,
     link,
     server,
+    rpc: on.rpc,
   });
   const devices = settings.devices && createDevices(on, meta, node, settings.devices, settings.eventBus);
   const hub = createEdgeHub({

@@ -12,7 +12,7 @@ import { type Instant, minutes, seconds } from '@kedge/core/time';
 import { failure, nodeName } from '@kedge/model/k8s';
 import type { Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
 import { createEdged } from '@kedge/edge/edged';
-import { askGrpcHealth } from '@kedge/platform/grpc';
+import { askGrpcHealth, grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import { createFiles, createProcesses, createRandom, systemClock } from '@kedge/platform/node';
 import {
@@ -21,6 +21,8 @@ import {
   type PrivateContainerd,
   privateContainerd,
 } from '@kedge/testing/containerd';
+import { registerDevicePlugin } from '@kedge/wire/deviceplugin';
+import { startDevicePlugin } from './device-plugin-fixture.ts';
 
 /** Longest wait for something that takes a second on an idle machine. */
 const patience = 60_000;
@@ -40,6 +42,9 @@ class Edge {
 
   get root(): string {
     return `${this.#runtime.directory}/kubelet`;
+  }
+  get plugins(): string {
+    return `${this.#runtime.directory}/device-plugins`;
   }
   get logs(): string {
     return `${this.#runtime.directory}/pod-logs`;
@@ -87,6 +92,7 @@ class Edge {
         podDelete: async ({ ref }) => void this.removals.push(ref.name),
         event: () => undefined,
       },
+      rpc: { servers: grpcServers, openChannel: openGrpcChannel },
       asks: { ask: async () => offline },
       link: { isOnline: false, listen: () => () => undefined },
       config: {
@@ -103,6 +109,8 @@ class Edge {
         seccompDefault: false,
         reserved: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
         podPidsLimit: -1,
+        devicePluginDirectory: this.plugins,
+        cpuManager: undefined,
         maxPods: 110,
         nodeLabels: {},
         nodeTaints: [],
@@ -242,6 +250,36 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
       limits.map((path) => readFileSync(path, 'utf8').trim()),
       [String(32 * 1_024 ** 2)],
     );
+  });
+
+  test('a container gets a device of a plugin, and keeps it when it is started again', async () => {
+    const volumes = [{ name: 'plugins', hostPath: { path: edge.plugins } }];
+    edge.put('plugin', { volumes, containers: [main('sleep 1000')] });
+    await edge.until('the node listens for plugins', () => existsSync(`${edge.plugins}/kubelet.sock`));
+    const end = await startDevicePlugin(`${edge.plugins}/nulls.sock`, ['null-a', 'null-b']);
+    try {
+      const channel = openGrpcChannel({ socketPath: `${edge.plugins}/kubelet.sock` });
+      await registerDevicePlugin(channel, {
+        version: 'v1beta1',
+        endpoint: 'nulls.sock',
+        resourceName: 'a.example/null',
+      });
+      channel.close();
+      const checkpoint = `${edge.plugins}/kubelet_internal_checkpoint`;
+      await edge.until(
+        'its devices are known',
+        () => existsSync(checkpoint) && /null-b/.test(readFileSync(checkpoint, 'utf8')),
+      );
+      const resources = { limits: { 'a.example/null': '1' }, requests: { 'a.example/null': '1' } };
+      edge.put('uses', {
+        containers: [main('echo gone > /dev/$DEVICES && echo has $DEVICES; sleep 1', { resources })],
+      });
+      await edge.until('it has run', () => edge.log('uses').includes('has null-a'));
+      await end();
+      await edge.until('it has run again, without the plugin', () => edge.log('uses', 1).includes('has null-a'));
+    } finally {
+      await end().catch(() => undefined);
+    }
   });
 
   test('a container that is killed is started again', async () => {

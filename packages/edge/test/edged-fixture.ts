@@ -32,6 +32,8 @@ const config: EdgedConfig = {
   seccompDefault: false,
   reserved: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
   podPidsLimit: -1,
+  devicePluginDirectory: undefined,
+  cpuManager: undefined,
   maxPods: 110,
   nodeLabels: { site: 'north' },
   nodeTaints: [],
@@ -126,6 +128,8 @@ export class EdgedFixture {
   tokenSerial = 0;
   isStoreEmpty = false;
   addresses = ['192.0.2.7'];
+  /** For device plugins. */
+  rpc: EdgedDeps['rpc'] = undefined;
   hugePages: ReadonlyMap<number, number> = new Map();
   freeMemoryBytes = 2 * 1_024 ** 3;
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
@@ -264,6 +268,7 @@ export class EdgedFixture {
           addresses: this.addresses,
         }),
         load: async () => ({ availableMemoryBytes: this.freeMemoryBytes, processes: 100, maxProcesses: 32_768 }),
+        processors: async () => [0, 1, 2, 3].map((cpu) => ({ cpu, core: cpu, socket: 0 })),
         cpuTime: async () => ({ busySeconds: 1_234.5, bootedAt: 1_000_000 }),
       },
       network: {
@@ -301,7 +306,9 @@ export class EdgedFixture {
         },
       },
       outbox: {
-        podStatus: async ({ ref, status }) => {
+        podStatus: async ({ ref, uid, status }) => {
+          const pod = this.pods.get(uid);
+          if (pod && this.cloud.isOnline) this.pods.set(uid, { ...pod, status });
           this.statuses.set(ref.name, status);
           this.history.push(`${ref.name} ${status.phase}`);
         },
@@ -320,6 +327,7 @@ export class EdgedFixture {
             },
           }
         : {}),
+      rpc: this.rpc,
       asks: { ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T> },
       link: {
         isOnline: true,

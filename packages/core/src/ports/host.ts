@@ -37,6 +37,8 @@ export interface Host {
   facts(): Promise<HostFacts>;
   load(): Promise<HostLoad>;
   cpuTime(): Promise<HostCpuTime>;
+  /** Those that are on, with the core and the socket each belongs to; in the order of their numbers. */
+  processors(): Promise<readonly { readonly cpu: number; readonly core: number; readonly socket: number }[]>;
 }
 
 export interface Mounts {

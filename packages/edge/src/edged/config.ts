@@ -31,6 +31,10 @@ export interface EdgedConfig {
   readonly reserved: { readonly cpuMillis: number; readonly memoryBytes: number; readonly diskBytes: number };
   /** Processes of one pod; negative: as many as there may be. */
   readonly podPidsLimit: number;
+  /** Where device plugins register; undefined: nowhere. */
+  readonly devicePluginDirectory: string | undefined;
+  /** Containers of guaranteed pods get whole processors to themselves; undefined: all share all. */
+  readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -4,6 +4,7 @@ import type { Metrics } from '@kedge/core/metrics';
 import type { Cgroups, Files, Host, HttpServers, Mounts, ProbeNetwork, Random, TlsFiles } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { Cri } from '@kedge/wire/cri';
+import type { OpenRpcChannel, RpcServers } from '@kedge/wire/rpc';
 import type { EdgedConfig } from './config.ts';
 import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Tokens } from './ports.ts';
 
@@ -25,6 +26,8 @@ export interface EdgedDeps {
   readonly outbox: Outbox;
   readonly asks: Asks;
   readonly link: Link;
+  /** For device plugins; without it there are none. */
+  readonly rpc?: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel } | undefined;
   /** For the kubelet's endpoints; they are not served without it, nor unless the settings say where. */
   readonly server?: {
     readonly metrics: Pick<Metrics, 'format'>;

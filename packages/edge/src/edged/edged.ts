@@ -15,7 +15,7 @@ export function createEdged(deps: EdgedDeps): Module {
     async start(scope) {
       await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
       const host = await rememberFacts(deps.host);
-      const pods = runPods({ ...deps, log, host }, host.known, scope);
+      const pods = await runPods({ ...deps, log, host }, host.known, scope);
       startNode({ ...deps, log, host }, pods, scope);
       await serveKubelet({ ...deps, log, host }, pods, scope);
     },
@@ -30,6 +30,7 @@ async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }>
     facts: async () => (known = await host.facts()),
     load: () => host.load(),
     cpuTime: () => host.cpuTime(),
+    processors: () => host.processors(),
   };
 }
 
@@ -68,9 +69,11 @@ function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
     rootDirectory: config.rootDirectory,
     images: (signal) => pods.images(signal),
     pressures: () => pods.pressures,
+    extended: () => pods.extendedResources(),
   });
   const reporter = createNodeReporter({ ...deps, facts, nodeMade: () => pods.reportAllAgain() });
   pods.onReturn(() => reporter.lookNow());
   pods.onPressure(() => reporter.lookNow());
+  pods.onResources(() => reporter.lookNow());
   reporter.start(scope);
 }

@@ -9,6 +9,7 @@ import type { ContainerImage, Node, Pod } from '@kedge/model/k8s-types';
 import { createEventRecorder } from './events.ts';
 import { createEvictor } from './eviction/evictor.ts';
 import type { Pressure } from './eviction/thresholds.ts';
+import { createNodeGrants } from './grants/node-grants.ts';
 import { createImageGc } from './images/image-gc.ts';
 import { createImages } from './images/images.ts';
 import { allocatableOf } from './node/node-object.ts';
@@ -49,12 +50,15 @@ export interface RunningPods {
   images(signal: AbortSignal): Promise<readonly ContainerImage[]>;
   /** The runtime has come back. */
   onReturn(listener: () => void): void;
+  /** What device plugins offer, by resource. */
+  extendedResources(): ReadonlyMap<string, { readonly capacity: number; readonly allocatable: number }>;
+  onResources(listener: () => void): void;
 }
 
 /** How many pods are worked on at once; each takes the runtime for a while. */
 const podsAtOnce = 8;
 
-export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): RunningPods {
+export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): Promise<RunningPods> {
   const { clock, log, config, cri, files, pods, outbox, objects } = deps;
   const paths = createPodPaths(config);
   const events = createEventRecorder({
@@ -84,6 +88,13 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     events,
     addressOf: (pod) => reconciler.memoryOf(uidOf(pod)).status?.podIP,
   });
+  const moreResources: (() => void)[] = [];
+  const grants = createNodeGrants({
+    ...deps,
+    rpc: deps.rpc,
+    changed: () => moreResources.forEach((tell) => tell()),
+  });
+  await grants.start(scope);
   const starter = createContainerStarter({
     ...deps,
     events,
@@ -93,6 +104,7 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     setup,
     paths,
     facts,
+    grants,
   });
   const returned: (() => void)[] = [];
   const watch = createRuntimeWatch({
@@ -184,6 +196,10 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
       accept: (pod) => void (reconciler.memoryOf(uidOf(pod)).isAccepted = true),
       pressure: (pod) => evictor.refusal(pod),
       unable: findUnableHere,
+      async give(pod, signal) {
+        await grants.pods(isHere);
+        return grants.give(pod, signal);
+      },
       preempt(pod, message) {
         reconciler.memoryOf(uidOf(pod)).failure ??= {
           reason: 'Preempting',
@@ -203,6 +219,12 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
   });
 
+  /** Wanted, or at least not over: what it was given is its own. */
+  const isHere = (uid: string): boolean => {
+    const pod = pods.get(uid);
+    return pod !== undefined && !reconciler.memoryOf(uid).isOver;
+  };
+
   /** Taken, and something of them runs or will. */
   function accepted(): Pod[] {
     return [...pods.list()].filter((pod) => {
@@ -215,7 +237,7 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
   /** The Node is asked for only where its labels matter: a copy would be older than what the pod was bound by. */
   async function nodeFor(pod: Pod, signal: AbortSignal) {
     const disk = await files.space(config.rootDirectory);
-    const allocatable = amountsOf(allocatableOf({ host: facts(), disk }, config));
+    const allocatable = amountsOf(allocatableOf({ host: facts(), disk, extended: grants.amounts() }, config));
     if (!pod.spec?.nodeSelector && !pod.spec?.affinity?.nodeAffinity) return { allocatable, node: undefined };
     const ref = { type: 'node', namespace: undefined, name: config.node };
     const found = await deps.asks.ask<Node>({ kind: 'object.get', ref }, signal);
@@ -252,7 +274,9 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
   }
 
   queue.start(scope);
+  for (const pod of pods.list()) grants.notice(pod);
   const changed = (pod: Pod): void => {
+    grants.notice(pod);
     const memory = reconciler.memoryOf(uidOf(pod));
     if (isTerminating(pod) && !(memory.pod && isTerminating(memory.pod))) reconciler.interrupt(uidOf(pod));
     // Volumes may show labels and annotations.
@@ -261,6 +285,7 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     queue.enqueue(uidOf(pod));
   };
   const gone = (pod: Pod): void => {
+    void grants.pods((uid) => uid !== uidOf(pod) || isHere(uid)).catch(() => undefined);
     reconciler.interrupt(uidOf(pod));
     changed(pod);
   };
@@ -302,6 +327,8 @@ export function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): 
     images: (signal) =>
       config.imagesInStatus === 0 ? Promise.resolve([]) : imageGc.list(config.imagesInStatus, signal),
     onReturn: (listener) => void returned.push(listener),
+    extendedResources: () => grants.amounts(),
+    onResources: (listener) => void moreResources.push(listener),
   };
 }
 

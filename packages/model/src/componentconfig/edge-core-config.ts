@@ -106,6 +106,8 @@ export interface EdgedSettings {
   readonly seccompDefault: boolean;
   readonly reserved: { readonly cpuMillis: number; readonly memoryBytes: number; readonly diskBytes: number };
   readonly podPidsLimit: number;
+  readonly devicePluginDirectory: string | undefined;
+  readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -56,6 +56,9 @@ const edged = object({
     description:
       'kedge only. Marks what this edge runs on a container runtime shared with other edges; empty takes the name of the node.',
   }),
+  devicePluginDir: text('/var/lib/kubelet/device-plugins', {
+    description: 'kedge only. Where device plugins register; they expect the default. Empty: there are none.',
+  }),
   reportEvent: flag(false, { description: 'Sends events to the cloud.' }),
   registerSchedulable: flag(true),
   rootDirectory: file('/var/lib/kubelet', "Pods' volumes and files."),

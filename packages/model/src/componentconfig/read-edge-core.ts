@@ -127,6 +127,19 @@ function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument
     if (toDuration(kubelet[key]) <= 0)
       complain(`${ours}.${key}`, `is ${kubelet[key]}, needs to be longer than nothing`);
   }
+  if (
+    kubelet.cpuManagerPolicy === 'static' &&
+    kubelet.reservedSystemCPUs === '' &&
+    readReserved(kubelet).cpuMillis === 0
+  ) {
+    complain(
+      `${ours}.cpuManagerPolicy`,
+      'is static, which needs reservedSystemCPUs, or cpu in systemReserved or kubeReserved, so that something is left to share',
+    );
+  }
+  if (kubelet.reservedSystemCPUs !== '' && !/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/.test(kubelet.reservedSystemCPUs)) {
+    complain(`${ours}.reservedSystemCPUs`, `is "${kubelet.reservedSystemCPUs}", needs a list such as 0-1,4`);
+  }
   problems.push(...checkEviction(kubelet, `modules.edged.${ours}`), ...checkReserved(kubelet, `modules.edged.${ours}`));
   const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
   if (low >= high) {
@@ -290,6 +303,9 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     seccompDefault: kubelet.seccompDefault,
     reserved: readReserved(kubelet),
     podPidsLimit: kubelet.podPidsLimit,
+    devicePluginDirectory: edged.devicePluginDir || undefined,
+    cpuManager:
+      kubelet.cpuManagerPolicy === 'static' ? { reservedCpus: kubelet.reservedSystemCPUs || undefined } : undefined,
     maxPods: kubelet.maxPods,
     nodeLabels: edged.nodeLabels,
     nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({

@@ -40,6 +40,11 @@ const used = {
   clusterDNS: listOf(text('', { format: 'ip' })),
   resolvConf: text('/etc/resolv.conf', { format: 'path' }),
   maxPods: integer(110, { minimum: 0 }),
+  cpuManagerPolicy: choice('none', ['none', 'static']),
+  reservedSystemCPUs: text('', {
+    description:
+      'Processors that no container gets to itself, such as 0-1; empty: as many as systemReserved and kubeReserved say.',
+  }),
   podPidsLimit: integer(-1, { description: 'Processes of one pod; -1: as many as there may be.' }),
   systemReserved: texts({ description: 'cpu, memory and ephemeral-storage that pods do not get.' }),
   kubeReserved: texts({ description: 'The same, on top of systemReserved.' }),
@@ -104,7 +109,6 @@ const known = {
   systemCgroups: unused(text('')),
   cgroupsPerQOS: unused(flag(true)),
   singleProcessOOMKill: maybe(flag(false)),
-  cpuManagerPolicy: unused(text('none')),
   cpuManagerPolicyOptions: unused(texts()),
   cpuManagerReconcilePeriod: unused(duration('10s')),
   memoryManagerPolicy: unused(text('None')),
@@ -130,7 +134,6 @@ const known = {
   memorySwap: unused(object({ swapBehavior: optional(text('')) })),
   containerLogMaxWorkers: unused(integer(1)),
   configMapAndSecretChangeDetectionStrategy: unused(text('Get')),
-  reservedSystemCPUs: unused(text('')),
   showHiddenMetricsForVersion: unused(text('')),
   systemReservedCgroup: unused(text('')),
   kubeReservedCgroup: unused(text('')),

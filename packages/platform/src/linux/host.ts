@@ -38,7 +38,26 @@ export function createHost(): Host {
       };
     },
     cpuTime: async () => parseCpuTime(await readLine('/proc/stat')),
+    processors: readProcessors,
   };
+}
+
+/** Where the kernel does not say, every processor is a core of the one socket. */
+async function readProcessors(): Promise<{ cpu: number; core: number; socket: number }[]> {
+  const root = '/sys/devices/system/cpu';
+  const numbers = (await readdir(root).catch(() => []))
+    .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+  const found = await Promise.all(
+    numbers.map(async (cpu) => {
+      const isOff = (await readLine(`${root}/cpu${cpu}/online`)) === '0';
+      const core = await readLine(`${root}/cpu${cpu}/topology/core_id`);
+      const socket = await readLine(`${root}/cpu${cpu}/topology/physical_package_id`);
+      return isOff ? [] : [{ cpu, core: Number(core || cpu), socket: Math.max(0, Number(socket || 0)) }];
+    }),
+  );
+  return found.flat();
 }
 
 /** One directory a size, `hugepages-2048kB`. */

@@ -11,6 +11,7 @@ import {
   type ContainerStats,
   type ContainerStatus,
   type Cri,
+  type LinuxContainerResources,
   type PodSandbox,
   type PodSandboxConfig,
   PodSandboxState,
@@ -37,6 +38,8 @@ export interface FakeContainer {
   startedAt: number;
   finishedAt: number;
   exitCode: number;
+  /** As created or updated last. */
+  resources: LinuxContainerResources;
 }
 
 export interface FakeCriOptions {
@@ -307,7 +310,16 @@ export class FakeCri {
         if (isTaken) throw refuse('createContainer', 'UNKNOWN', `name "${name}" with attempt ${attempt} is reserved`);
         const id = this.#id();
         const times = { createdAt: this.#now(), startedAt: 0, finishedAt: 0 };
-        this.containers.set(id, { id, sandboxId: podSandboxId, config, ...times, state: 'created', exitCode: 0 });
+        const { resources = {} } = config.linux ?? {};
+        this.containers.set(id, {
+          id,
+          sandboxId: podSandboxId,
+          config,
+          ...times,
+          state: 'created',
+          exitCode: 0,
+          resources,
+        });
         return { containerId: id };
       }),
       startContainer: this.#method('startContainer', ({ containerId }) => {
@@ -354,6 +366,14 @@ export class FakeCri {
           .filter(({ state, config }) => state === 'running' && selects(filter?.labelSelector, config.labels ?? {}))
           .map((container) => toContainerStats(container, this.#now())),
       })),
+      updateContainerResources: this.#method('updateContainerResources', ({ containerId, linux = {} }) => {
+        const container = find('updateContainerResources', containerId);
+        // What is not named, and zero, is left as it is.
+        const named = Object.entries(linux).filter(([, value]) => value !== 0n && value !== '' && value !== undefined);
+        container.resources = { ...container.resources, ...Object.fromEntries(named) };
+        this.done.push(`updateContainerResources ${container.config.metadata?.name}`);
+        return {};
+      }),
       reopenContainerLog: this.#method('reopenContainerLog', ({ containerId }) => {
         this.done.push(`reopenContainerLog ${find('reopenContainerLog', containerId).config.metadata?.name}`);
         return {};

@@ -4,7 +4,7 @@ import type { CallOptions, RpcTransport } from '../rpc/index.ts';
 import { rpcErrors } from '../rpc/index.ts';
 import * as cri from './cri.generated.ts';
 import { type ContainerStates, decodeContainerStates, decodeSandboxStates, type SandboxStates } from './states.ts';
-import type { Whole } from './whole.ts';
+import type { Whole } from '../protobuf/index.ts';
 
 type Call<Request, Response> = (request: Request, options?: CallOptions) => Promise<Whole<Response>>;
 

@@ -7,7 +7,7 @@ export { createCri } from './client.ts';
 export type { Cri } from './client.ts';
 export { decodeContainerStates, decodeSandboxStates } from './states.ts';
 export type { ContainerStates, SandboxStates } from './states.ts';
-export type { Whole } from './whole.ts';
+export type { Whole } from '../protobuf/index.ts';
 export {
   CgroupDriver,
   ContainerEventType,
@@ -26,6 +26,7 @@ export type {
   ContainerEventResponse,
   ContainerStats,
   ContainerStatus,
+  Device,
   ImageSpec,
   Image,
   KeyValue,

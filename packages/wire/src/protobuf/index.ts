@@ -1,1 +1,2 @@
 export { codecsOf, type Codec, type MessageTable } from './codec.ts';
+export type { Whole } from './whole.ts';

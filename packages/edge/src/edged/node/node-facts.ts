@@ -18,6 +18,8 @@ export interface NodeFacts {
   readonly runtimeVersion: string;
   readonly images: readonly ContainerImage[];
   readonly pressures: ReadonlySet<Pressure>;
+  /** What device plugins offer, by resource. */
+  readonly extended: ReadonlyMap<string, { readonly capacity: number; readonly allocatable: number }>;
   /** Empty when the runtime and its network are well. */
   readonly runtimeProblems: readonly string[];
 }
@@ -33,6 +35,7 @@ export function createNodeFactsReader(deps: {
   rootDirectory: string;
   images: (signal: AbortSignal) => Promise<readonly ContainerImage[]>;
   pressures: () => ReadonlySet<Pressure>;
+  extended: () => NodeFacts['extended'];
 }): NodeFactsReader {
   const { cri, host, files, rootDirectory } = deps;
   let runtimeVersion = '';
@@ -73,6 +76,7 @@ export function createNodeFactsReader(deps: {
         disk,
         images,
         pressures: deps.pressures(),
+        extended: deps.extended(),
         runtimeProblems,
         runtimeVersion: runtimeVersion || 'unknown://unknown',
       };

@@ -9,7 +9,7 @@ import type { NodeFacts } from './node-facts.ts';
 
 /** What pods may have of the machine: what is not reserved, nor has to stay free so that no pod is evicted. */
 export function allocatableOf(
-  { host, disk }: Pick<NodeFacts, 'host' | 'disk'>,
+  { host, disk, extended }: Pick<NodeFacts, 'host' | 'disk' | 'extended'>,
   { reserved, eviction, maxPods }: Pick<EdgedConfig, 'reserved' | 'eviction' | 'maxPods'>,
 ): Readonly<Record<string, string>> {
   const hugePages = hugePageAmounts(host.hugePages);
@@ -26,6 +26,7 @@ export function allocatableOf(
     memory: inKibibytes(Math.max(0, memory - hugePages.bytes)),
     pods: String(maxPods),
     ...hugePages.amounts,
+    ...Object.fromEntries([...extended].map(([name, { allocatable }]) => [name, String(allocatable)])),
   };
 }
 
@@ -88,6 +89,7 @@ export function nodeStatus(
       memory: inKibibytes(memory),
       pods,
       ...hugePages.amounts,
+      ...Object.fromEntries([...facts.extended].map(([name, { capacity }]) => [name, String(capacity)])),
     },
     allocatable: allocatableOf(facts, config),
     conditions: nodeConditions(facts, previous, now),

@@ -25,6 +25,8 @@ export interface PodAdmissionDeps {
   readonly pressure: (pod: Pod) => Refusal | undefined;
   /** What the runtime would leave out of it. */
   readonly unable: (pod: Pod, signal: AbortSignal) => Promise<Refusal | undefined>;
+  /** Devices and processors for it; the node has as many as it counts, or something is wrong. */
+  readonly give: (pod: Pod, signal: AbortSignal) => Promise<Refusal | undefined>;
   readonly preempt: (victim: Pod, message: string) => void;
 }
 
@@ -38,9 +40,12 @@ export function createPodAdmission(deps: PodAdmissionDeps): PodAdmission {
     const others = deps.accepted();
     const verdict = planAdmission({ pod, others, ...(await deps.node(pod, signal)) });
     switch (verdict.do) {
-      case 'admit':
+      case 'admit': {
+        const lacking = await deps.give(pod, signal);
+        if (lacking) return lacking;
         deps.accept(pod);
         return 'admitted';
+      }
       case 'refuse':
         return verdict.refusal;
       case 'preempt':

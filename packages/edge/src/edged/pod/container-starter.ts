@@ -11,6 +11,7 @@ import { buildEnvironment } from '../env/environment.ts';
 import { edgedErrors } from '../errors.ts';
 import type { EventRecorder } from '../events.ts';
 import type { FoundImage, ImageResult, Images } from '../images/images.ts';
+import type { NodeGrants } from '../grants/node-grants.ts';
 import type { Objects, Tokens } from '../ports.ts';
 import { containerConfig } from '../runtime/container-config.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
@@ -67,6 +68,7 @@ export interface StarterDeps {
   readonly paths: PodPaths;
   readonly config: EdgedConfig;
   readonly facts: () => HostFacts;
+  readonly grants: Pick<NodeGrants, 'of' | 'beforeStart'>;
 }
 
 export function createContainerStarter(deps: StarterDeps): ContainerStarter {
@@ -124,6 +126,8 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     checkUser(pod, container, image);
     const mountable = ready.volumes.ok ? ready.volumes.paths : new Map<string, string>();
     const users = await setup.users(pod);
+    const grants = deps.grants.of(pod, name);
+    await deps.grants.beforeStart(pod, name, signal);
     const mounts = await containerMounts(
       {
         ...inputs,
@@ -150,6 +154,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
             mounts,
             targetId: targetOf(pod, name, seen),
             users,
+            grants,
           },
           {
             site: config.site,

@@ -132,9 +132,11 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   }
 
   async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
-    if (!(await judge(pod, memory, signal))) return again(seconds(1), 'pods are ending to make room for it');
     runtimeName = await observer.runtimeName(signal);
     const seen = await observer.observe(uid, signal);
+    // What runs here was taken, even if nobody could be told before edged ended.
+    if (seen.sandboxes.length > 0) memory.isAccepted = true;
+    if (!(await judge(pod, memory, signal))) return again(seconds(1), 'pods are ending to make room for it');
     prober.follow(pod, seen);
     const mustEnd = memory.failure !== undefined || hasEnded(memory.status ?? pod.status);
     const plan = planPod({

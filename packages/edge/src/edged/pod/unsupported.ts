@@ -2,7 +2,7 @@
 // why; nothing is left out silently.
 import type { Container, LifecycleHandler, Pod, Probe, Volume } from '@kedge/model/k8s-types';
 import type { RuntimeAbilities } from '../runtime/runtime-abilities.ts';
-import { isHugePages } from '../runtime/resources.ts';
+import { isExtendedResource, isHugePages } from '../runtime/resources.ts';
 import { allContainersOf, specOf } from './pod-spec.ts';
 import { findUnsafeName } from './safe-names.ts';
 import { findForbiddenSysctl } from './sysctls.ts';
@@ -80,7 +80,7 @@ function inContainer(container: Container): string[] {
   const amounts = Object.keys({ ...resources?.limits, ...resources?.requests });
   const probes = [container.livenessProbe, container.readinessProbe, container.startupProbe];
   const missing = [
-    ...amounts.filter((name) => !resourceNames.has(name) && !isHugePages(name)).map((name) => `resource "${name}"`),
+    ...amounts.filter((name) => !isKnownResource(name)).map((name) => `resource "${name}"`),
     ...(resources?.claims?.length ? ['resource claims'] : []),
     ...(volumeDevices?.length ? ['volumeDevices'] : []),
     ...(securityContext?.windowsOptions ? ['windowsOptions'] : []),
@@ -89,6 +89,9 @@ function inContainer(container: Container): string[] {
   ];
   return missing.map((what) => `${what} (container "${container.name}")`);
 }
+
+const isKnownResource = (name: string): boolean =>
+  resourceNames.has(name) || isHugePages(name) || isExtendedResource(name);
 
 const inHook = (hook: LifecycleHandler | undefined): string[] => (hook?.tcpSocket ? ['tcpSocket hooks'] : []);
 const inProbe = (probe: Probe | undefined): string[] =>

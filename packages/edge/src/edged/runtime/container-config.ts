@@ -2,6 +2,7 @@
 import type { Container, Pod } from '@kedge/model/k8s-types';
 import { type ContainerConfig, type Mount } from '@kedge/wire/cri';
 import { expand } from '../env/expand.ts';
+import type { Grants } from '../grants/grants.ts';
 import type { RestartBackoff } from '../pod/restart-backoff.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
 import type { PodPaths } from './pod-paths.ts';
@@ -21,6 +22,8 @@ export interface ContainerParts {
   /** The container whose processes it is to see; its own when absent. */
   readonly targetId?: string | undefined;
   readonly users?: IdMapping | undefined;
+  /** Devices and processors. */
+  readonly grants: Grants;
 }
 
 export interface ContainerSettings {
@@ -31,7 +34,7 @@ export interface ContainerSettings {
 }
 
 export function containerConfig(parts: ContainerParts, settings: ContainerSettings): ContainerConfig {
-  const { pod, container, restartCount, environment } = parts;
+  const { pod, container, restartCount, environment, grants } = parts;
   const expanded = (texts: readonly string[] | undefined): string[] =>
     (texts ?? []).map((text) => expand(text, environment));
   return {
@@ -40,16 +43,21 @@ export function containerConfig(parts: ContainerParts, settings: ContainerSettin
     command: expanded(container.command),
     args: expanded(container.args),
     workingDir: container.workingDir,
-    envs: [...environment].map(([key, value]) => ({ key, value })),
-    mounts: [...parts.mounts],
+    envs: [...new Map([...grants.envs, ...environment])].map(([key, value]) => ({ key, value })),
+    mounts: [...parts.mounts, ...grants.mounts],
+    devices: [...grants.devices],
+    CDIDevices: grants.cdiDevices.map((cdi) => ({ name: cdi })),
     labels: containerLabels(pod, container, settings.site),
-    annotations: containerAnnotations(pod, container, parts),
+    annotations: { ...grants.annotations, ...containerAnnotations(pod, container, parts) },
     logPath: settings.paths.logFile(container.name, restartCount),
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,
     tty: container.tty,
     linux: {
-      resources: linuxResources(container, { pod, memoryCapacity: settings.memoryCapacity }),
+      resources: {
+        ...linuxResources(container, { pod, memoryCapacity: settings.memoryCapacity }),
+        ...(grants.cpus === undefined ? {} : { cpusetCpus: grants.cpus }),
+      },
       securityContext: containerSecurity(pod, container, {
         seccompRoot: settings.paths.seccompProfiles,
         seccompDefault: settings.seccompDefault,

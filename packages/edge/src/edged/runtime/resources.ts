@@ -41,6 +41,13 @@ export const cpuShares = (millis: number): number =>
 const hugePages = 'hugepages-';
 export const isHugePages = (resource: string): boolean => resource.startsWith(hugePages);
 
+/** `vendor.example/thing`; names without a domain, and of Kubernetes' own, are not for plugins. */
+export const isExtendedResource = (name: string): boolean =>
+  name.length <= 253 + 1 + 63 &&
+  /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name) &&
+  !/(^|\.)kubernetes\.io\//.test(name) &&
+  !name.startsWith('requests.');
+
 /** The kernel writes sizes as `2MB` and `1GB`. */
 function hugePageLimits(
   limits: Readonly<Record<string, string>> = {},
