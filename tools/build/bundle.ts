@@ -19,6 +19,8 @@ const broker = './edgecore-broker.cjs';
 const oldDmi = './edgecore-dmi-v1alpha1.cjs';
 /** Loaded by the daemon for device plugins and the static CPU policy. */
 const grants = './edgecore-grants.cjs';
+/** Loaded by the daemon when there are manifests of static pods: it has the reader for YAML. */
+const staticPods = './edgecore-static-pods.cjs';
 
 /** Loaded by the mapper for OPC UA: five times as large as all the other mappers together. */
 const opcua = './mapper-opcua.cjs';
@@ -53,14 +55,16 @@ const programs: readonly Program[] = [
       '@kedge/platform/mqtt-broker': broker,
       '@kedge/wire/dmi/v1alpha1': oldDmi,
       '@kedge/edge/edged/grants': grants,
+      '@kedge/edge/edged/static-pods': staticPods,
     },
-    external: [mqtt, broker, oldDmi, grants],
+    external: [mqtt, broker, oldDmi, grants, staticPods],
     lean: 'dist/edgecore-daemon.lean.cjs',
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
   { entry: 'packages/edge/src/edged/grants/index.ts', out: 'dist/edgecore-grants.cjs' },
+  { entry: 'packages/edge/src/edged/static-pods/index.ts', out: 'dist/edgecore-static-pods.cjs' },
 ];
 
 const leanForm = (code: string): string =>

@@ -11,6 +11,8 @@ export interface Assembled {
   ready?(): Promise<void>;
   /** After every module has stopped. */
   close?(): Promise<void>;
+  /** Aborts when the daemon has to begin anew; `again` takes its place once everything has stopped. */
+  readonly restart?: { readonly signal: AbortSignal; again(): never };
 }
 
 const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
@@ -29,15 +31,18 @@ export async function runDaemon(component: string, assemble: (log: Log) => Promi
   const termination = onTermination();
   const host = createHost({ clock: systemClock, log });
   let assembled: Assembled | undefined;
+  let isRestart = false;
   try {
     assembled = await assemble(log);
-    await host.start(assembled.modules, termination.signal);
+    const ends = AbortSignal.any([termination.signal, ...(assembled.restart ? [assembled.restart.signal] : [])]);
+    await host.start(assembled.modules, ends);
     await assembled.ready?.();
     log.info('daemon ready', { pid: process.pid });
-    const { module, error } = await orAbort(host.failed, termination.signal);
+    const { module, error } = await orAbort(host.failed, ends);
     throw new Error(`module ${module} failed`, { cause: error });
   } catch (error) {
-    if (!termination.signal.aborted) {
+    isRestart = !termination.signal.aborted && assembled?.restart?.signal.aborted === true;
+    if (!termination.signal.aborted && !isRestart) {
       log.error('daemon ends', { err: error });
       process.stderr.write(`${component}: ${explain(error)}\n`);
     }
@@ -46,5 +51,6 @@ export async function runDaemon(component: string, assemble: (log: Log) => Promi
     await host.stop();
     await assembled?.close?.();
     termination.stop();
+    if (isRestart) assembled?.restart?.again();
   }
 }

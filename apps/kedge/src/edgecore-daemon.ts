@@ -23,6 +23,8 @@ import { kedgeVersion } from './commands/version.ts';
 import { type Assembled, runDaemon } from './daemon.ts';
 import { takeOver } from './edgecore-settings.ts';
 import { createEdgeCore } from './edgecore.ts';
+import { createBeginAgain } from './begin-again.ts';
+import { guardDatabase } from './guard-database.ts';
 
 /** The Kubernetes version whose kubelet behaviour edged follows, and ours, in upstream's form. */
 const nodeVersion = `v1.32.0-kedge-v${kedgeVersion}`;
@@ -34,6 +36,8 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
     systemClock.now(),
   );
   if (opened.setAside) log.error('the database was damaged and is rebuilt from the cloud', { path: opened.setAside });
+  const begin = createBeginAgain({ log, processes: createProcesses() });
+  const { database, guard } = guardDatabase(opened.database, { clock: systemClock, log, onDamage: begin.now });
   const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
   const modules = createEdgeCore(
     {
@@ -41,7 +45,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       log,
       random,
       metrics: createMetrics(),
-      db: opened.database,
+      db: database,
       files: createFiles(),
       keys: createKeys(),
       openHttpClient: createHttpClient,
@@ -66,7 +70,8 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
     },
   );
   return {
-    modules: [...modules, createHeapKeeper({ clock: systemClock, every: seconds(30) })],
+    modules: [begin.onHangUp, ...modules, guard, createHeapKeeper({ clock: systemClock, every: seconds(30) })],
+    restart: begin.restart,
     async close() {
       channel.close();
       await opened.database.close();

@@ -18,6 +18,7 @@ async function main(args: string[]): Promise<number> {
     runtime: { type: 'string' },
     defaultconfig: flag,
     minconfig: flag,
+    checkconfig: flag,
     version: flag,
     help: flag,
   } as const;
@@ -33,6 +34,10 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const settings = readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts);
+  if (values.checkconfig) {
+    for (const warning of settings.warnings) process.stdout.write(`${warning}\n`);
+    return 0;
+  }
   const launch = await launchOn(edgeRuntimeOf(values.runtime, process.env), import.meta.dirname);
   return becomeDaemon(launch, handOver(settings, { ...process.env, ...launch.environment }));
 }

@@ -111,6 +111,7 @@ class Edge {
         podPidsLimit: -1,
         devicePluginDirectory: this.plugins,
         cpuManager: undefined,
+        staticPods: undefined,
         maxPods: 110,
         nodeLabels: {},
         nodeTaints: [],

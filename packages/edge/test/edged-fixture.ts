@@ -34,6 +34,7 @@ const config: EdgedConfig = {
   podPidsLimit: -1,
   devicePluginDirectory: undefined,
   cpuManager: undefined,
+  staticPods: undefined,
   maxPods: 110,
   nodeLabels: { site: 'north' },
   nodeTaints: [],

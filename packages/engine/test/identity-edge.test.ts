@@ -40,6 +40,10 @@ interface Site {
   start(options?: {
     token?: string | undefined;
     rotate?: boolean;
+    /** The edge has been with its cloud before. */
+    isKnown?: boolean;
+    /** Runs once the module has begun to start. */
+    meanwhile?: () => void;
   }): Promise<{ identity: EdgeIdentity; stop(): Promise<unknown> }>;
 }
 
@@ -111,7 +115,7 @@ async function createSite(): Promise<Site> {
     trouble: undefined,
     subject: `system:node:${node}`,
     usages: ['serverAuth', 'clientAuth'],
-    async start({ token = site.token, rotate = true } = {}) {
+    async start({ token = site.token, rotate = true, isKnown = false, meanwhile } = {}) {
       const identity = createEdgeIdentity(
         {
           clock,
@@ -134,10 +138,19 @@ async function createSite(): Promise<Site> {
             close: async () => undefined,
           }),
         },
-        { node, httpServer: 'https://cloud:10002', token: token ? secret(token) : undefined, paths, rotate },
+        {
+          node,
+          httpServer: 'https://cloud:10002',
+          token: token ? secret(token) : undefined,
+          paths,
+          rotate,
+          isKnown: () => isKnown,
+        },
       );
       const scope = openScope({ clock, name: 'identity' });
-      await clock.until(identity.start(scope), hours(1));
+      const starting = identity.start(scope);
+      meanwhile?.();
+      await clock.until(starting, hours(1));
       return { identity, stop: () => clock.until(scope.close(seconds(5))) };
     },
   };
@@ -169,6 +182,30 @@ test('an edge that has a certificate needs neither token nor cloud, even when it
   const { identity, stop } = await site.start({ token: '' });
   assert.equal(identity.current().info.commonName, 'system:node:edge-7');
   await stop();
+});
+
+test('an edge that was with its cloud before and lost its files waits until they are back', async () => {
+  const site = await createSite();
+  await (await site.start()).stop();
+  const kept = new Map(site.disk);
+  site.disk.delete(paths.certificate);
+  const putBack = (): void =>
+    void site.clock.sleep('operator', hours(0.5)).then(() => {
+      for (const [path, content] of kept) site.disk.set(path, content);
+    });
+  const { identity, stop } = await site.start({ token: '', isKnown: true, meanwhile: putBack });
+  assert.equal(identity.current().info.commonName, 'system:node:edge-7');
+  assert.deepEqual(await stop(), []);
+});
+
+test('an edge that lost its files joins again by itself where it has a token', async () => {
+  const site = await createSite();
+  await (await site.start()).stop();
+  site.disk.delete(paths.key);
+  const { identity, stop } = await site.start({ isKnown: true });
+  assert.ok(keys.matches(site.disk.get(paths.certificate)!, secret(site.disk.get(paths.key)!)));
+  assert.equal(identity.current().info.commonName, 'system:node:edge-7');
+  assert.deepEqual(await stop(), []);
 });
 
 const refusals: readonly [name: string, code: string, arrange: (site: Site) => string][] = [

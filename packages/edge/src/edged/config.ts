@@ -35,6 +35,8 @@ export interface EdgedConfig {
   readonly devicePluginDirectory: string | undefined;
   /** Containers of guaranteed pods get whole processors to themselves; undefined: all share all. */
   readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
+  /** Pods from files; undefined: none. */
+  readonly staticPods: { readonly directory: string; readonly every: Duration } | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

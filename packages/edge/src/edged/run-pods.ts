@@ -23,6 +23,7 @@ import { createPodReconciler, type PodReconciler } from './pod/pod-reconciler.ts
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
 import { gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec.ts';
+import { createWantedPods } from './pod/wanted-pods.ts';
 import { mentions } from './pod/referenced-names.ts';
 import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
 import { createProber } from './probes/prober.ts';
@@ -59,7 +60,9 @@ export interface RunningPods {
 const podsAtOnce = 8;
 
 export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): Promise<RunningPods> {
-  const { clock, log, config, cri, files, pods, outbox, objects } = deps;
+  const { clock, log, config, cri, files, objects } = deps;
+  const wanted = createWantedPods(deps);
+  const { pods, outbox } = wanted;
   const paths = createPodPaths(config);
   const events = createEventRecorder({
     clock,
@@ -304,6 +307,10 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
       }
     }),
   );
+  await wanted.start(scope, async (uid, signal) => {
+    const { sandboxes, containers } = await observer.observe(uid, signal);
+    return sandboxes.length + containers.length === 0;
+  });
   evictor.start(scope);
   imageGc.start(scope);
   logRotation.start(scope);

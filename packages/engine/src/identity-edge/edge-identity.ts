@@ -19,6 +19,8 @@ export interface EdgeIdentityConfig {
   readonly paths: IdentityPaths;
   /** Renew before the certificate ends. */
   readonly rotate: boolean;
+  /** This edge has been with its cloud before: then it waits for a certificate or a token, however long, and runs pods. */
+  readonly isKnown?: () => boolean;
 }
 
 export interface EdgeIdentityDeps {
@@ -41,6 +43,8 @@ export interface EdgeIdentity extends Module {
 const retryPace = { first: seconds(2), max: seconds(32) } as const;
 /** What only an operator can mend need not be said twice a minute. */
 const needsPeople = minutes(10);
+/** Files that an operator has put back are found soon. */
+const lookForFiles = seconds(30);
 /** A node may sleep or have its clock set: the end of the certificate is compared with the clock at least so often. */
 const lookAgain = hours(1);
 
@@ -101,6 +105,38 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
     }
   }
 
+  /**
+   * Files that were here and are not: whatever may bring them back, pods run on meanwhile. Said once; a join is tried as
+   * at the first start, without giving up.
+   */
+  async function waitForIdentity(why: string, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const until = AbortSignal.any([signal, stop.signal]);
+    const joined = persist('join the cloud', () => join(why, until), true, until);
+    joined.catch(() => undefined);
+    const restored = (async () => {
+      for (;;) {
+        await clock.sleep('certificate files', lookForFiles, until);
+        const loaded = await files.load();
+        if (!loaded.ok || whyNotOurs(loaded.identity, node) !== undefined) continue;
+        log.info('certificate files are back', { node, path: config.paths.certificate });
+        current = loaded.identity;
+        return;
+      }
+    })();
+    restored.catch(() => undefined);
+    log.error('no certificate: pods run on, and nothing is heard from the cloud until there is one', {
+      node,
+      path: config.paths.certificate,
+      reason: `${why}; put the certificate and its key back, or set a join token`,
+    });
+    try {
+      await Promise.race([joined, restored]);
+    } finally {
+      stop.abort(new Error('there is a certificate'));
+    }
+  }
+
   async function rotate(signal: AbortSignal): Promise<void> {
     for (let isFirst = true; ; isFirst = false) {
       const identity = current!;
@@ -131,7 +167,9 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
       const loaded = await files.load();
       const why = loaded.ok ? whyNotOurs(loaded.identity, node) : loaded.why;
       if (loaded.ok && why === undefined) current = loaded.identity;
-      else await persist('join the cloud', () => join(why ?? '', scope.signal), false, scope.signal);
+      else if (config.isKnown?.() !== true) {
+        await persist('join the cloud', () => join(why ?? '', scope.signal), false, scope.signal);
+      } else await waitForIdentity(why ?? '', scope.signal);
       if (config.rotate) {
         scope.spawn('certificate rotation', (signal) =>
           rotate(signal).catch((error: unknown) => {

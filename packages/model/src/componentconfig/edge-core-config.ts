@@ -108,6 +108,7 @@ export interface EdgedSettings {
   readonly podPidsLimit: number;
   readonly devicePluginDirectory: string | undefined;
   readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
+  readonly staticPods: { readonly directory: string; readonly every: Duration } | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -123,7 +123,7 @@ function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument
       `is "${images}", needs a socket such as unix:///run/containerd/containerd.sock`,
     );
   }
-  for (const key of ['nodeStatusUpdateFrequency', 'nodeStatusReportFrequency'] as const) {
+  for (const key of ['nodeStatusUpdateFrequency', 'nodeStatusReportFrequency', 'fileCheckFrequency'] as const) {
     if (toDuration(kubelet[key]) <= 0)
       complain(`${ours}.${key}`, `is ${kubelet[key]}, needs to be longer than nothing`);
   }
@@ -306,6 +306,10 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
     devicePluginDirectory: edged.devicePluginDir || undefined,
     cpuManager:
       kubelet.cpuManagerPolicy === 'static' ? { reservedCpus: kubelet.reservedSystemCPUs || undefined } : undefined,
+    staticPods:
+      kubelet.staticPodPath === ''
+        ? undefined
+        : { directory: kubelet.staticPodPath, every: toDuration(kubelet.fileCheckFrequency) },
     maxPods: kubelet.maxPods,
     nodeLabels: edged.nodeLabels,
     nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({

@@ -39,6 +39,10 @@ const used = {
   clusterDomain: text('cluster.local'),
   clusterDNS: listOf(text('', { format: 'ip' })),
   resolvConf: text('/etc/resolv.conf', { format: 'path' }),
+  staticPodPath: text('/etc/kubeedge/manifests', {
+    description: 'Folder of manifests of pods that run without any cloud; empty: none.',
+  }),
+  fileCheckFrequency: duration('20s', 'How often that folder is looked into.'),
   maxPods: integer(110, { minimum: 0 }),
   cpuManagerPolicy: choice('none', ['none', 'static']),
   reservedSystemCPUs: text('', {
@@ -91,9 +95,7 @@ const used = {
 
 /** What KubeEdge knows besides. */
 const known = {
-  staticPodPath: unused(text('/etc/kubeedge/manifests')),
   syncFrequency: unused(duration('1m0s')),
-  fileCheckFrequency: unused(duration('20s')),
   address: unused(text('127.0.0.1', { format: 'ip' })),
   readOnlyPort: unused(integer(10_350, { minimum: 0, maximum: 65_535 })),
   registryPullQPS: unused(integer(5)),

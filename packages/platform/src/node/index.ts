@@ -13,5 +13,5 @@ export { openLogFile, writeToStandardError } from './log-writer.ts';
 export type { LogWriter } from './log-writer.ts';
 export { createProcesses } from './processes.ts';
 export { createRandom } from './random.ts';
-export { onTermination } from './signals.ts';
+export { onHangUp, onTermination } from './signals.ts';
 export { systemClock } from './system-clock.ts';

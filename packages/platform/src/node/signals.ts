@@ -1,4 +1,4 @@
-// The signals that ask a daemon to end.
+// The signals that ask a daemon to end, or to read its configuration again.
 
 /**
  * Aborts on SIGINT and SIGTERM; a second one ends the process at once, for when the first does not get through.
@@ -19,4 +19,10 @@ export function onTermination(): { readonly signal: AbortSignal; readonly stop: 
       process.off('SIGTERM', onSignal);
     },
   };
+}
+
+/** Calls back on every SIGHUP; returns how to stop listening. */
+export function onHangUp(listener: () => void): () => void {
+  process.on('SIGHUP', listener);
+  return () => void process.off('SIGHUP', listener);
 }

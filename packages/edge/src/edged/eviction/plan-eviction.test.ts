@@ -149,7 +149,7 @@ describe('who goes first', () => {
 
   test('never what belongs to the system', () => {
     const mirror = pod('static', undefined);
-    mirror.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' };
+    mirror.metadata.annotations = { 'kubernetes.io/config.source': 'file' };
     assert.deepEqual(order([pod('critical', undefined, 2_000_000_000), mirror, pod('plain', undefined)], {}), [
       'plain',
     ]);

@@ -11,8 +11,7 @@ export type Usage = ReadonlyMap<string, number>;
 const systemCritical = 2_000_000_000;
 
 export const isCritical = (pod: Pod): boolean =>
-  (specOf(pod).priority ?? 0) >= systemCritical ||
-  pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+  (specOf(pod).priority ?? 0) >= systemCritical || pod.metadata.annotations?.['kubernetes.io/config.source'] === 'file';
 
 /** `resource`: as requests name it; undefined where nobody requests it (inodes, processes): then importance decides. */
 export function rankForEviction(pods: readonly Pod[], usage: Usage, resource: string | undefined): Pod[] {

@@ -204,6 +204,7 @@ export function createDevicePlugins(deps: DevicePluginsDeps): DevicePlugins {
 
   /** A plugin that holds the socket itself, or another edge, may go: then it is ours. */
   async function serve(of: Scope): Promise<void> {
+    let isTold = false;
     while (!of.signal.aborted) {
       try {
         const listening = await rpc.servers.listen({
@@ -213,7 +214,8 @@ export function createDevicePlugins(deps: DevicePluginsDeps): DevicePlugins {
         of.defer('socket for device plugins', () => listening.close());
         return;
       } catch (error) {
-        log.error('device plugins cannot register', { path: directory, reason: explain(error) });
+        if (!isTold) log.error('device plugins cannot register', { path: directory, reason: explain(error) });
+        isTold = true;
         await clock.sleep('socket for device plugins', listenAgain, of.signal).catch(() => undefined);
       }
     }

@@ -1,0 +1,48 @@
+// How edgecore's daemon begins anew under the same process id, while pods run on: through its starter, which reads the
+// configuration. It does so when it is asked to read it again (SIGHUP), if what it would read is right; and when its
+// database is damaged.
+import { join } from 'node:path';
+import type { Log } from '@kedge/core/log';
+import type { Module } from '@kedge/core/module';
+import type { Processes } from '@kedge/core/ports';
+import { onHangUp } from '@kedge/platform/node';
+
+export interface BeginAgain {
+  readonly restart: { readonly signal: AbortSignal; again(): never };
+  readonly onHangUp: Module;
+  now(): void;
+}
+
+export function createBeginAgain({ log, processes }: { log: Log; processes: Processes }): BeginAgain {
+  const restart = new AbortController();
+  const program = join(import.meta.dirname, 'edgecore.cjs');
+  const args = process.argv.slice(2);
+
+  /** A configuration that is wrong must not end what runs well. */
+  async function readAgain(): Promise<void> {
+    const { code, stderr } = await processes.run(process.execPath, [program, ...args, '--checkconfig']);
+    if (code !== 0) {
+      log.error('the configuration is wrong and not taken over', { reason: stderr.trim() });
+      return;
+    }
+    log.info('the configuration is read again');
+    restart.abort(new Error('the configuration is read again'));
+  }
+
+  return {
+    restart: {
+      signal: restart.signal,
+      again: () => process.execve!(process.execPath, [process.execPath, program, ...args], process.env),
+    },
+    onHangUp: {
+      name: 'reload',
+      async start(scope) {
+        scope.defer(
+          'SIGHUP',
+          onHangUp(() => void readAgain().catch((error: unknown) => log.error('not read again', { err: error }))),
+        );
+      },
+    },
+    now: () => restart.abort(new Error('the database is damaged')),
+  };
+}
