@@ -18,6 +18,10 @@ import { createParts, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
 import { sleeper } from './manifests.ts';
 
+/** A pod with a ConfigMap that does not fit into the cache of the database. */
+const withLarge = (name: string): string =>
+  `${sleeper(name)}      volumeMounts: [{ name: large, mountPath: /large }]\n  volumes: [{ name: large, configMap: { name: large } }]\n`;
+
 describe('an edge that loses what it has', () => {
   let parts: Parts;
   let tasks: ReadonlyMap<string, number>;
@@ -75,6 +79,13 @@ describe('an edge that loses what it has', () => {
 
   it('notices a damaged database, puts it aside and gets everything again', async () => {
     const pid = parts.pid('edgecore');
+    // More than is kept in memory of it.
+    const large = join(parts.layout.data, 'large.txt');
+    writeFileSync(large, 'x'.repeat(800_000));
+    await parts.kubectl('create', 'configmap', 'large', `--from-file=${large}`);
+    await parts.kubectl.apply(withLarge('uses'));
+    await parts.kubectl('wait', '--for=condition=Ready', 'pod/uses', '--timeout=60s');
+    tasks = await runningTasks(parts.runtimeSocket);
     const database = join(parts.layout.edge.directory, 'edgecore.db');
     // Most of what is known is still in the log beside it.
     for (const path of [database, `${database}-wal`]) {
@@ -84,8 +95,7 @@ describe('an edge that loses what it has', () => {
       closeSync(file);
     }
     // Whatever is read next from the file shows it.
-    await parts.kubectl.apply(sleeper('new'));
-    await parts.kubectl('label', 'pod/kept', 'touched=yes');
+    await parts.kubectl.apply(withLarge('new'));
     await untilLogged('the database is damaged; edgecore starts anew, pods run on');
     await untilLogged('the database was damaged and is rebuilt from the cloud');
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/new', '--timeout=60s');

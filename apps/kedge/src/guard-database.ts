@@ -74,12 +74,15 @@ export function guardDatabase(
     guard: {
       name: 'database-guard',
       async start(scope) {
+        const forget = statement('PRAGMA shrink_memory');
         const check = statement<{ readonly quick_check: string }>('PRAGMA quick_check(1)');
         scope.spawn('database guard', async (signal) => {
           while (!signal.aborted) {
             await clock.sleep('look at the database', lookEvery, signal).catch(() => undefined);
             if (signal.aborted) return;
             try {
+              // What is in memory is well: the file is what is asked about.
+              forget.all();
               const said = check.get()?.quick_check;
               if (said !== undefined && said !== 'ok') found(said);
             } catch (error) {

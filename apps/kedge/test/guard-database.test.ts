@@ -16,7 +16,7 @@ test('damage of a database in use is noticed, once', async (t) => {
   t.after(() => rm(folder, { recursive: true }));
   const path = join(folder, 'edge.db');
   const migrations = [{ name: 'first', sql: 'CREATE TABLE thing (name TEXT PRIMARY KEY, body TEXT)' }];
-  const opened = openDatabase({ path, migrations, durability: 'normal', cacheKiB: 64 });
+  const opened = openDatabase({ path, migrations, durability: 'normal', cacheKiB: 4_096 });
   const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
   let damages = 0;
   const { database, guard } = guardDatabase(opened, { clock, log: silentLog, onDamage: () => (damages += 1) });

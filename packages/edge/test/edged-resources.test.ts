@@ -147,3 +147,34 @@ describe('what lies about', () => {
     assert.deepEqual(await site.files.list(directory), ['0.log']);
   });
 });
+
+describe('a pod that takes more of the disk than it said', () => {
+  const limited = { 'ephemeral-storage': '2k' };
+  const cache = { name: 'cache', emptyDir: { sizeLimit: '1k' } };
+  const volume = '/var/lib/kedge/pods/uid-greedy/volumes/kubernetes.io~empty-dir/cache';
+
+  test('in an emptyDir is evicted, once', async (t) => {
+    const site = await edged(t);
+    site.put('greedy', { volumes: [cache] });
+    site.put('modest', { volumes: [cache] });
+    await site.pass(seconds(40));
+    assert.equal(site.statuses.get('greedy')?.phase, 'Running');
+    await site.files.append(`${volume}/file`, 'x'.repeat(1_001));
+    await site.pass(seconds(90));
+    const { phase, reason, message } = site.statuses.get('greedy') ?? {};
+    assert.deepEqual([phase, reason], ['Failed', 'Evicted']);
+    assert.equal(message, 'Usage of EmptyDir volume "cache" exceeds the limit "1k". ');
+    assert.equal(site.statuses.get('modest')?.phase, 'Running');
+    assert.equal(site.reasons().filter((one) => one === 'Evicted').length, 1);
+  });
+
+  test('in its logs is evicted', async (t) => {
+    const site = await edged(t);
+    site.put('talks', { containers: [{ name: 'main', image, command: ['serve'], resources: { limits: limited } }] });
+    await site.pass(seconds(1));
+    await site.files.makeDirectory('/var/log/pods/default_talks_uid-talks/main');
+    await site.files.append('/var/log/pods/default_talks_uid-talks/main/0.log', 'x'.repeat(3_000));
+    await site.pass(seconds(40));
+    assert.match(site.statuses.get('talks')?.message ?? '', /exceeds the total limit of containers 2000/);
+  });
+});

@@ -8,6 +8,7 @@ import { amountsOf } from '@kedge/model/k8s-scheduling';
 import type { ContainerImage, Node, Pod } from '@kedge/model/k8s-types';
 import { createEventRecorder } from './events.ts';
 import { createEvictor } from './eviction/evictor.ts';
+import { watchStorageLimits } from './eviction/storage-limits.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { createNodeGrants } from './grants/node-grants.ts';
 import { createImageGc } from './images/image-gc.ts';
@@ -22,7 +23,7 @@ import type { PodMemory } from './pod/pod-memory.ts';
 import { createPodReconciler, type PodReconciler } from './pod/pod-reconciler.ts';
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
-import { gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec.ts';
+import { describePod, gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec.ts';
 import { createWantedPods } from './pod/wanted-pods.ts';
 import { mentions } from './pod/referenced-names.ts';
 import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
@@ -145,11 +146,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     pods: () => [...pods.list()].filter((pod) => !hasEnded(reconciler.memoryOf(uidOf(pod)))),
     usage: (of, signal) => usageByPod(cri, config.site, of, signal),
     freeDisk: (signal) => imageGc.freeAll(signal),
-    evict(pod, message, grace) {
-      const memory = reconciler.memoryOf(uidOf(pod));
-      memory.failure ??= { reason: 'Evicted', message, disrupted: { grace: seconds(Math.max(1, grace)) } };
-      queue.enqueue(uidOf(pod));
-    },
+    evict,
     pressuresChanged: () => pressed.forEach((tell) => tell()),
   });
   const logRotation = createLogRotation({
@@ -221,6 +218,12 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     parallel: podsAtOnce,
     reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
   });
+
+  function evict(pod: Pod, message: string, grace: number): void {
+    const memory = reconciler.memoryOf(uidOf(pod));
+    memory.failure ??= { reason: 'Evicted', message, disrupted: { grace: seconds(Math.max(1, grace)) } };
+    queue.enqueue(uidOf(pod));
+  }
 
   /** Wanted, or at least not over: what it was given is its own. */
   const isHere = (uid: string): boolean => {
@@ -312,6 +315,23 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     return sandboxes.length + containers.length === 0;
   });
   evictor.start(scope);
+  watchStorageLimits(
+    {
+      clock,
+      log,
+      files,
+      cri,
+      site: config.site,
+      paths,
+      pods: accepted,
+      evict(pod, message) {
+        log.warn('pod evicted', { pod: describePod(pod), reason: message });
+        events.pod(pod, 'Warning', 'Evicted', message);
+        evict(pod, message, 0);
+      },
+    },
+    scope,
+  );
   imageGc.start(scope);
   logRotation.start(scope);
   scope.spawn('runtime watch', (signal) => watch.run(signal));

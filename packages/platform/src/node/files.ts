@@ -32,12 +32,39 @@ export function createFiles(): Files {
     readLink: (path) => orAbsent('read', path, () => fs.readlink(path)),
     chmod: (path, mode) => attempt('change the mode of', path, () => fs.chmod(path, mode)),
     chown: (path, uid, gid) => attempt('change the owner of', path, () => fs.lchown(path, uid, gid)),
+    usedBytes: (path) => attempt('measure', path, () => usedBytes(path)),
     async space(path) {
       const { bsize, blocks, bavail, files, ffree } = await attempt('measure', path, () => fs.statfs(path));
       return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, totalInodes: files, freeInodes: ffree };
     },
   };
 }
+
+/** Directory by directory, entry by entry: a tree may be larger than what memory there is for its names. */
+async function usedBytes(root: string): Promise<number> {
+  const top = await fs.lstat(root).catch(() => undefined);
+  if (!top) return 0;
+  let bytes = top.blocks * blockBytes;
+  const counted = new Set<number>();
+  const open = top.isDirectory() ? [root] : [];
+  for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {
+    // What goes away while it is counted takes nothing.
+    const entries = await fs.opendir(directory).catch(() => undefined);
+    for await (const { name } of entries ?? []) {
+      const path = `${directory}/${name}`;
+      const info = await fs.lstat(path).catch(() => undefined);
+      if (!info || info.dev !== top.dev) continue;
+      if (info.nlink > 1 && !info.isDirectory()) {
+        if (counted.has(info.ino)) continue;
+        counted.add(info.ino);
+      }
+      bytes += info.blocks * blockBytes;
+      if (info.isDirectory()) open.push(path);
+    }
+  }
+  return bytes;
+}
+const blockBytes = 512;
 
 async function readPart(path: string, start: number, length: number): Promise<Uint8Array> {
   const file = await fs.open(path, constants.O_RDONLY);

@@ -117,6 +117,17 @@ export function describeFiles(
       assert.equal(await files.readText(join(path, 'real', 'file')), 'x');
     });
 
+    test('what a tree takes of the disk is that of everything in it', async (t) => {
+      const path = await directory(t);
+      await files.makeDirectory(join(path, 'tree', 'below'));
+      const before = await files.usedBytes(join(path, 'tree'));
+      await files.writeAtomically(join(path, 'tree', 'below', 'file'), 'x'.repeat(50_000));
+      await files.symlink('/', join(path, 'tree', 'everything'));
+      const grown = (await files.usedBytes(join(path, 'tree'))) - before;
+      assert.ok(grown >= 50_000 && grown < 200_000, `${grown} bytes`);
+      assert.equal(await files.usedBytes(join(path, 'nothing')), 0);
+    });
+
     test('space tells what a file system has and has left', async (t) => {
       const space = await files.space(await directory(t));
       assert.ok(space.totalBytes > 0 && space.freeBytes <= space.totalBytes);

@@ -20,6 +20,12 @@ export interface MemoryFiles extends Files {
   ownerOf(path: string): { readonly uid: number; readonly gid: number } | undefined;
 }
 
+function sizeOf(entry: Entry | undefined): number {
+  if (entry?.kind === 'file') return entry.bytes.length;
+  if (entry?.kind !== 'directory') return 0;
+  return [...entry.names.values()].reduce((sum, below) => sum + sizeOf(below), 0);
+}
+
 const linksFollowed = 40;
 const owned = (mode: number): Owned => ({ mode, uid: 0, gid: 0 });
 const newDirectory = (mode = 0o755): Directory => ({ kind: 'directory', names: new Map(), ...owned(mode) });
@@ -144,6 +150,7 @@ export function createMemoryFiles(): MemoryFiles {
     chown: async (path, uid, gid) => {
       Object.assign(existing(path, 'change the owner of'), { uid, gid });
     },
+    usedBytes: async (path) => sizeOf(find(path, false)),
     space: async () => ({ totalBytes: 1e12, freeBytes: 5e11, totalInodes: 1e6, freeInodes: 5e5 }),
     ownerOf(path) {
       const entry = find(path, false);

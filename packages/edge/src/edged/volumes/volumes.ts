@@ -5,6 +5,7 @@ import { type Clock, type Instant, plus, seconds } from '@kedge/core/time';
 import type { Pod, Volume } from '@kedge/model/k8s-types';
 import { quantity, quantityUnits } from '@kedge/model/k8s-quantity';
 import { allContainersOf, specOf, uidOf } from '../pod/pod-spec.ts';
+import { podCgroupLimits } from '../runtime/pod-limits.ts';
 import { isHugePages } from '../runtime/resources.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { writeAtomicDirectory } from './atomic-directory.ts';
@@ -51,7 +52,11 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
     }
     if (volume.emptyDir) {
       const path = paths.volume(uid, 'empty-dir', volume.name);
-      await setUpEmptyDir(path, volume.emptyDir, { group, hugePageSizes: hugePageSizes(pod) });
+      await setUpEmptyDir(path, volume.emptyDir, {
+        group,
+        hugePageSizes: hugePageSizes(pod),
+        memoryLimit: memoryLimitOf(pod),
+      });
       return { path };
     }
     const content = await volumeContent(volume, { ...inputs, pod, now: clock.now() }, signal);
@@ -68,12 +73,18 @@ export function createVolumes(deps: { files: Files; mounts: Mounts; clock: Clock
   async function setUpEmptyDir(
     path: string,
     { medium = '', sizeLimit }: { medium?: string; sizeLimit?: string },
-    { group, hugePageSizes: sizes }: { group: number | undefined; hugePageSizes: readonly string[] },
+    {
+      group,
+      hugePageSizes: sizes,
+      memoryLimit,
+    }: { group: number | undefined; hugePageSizes: readonly string[]; memoryLimit: number | undefined },
   ): Promise<void> {
     const exists = (await files.info(path)) !== undefined;
     if (!exists) await files.makeDirectory(path);
     if (medium === 'Memory') {
-      const sizeBytes = sizeLimit === undefined ? 0 : Number(quantityUnits(quantity(sizeLimit)));
+      // What is in it counts as memory of the pod: more than the pod may have is of no use.
+      const asked = sizeLimit === undefined ? 0 : Number(quantityUnits(quantity(sizeLimit)));
+      const sizeBytes = asked > 0 ? Math.min(asked, memoryLimit ?? asked) : (memoryLimit ?? 0);
       await mounts.mountMemory(path, sizeBytes > 0 ? { sizeBytes } : {});
     } else if (medium.startsWith('HugePages')) {
       const [only, ...others] = sizes;
@@ -121,6 +132,8 @@ const hugePageSizes = (pod: Pod): string[] => [
       .map((name) => name.slice('hugepages-'.length)),
   ),
 ];
+
+const memoryLimitOf = (pod: Pod): number | undefined => podCgroupLimits(pod, { maxProcesses: 0 }).memoryBytes;
 
 function pluginOf(volume: Volume): string {
   if (volume.configMap) return 'configmap';
