@@ -6,6 +6,7 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Processes } from '@kedge/core/ports';
 import { onHangUp } from '@kedge/platform/node';
+import { starterVariable } from './edgecore-settings.ts';
 
 export interface BeginAgain {
   readonly restart: { readonly signal: AbortSignal; again(): never };
@@ -14,13 +15,14 @@ export interface BeginAgain {
 }
 
 export function createBeginAgain({ log, processes }: { log: Log; processes: Processes }): BeginAgain {
+  const runtime = process.env[starterVariable] ?? process.execPath;
   const restart = new AbortController();
   const program = join(import.meta.dirname, 'edgecore.cjs');
   const args = process.argv.slice(2);
 
   /** A configuration that is wrong must not end what runs well. */
   async function readAgain(): Promise<void> {
-    const { code, stderr } = await processes.run(process.execPath, [program, ...args, '--checkconfig']);
+    const { code, stderr } = await processes.run(runtime, [program, ...args, '--checkconfig']);
     if (code !== 0) {
       log.error('the configuration is wrong and not taken over', { reason: stderr.trim() });
       return;
@@ -32,7 +34,11 @@ export function createBeginAgain({ log, processes }: { log: Log; processes: Proc
   return {
     restart: {
       signal: restart.signal,
-      again: () => process.execve!(process.execPath, [process.execPath, program, ...args], process.env),
+      again() {
+        // The lean profile cannot take its own place: whoever supervises it starts it again.
+        if (!process.execve) process.exit(1);
+        return process.execve(runtime, [runtime, program, ...args], process.env);
+      },
     },
     onHangUp: {
       name: 'reload',

@@ -9,7 +9,7 @@ import { readConfigFile } from './commands/config-file.ts';
 import { usage } from './commands/usage.ts';
 import { version } from './commands/version.ts';
 import { edgeRuntimeOf, type Launch, launchOn } from './edge-runtime.ts';
-import { handOver } from './edgecore-settings.ts';
+import { handOver, starterVariable } from './edgecore-settings.ts';
 
 async function main(args: string[]): Promise<number> {
   const flag = { type: 'boolean' } as const;
@@ -39,7 +39,10 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const launch = await launchOn(edgeRuntimeOf(values.runtime, process.env), import.meta.dirname);
-  return becomeDaemon(launch, handOver(settings, { ...process.env, ...launch.environment }));
+  return becomeDaemon(
+    launch,
+    handOver(settings, { ...process.env, ...launch.environment, [starterVariable]: process.execPath }),
+  );
 }
 
 /** The same process id goes on as the daemon. */

@@ -4,6 +4,8 @@ import { type Secret, secret } from '@kedge/core/log';
 import type { EdgeCoreConfig } from '@kedge/model/componentconfig';
 
 const variable = 'KEDGE_EDGECORE_SETTINGS';
+/** What the starter runs on, which the daemon may not. */
+export const starterVariable = 'KEDGE_EDGECORE_STARTER';
 
 export interface EdgeCoreSettingsRead {
   readonly config: EdgeCoreConfig;
