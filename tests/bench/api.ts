@@ -139,9 +139,11 @@ async function startOurs(parent: string, port: number): Promise<RunningApi> {
     readyMs: Math.round(performance.now() - began),
     async stop() {
       await access.close();
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
-      await ended;
+      const late = (): Error => new Error('the API server did not end on SIGTERM');
+      await withTimeout(systemClock, 'the API server to end', patience, ended, late);
     },
   };
 }
@@ -186,45 +188,88 @@ function memoryOf({ pids }: RunningApi): readonly [rssMB: number, anonMB: number
 
 type Row = (string | number)[];
 
-/** The same calls against either API. */
-async function load({ access: { api }, kubeconfig }: RunningApi, who: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  const push = (name: string, perSecond: number | '', took: readonly number[]): void => {
-    const row = [name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)];
-    console.error(row.join(' | '));
-    rows.push(row);
-  };
-  const add = (name: string, { perSecond, took }: Awaited<ReturnType<typeof drive>>): void =>
-    push(name, perSecond, took);
-  const create = (n: number): Promise<unknown> => api.create(configMaps, 'default', configMapOf(n));
-  add('create, 1 at once', await drive(1_000, 1, create));
-  add('create, 32 at once', await drive(objects - 1_000, 32, (n) => create(1_000 + n)));
-  add(
+interface Figures {
+  readonly perSecond: number | '';
+  readonly took: readonly number[];
+}
+
+interface Contender {
+  readonly who: string;
+  readonly parent: string;
+  running: RunningApi;
+}
+
+type Step = readonly [name: string, run: (running: RunningApi) => Promise<Figures>];
+
+const everything = `/api/v1/namespaces/default/pods`;
+
+async function told({ access, kubeconfig }: RunningApi, watchers: number): Promise<Figures> {
+  const took = await fanOut(access.api, kubeconfig, watchers, watchers < 1_000 ? 100 : 30);
+  const total = took.reduce((sum, ms) => sum + ms, 0) / 1_000;
+  return { perSecond: Math.round((watchers * took.length) / total), took };
+}
+
+/** In this order, each with every server in turn: what else the machine does meets them alike. */
+const steps: readonly Step[] = [
+  [
+    'create, 1 at once',
+    ({ access: { api } }) => drive(1_000, 1, (n) => api.create(configMaps, 'default', configMapOf(n))),
+  ],
+  [
+    'create, 32 at once',
+    ({ access: { api } }) =>
+      drive(objects - 1_000, 32, (n) => api.create(configMaps, 'default', configMapOf(1_000 + n))),
+  ],
+  [
     'get, 32 at once',
-    await drive(5_000, 32, (n) => api.get(configMaps, { namespace: 'default', name: `bench-${n}` })),
-  );
-  const patch = (n: number): Promise<unknown> =>
-    api.patch(
-      configMaps,
-      { namespace: 'default', name: `bench-${n}` },
-      'merge',
-      JSON.stringify({ data: { n: String(n) } }),
-    );
-  add('merge patch, 32 at once', await drive(3_000, 32, patch));
-  const update = async (n: number): Promise<unknown> => {
-    const { metadata } = configMapOf(n);
-    return api.update(configMaps, { ...configMapOf(n), metadata, data: { value: `updated ${n}` } });
-  };
-  add('update, 32 at once', await drive(3_000, 32, update));
-  add('list of 10,000', await drive(5, 1, () => api.list(configMaps, { namespace: 'default' })));
-  await api.create(serviceAccounts, 'default', { metadata: { name: 'default' } }).catch(() => undefined);
-  add('create pods, 32 at once', await drive(objects, 32, (n) => api.create(pods, 'default', podOf(n))));
-  add('list of 10,000 pods', await drive(5, 1, () => api.list(pods, { namespace: 'default' })));
-  push('patch sent to seen by a watch', '', await watchLatencies(api, 500));
-  for (const watchers of [1, 10, 100, 1_000]) {
-    const took = await fanOut(api, kubeconfig, watchers, watchers < 1_000 ? 100 : 20);
-    const total = took.reduce((sum, ms) => sum + ms, 0) / 1_000;
-    push(`a change told to ${watchers}`, Math.round((watchers * took.length) / total), took);
+    ({ access: { api } }) => drive(5_000, 32, (n) => api.get(configMaps, { namespace: 'default', name: `bench-${n}` })),
+  ],
+  [
+    'merge patch, 32 at once',
+    ({ access: { api } }) =>
+      drive(3_000, 32, (n) => {
+        const document = JSON.stringify({ data: { n: String(n) } });
+        return api.patch(configMaps, { namespace: 'default', name: `bench-${n}` }, 'merge', document);
+      }),
+  ],
+  [
+    'update, 32 at once',
+    ({ access: { api } }) =>
+      drive(3_000, 32, (n) => api.update(configMaps, { ...configMapOf(n), data: { value: `updated ${n}` } })),
+  ],
+  [
+    'create pods, 32 at once',
+    async ({ access: { api } }) => {
+      await api.create(serviceAccounts, 'default', { metadata: { name: 'default' } }).catch(() => undefined);
+      return drive(objects, 32, (n) => api.create(pods, 'default', podOf(n)));
+    },
+  ],
+  ['list of 10,000', ({ access: { api } }) => drive(5, 1, () => api.list(configMaps, { namespace: 'default' }))],
+  ['list of 10,000 pods', ({ access: { api } }) => drive(5, 1, () => api.list(pods, { namespace: 'default' }))],
+  ['list of 10,000 pods, in one piece and not parsed', ({ access: { api } }) => drive(5, 1, () => api.raw(everything))],
+  [
+    'list of 10,000 pods, none of them on the node asked for',
+    ({ access: { api } }) => drive(5, 1, () => api.raw(`${everything}?fieldSelector=spec.nodeName%3Dedge`)),
+  ],
+  [
+    'patch sent to seen by a watch',
+    async ({ access: { api } }) => ({ perSecond: '', took: await watchLatencies(api, 500) }),
+  ],
+  ['a change told to 1', (running) => told(running, 1)],
+  ['a change told to 10', (running) => told(running, 10)],
+  ['a change told to 100', (running) => told(running, 100)],
+  ['a change told to 1000', (running) => told(running, 1_000)],
+];
+
+async function load(contenders: readonly Contender[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [name, run] of steps) {
+    for (const { who, running } of contenders) {
+      const { perSecond, took } = await run(running);
+      const row = [name, who, perSecond, round(quantile(took, 0.5), 2), round(quantile(took, 0.99), 2)];
+      console.error(row.join(' | '));
+      rows.push(row);
+    }
   }
   return rows;
 }
@@ -247,45 +292,45 @@ async function manyWatches(running: RunningApi, who: string): Promise<Row> {
 }
 
 export async function benchApi(): Promise<void> {
-  const contenders: [string, typeof startOurs][] = [['kedge', startOurs]];
+  const starters: [string, typeof startOurs][] = [['kedge', startOurs]];
   const missing = realApiMissing();
   if (missing) console.log(`(no kube-apiserver beside it: ${missing})\n`);
-  else contenders.push(['kube-apiserver + etcd', startTheirs]);
-  const rates: Row[] = [];
+  else starters.push(['kube-apiserver + etcd', startTheirs]);
   const memory: Row[] = [];
   const watches: Row[] = [];
-  for (const [who, start] of contenders) {
-    const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-api-'));
-    const port = (await freePortBase()) + 443;
-    let running = await start(parent, port);
-    try {
-      await pause(3_000);
+  const contenders: Contender[] = [];
+  try {
+    for (const [who, start] of starters) {
+      const parent = await mkdtemp(join(tmpdir(), 'kedge-bench-api-'));
+      const running = await start(parent, (await freePortBase()) + 443);
+      contenders.push({ who, parent, running });
+      await pause(10_000);
       memory.push([who, 'empty', running.readyMs, ...memoryOf(running)]);
-      rates.push(...(await load(running, who)));
+    }
+    const rates = await load(contenders);
+    for (const { who, running } of contenders)
       memory.push([who, 'after writing 20,000 objects', '', ...memoryOf(running)]);
-      watches.push(await manyWatches(running, who));
-      if (start === startOurs) {
-        await running.stop();
-        running = await start(parent, port);
-        await pause(3_000);
-        memory.push([who, 'restarted with 20,000 objects', running.readyMs, ...memoryOf(running)]);
-      }
-    } finally {
+    for (const { who, running } of contenders) watches.push(await manyWatches(running, who));
+    await pause(90_000);
+    for (const { who, running } of contenders) memory.push([who, 'a minute later', '', ...memoryOf(running)]);
+    const [ours] = contenders;
+    await ours!.running.stop();
+    ours!.running = await startOurs(ours!.parent, (await freePortBase()) + 443);
+    await pause(3_000);
+    memory.push([ours!.who, 'restarted with 20,000 objects', ours!.running.readyMs, ...memoryOf(ours!.running)]);
+    print(rates, memory, watches);
+  } finally {
+    for (const { running, parent } of contenders) {
       await running.stop();
       await rm(parent, { recursive: true, force: true });
     }
   }
-  const byCall = [...rates].sort((a, b) => order(a[0]!) - order(b[0]!));
-  printTable('API: an answered write is on disk', ['', 'server', 'per second', 'p50 ms', 'p99 ms'], byCall);
+}
+
+function print(rates: Row[], memory: Row[], watches: Row[]): void {
+  printTable('API: an answered write is on disk', ['', 'server', 'per second', 'p50 ms', 'p99 ms'], rates);
   const head = ['server', 'state', 'ready after ms', 'RSS MB', 'anonymous MB'];
   printTable('API: start and memory (ours with controllers and scheduler, theirs without)', head, memory);
-  printTable(
-    'API: 10,000 open watches of one collection',
-    ['server', 'opened in ms', 'a change told to all in ms', 'RSS MB before', 'RSS MB open', 'KiB each'],
-    watches,
-  );
-
-  function order(call: string | number): number {
-    return rates.findIndex(([name]) => name === call);
-  }
+  const columns = ['server', 'opened in ms', 'a change told to all in ms', 'RSS MB before', 'RSS MB open', 'KiB each'];
+  printTable('API: 10,000 open watches of one collection', columns, watches);
 }

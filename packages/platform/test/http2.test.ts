@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
+import { Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { silentLog } from '@kedge/core/log';
 import { type HttpClient, httpErrors, type HttpRequest, type HttpResponse, type TlsFiles } from '@kedge/core/ports';
 import { days, instant, milliseconds, minus, plus } from '@kedge/core/time';
@@ -237,5 +239,28 @@ describe('a server that speaks HTTP/2', () => {
     await none.promise;
     assert.equal(open, 0);
     session.destroy();
+  });
+
+  test('sends each piece of an answer at once, also over HTTP/1.1', async (t) => {
+    const noDelay = t.mock.method(Socket.prototype, 'setNoDelay');
+    const listening = await createHttpServers({ log: silentLog }).listen({
+      address: '127.0.0.1',
+      port: 0,
+      tls,
+      async handler(_request, response) {
+        response.send(200, {});
+      },
+    });
+    t.after(() => listening.close());
+    const client = connectTls({ host: '127.0.0.1', port: listening.port, rejectUnauthorized: false });
+    await once(client, 'secureConnect');
+    client.end('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    client.resume();
+    await once(client, 'close');
+    const asked = noDelay.mock.calls.filter(({ this: socket }) => !(socket instanceof TLSSocket));
+    assert.deepEqual(
+      asked.map(({ arguments: given }) => given),
+      [[true]],
+    );
   });
 });

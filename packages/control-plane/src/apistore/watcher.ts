@@ -28,12 +28,26 @@ const batch = 100;
 export function createWatcher(source: WatcherSource): Watcher {
   let at = source.revision;
   let pending = true;
-  let wakeWaiter: (() => void) | undefined;
+  let waiter: { resolve(): void; reject(reason: unknown): void } | undefined;
   const stopListening = source.listen(() => {
     pending = true;
-    wakeWaiter?.();
+    waiter?.resolve();
+    waiter = undefined;
   });
   const { namespace } = source.range;
+
+  /** Listened to once for all waits: a watcher waits again for every change, mostly with the same signal. */
+  let known: AbortSignal | undefined;
+  const onAbort = (): void => {
+    waiter?.reject(abortError(known!));
+    waiter = undefined;
+  };
+  const listenTo = (signal: AbortSignal | undefined): void => {
+    if (signal === known) return;
+    known?.removeEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    known = signal;
+  };
 
   return {
     next() {
@@ -54,19 +68,14 @@ export function createWatcher(source: WatcherSource): Watcher {
     wait(signal) {
       if (signal.aborted) return Promise.reject(abortError(signal));
       if (pending) return Promise.resolve();
+      listenTo(signal);
       return new Promise((resolve, reject) => {
-        const onAbort = (): void => {
-          wakeWaiter = undefined;
-          reject(abortError(signal));
-        };
-        wakeWaiter = () => {
-          wakeWaiter = undefined;
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
+        waiter = { resolve, reject };
       });
     },
-    close: stopListening,
+    close() {
+      stopListening();
+      listenTo(undefined);
+    },
   };
 }

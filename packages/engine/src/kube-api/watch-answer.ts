@@ -2,7 +2,7 @@
 // client how far it is. A client that falls behind is read for from storage, and cut off when it stops reading.
 import { isAbort } from '@kedge/core/errors';
 import type { ResponseStream } from '@kedge/core/ports';
-import { type Clock, type Duration, minutes } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, minutes } from '@kedge/core/time';
 import { apiVersionOf, toStatus } from '@kedge/model/k8s';
 import { writePatiently } from './answer.ts';
 import type { ServedResource } from './catalog.ts';
@@ -41,11 +41,19 @@ export async function runWatch(run: WatchRun): Promise<void> {
   const { clock, stream } = run;
   let source: WatchSource | undefined;
   const stop = new AbortController();
-  const signal = AbortSignal.any([run.signal, stop.signal]);
+  const { signal } = stop;
+  let isOver = false;
+  // Not AbortSignal.any: one of those costs more memory and time than the rest of a watch that waits.
+  const onAbort = (): void => stop.abort(run.signal.reason);
+  if (run.signal.aborted) onAbort();
+  else run.signal.addEventListener('abort', onAbort, { once: true });
   const encode = createEventEncoder(run.form, clock);
   const write = (line: string): Promise<void> => writePatiently(clock, stream, line);
   void clock.sleep('a watch to time out', run.lasts, signal).then(
-    () => stop.abort(),
+    () => {
+      isOver = true;
+      stop.abort();
+    },
     () => undefined,
   );
   try {
@@ -55,13 +63,14 @@ export async function runWatch(run: WatchRun): Promise<void> {
     stream.end();
   } catch (error) {
     if (isAbort(error, run.signal)) stream.destroy();
-    else if (stop.signal.aborted) stream.end();
+    else if (isOver) stream.end();
     else if (kubeApiErrors.CLIENT_STALLED.is(error)) stream.destroy();
     else {
       stream.write(`{"type":"ERROR","object":${JSON.stringify(toStatus(error))}}\n`);
       stream.end();
     }
   } finally {
+    run.signal.removeEventListener('abort', onAbort);
     stop.abort();
     source?.close();
   }
@@ -98,6 +107,8 @@ async function follow(
 ): Promise<void> {
   let told = '';
   let lastTold = clock.monotonic();
+  const waiting = createWaiting(source, signal);
+  if (bookmarks) void ringWhenSilent(clock, () => lastTold, waiting.ring, signal);
   while (!signal.aborted) {
     const { changes, resourceVersion } = source.next();
     let lines = '';
@@ -113,23 +124,47 @@ async function follow(
       told = resourceVersion;
       lastTold = clock.monotonic();
     }
-    await waitFor(clock, source, bookmarks ? bookmarkEvery : undefined, signal);
+    await waiting.wait();
   }
 }
 
-async function waitFor(
+interface Waiting {
+  /** Resolves when there may be changes or somebody rings; rejects when the watch is to end. */
+  wait(): Promise<void>;
+  ring(): void;
+}
+
+/** A wait that goes on when it was rung for: a watch costs no timer and no signal of its own per change. */
+function createWaiting(source: WatchSource, signal: AbortSignal): Waiting {
+  let changed: Promise<void> | undefined;
+  let wake: (() => void) | undefined;
+  return {
+    wait() {
+      changed ??= source.wait(signal).finally(() => (changed = undefined));
+      return new Promise((resolve, reject) => {
+        wake = resolve;
+        changed!.then(resolve, reject);
+      });
+    },
+    ring: () => wake?.(),
+  };
+}
+
+/** Rings whenever nothing was told for as long as bookmarks are apart; ends with the signal. */
+async function ringWhenSilent(
   clock: Clock,
-  source: WatchSource,
-  atMost: Duration | undefined,
+  lastTold: () => number,
+  ring: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  if (atMost === undefined) return source.wait(signal);
-  const enough = new AbortController();
-  const either = AbortSignal.any([signal, enough.signal]);
   try {
-    await Promise.race([source.wait(either), clock.sleep('a bookmark to be due', atMost, either)]);
-  } finally {
-    enough.abort();
+    for (;;) {
+      const left = lastTold() + bookmarkEvery - clock.monotonic();
+      if (left <= 0) ring();
+      await clock.sleep('a bookmark to be due', left > 0 ? milliseconds(left) : bookmarkEvery, signal);
+    }
+  } catch (error) {
+    if (!isAbort(error, signal)) throw error;
   }
 }
 

@@ -158,7 +158,8 @@ const deviceController = object({
     {
       perDeviceInterval: integer(1_000, {
         minimum: 0,
-        description: 'Milliseconds between two writes of one device; what comes between is merged.',
+        description:
+          'Milliseconds from the beginning of a write of one device to the next; what comes between is merged.',
       }),
       perSecond: integer(500, { minimum: 1, description: 'Of all devices.' }),
       burst: integer(1_000, { minimum: 1, description: 'Above perSecond, for a while.' }),

@@ -27,7 +27,7 @@ import { DeviceRecord, type News } from './device-record.ts';
 import { type NodeState, planConditions, planStatus, type StatusPart, withoutTimes } from './plan-status.ts';
 
 export interface StatusLimits {
-  /** Between two writes of one device. */
+  /** Between the beginnings of two writes of one device. */
   readonly perDevice: Duration;
   /** Of all devices. */
   readonly total: RateLimit;
@@ -205,6 +205,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     record.isDirty = false;
     record.conditions = conditions;
     entry.isWriting = true;
+    const began = clock.monotonic();
     try {
       entry.ownVersion = await writeStatus(device, planStatus(device, record, conditions), signal);
     } catch (error) {
@@ -213,11 +214,12 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return lookAgain(key, entry);
       throw error;
     } finally {
-      const now = clock.monotonic();
       entry.isWriting = false;
-      // A device that was quiet for long may follow at once with what came while it was written.
-      entry.writableAt = now >= entry.refreshAt ? now : now + limits.perDevice;
-      entry.refreshAt = now + limits.refresh;
+      // From beginning to beginning, so that a slow API does not make reports wait for longer than a fast one; what comes
+      // when it is due is gathered first. A device that was quiet for long may follow at once with what came while it was
+      // written.
+      entry.writableAt = began >= entry.refreshAt ? began : began + limits.perDevice + gatherFor;
+      entry.refreshAt = began + limits.refresh;
     }
     writes.add();
     logChanges(key, before, conditions);
