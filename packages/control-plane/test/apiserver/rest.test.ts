@@ -104,6 +104,13 @@ describe('lists', () => {
   test('can be selected by labels and fields, and page with a selector', async () => {
     assert.deepEqual(names(await json<List>(`${maps}?labelSelector=odd%3Dtrue`)), ['a', 'e']);
     assert.deepEqual(names(await json<List>(`${maps}?fieldSelector=metadata.name!%3Da`)), ['b', 'd', 'e']);
+    assert.deepEqual(names(await json<List>(`/api/v1/configmaps?fieldSelector=metadata.name%3Dd`)), ['d']);
+    // A word that is somewhere in the text is not yet a label.
+    assert.deepEqual(names(await json<List>(`${maps}?labelSelector=odd%3DConfigMap`)), []);
+    assert.deepEqual(names(await json<List>(`${maps}?labelSelector=name%3Da`)), []);
+    assert.deepEqual(names(await json<List>(`${maps}?labelSelector=odd`)), ['a', 'b', 'd', 'e']);
+    assert.deepEqual(names(await json<List>(`${maps}?labelSelector=!odd`)), []);
+    assert.deepEqual(names(await json<List>(`${maps}?labelSelector=odd+in+(true,false)`)), ['a', 'b', 'd', 'e']);
     const page = await json<List>(`${maps}?labelSelector=odd%3Dtrue&limit=1`);
     assert.deepEqual([names(page), page.metadata.remainingItemCount], [['a'], undefined]);
     const rest = await json<List>(`${maps}?labelSelector=odd%3Dtrue&limit=1&continue=${page.metadata.continue}`);

@@ -33,23 +33,27 @@ export function readFilter(query: URLSearchParams, readField: ReadField, name: s
   checkFieldSelector(terms, (field) => readField(field) !== undefined);
   const fixed = (field: string): string | undefined =>
     terms.find((term) => term.field === field && term.op === '=')?.value;
+  const alone = fixed('metadata.name');
   return {
-    name: fixed('metadata.name'),
+    name: alone,
     namespace: fixed('metadata.namespace'),
-    words: wordsOf(byLabels, fixed('spec.nodeName')),
+    words: wordsOf(byLabels, [alone, fixed('spec.nodeName')]),
     matches: (object) =>
       matchesLabels(byLabels, object.metadata.labels) && matchesFields(terms, (field) => readField(field)!(object)),
   };
 }
 
-/** Labels that must be there, and the node by which node agents ask. Other fields may have a value that is not in the text. */
-function wordsOf(labels: LabelSelector, nodeName: string | undefined): readonly string[] {
+/**
+ * Labels that must be there, and the values of fields that are always in the text: names, and the node by which node agents
+ * ask. Others may have a value that the text leaves out.
+ */
+function wordsOf(labels: LabelSelector, values: readonly (string | undefined)[]): readonly string[] {
   if (labels === 'nothing') return [];
   const words = labels.flatMap((term) => {
     if (term.op === 'in' && term.values.length === 1) return [term.key, term.values[0]!];
     return term.op === 'exists' ? [term.key] : [];
   });
-  return [...words, ...(nodeName ? [nodeName] : [])].map((word) => JSON.stringify(word));
+  return [...words, ...values.filter((value) => value)].map((word) => JSON.stringify(word));
 }
 
 export function readListOptions(query: URLSearchParams, filter: ObjectFilter | undefined): ListOptions {
