@@ -25,35 +25,53 @@ export class SharedParts {
 
   /** The fields of something that is itself unlike any other. */
   #shareFields<T extends object>(value: T): T {
-    return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, this.#shared(inner)])) as T;
+    const fields = Object.keys(value);
+    return withFields(
+      fields,
+      fields.map((field) => this.#shared(value[field as keyof T])),
+    ) as T;
   }
 
   #shared(value: unknown): unknown {
     if (typeof value !== 'object' || value === null) return value;
-    const copy = Array.isArray(value) ? value.map((item) => this.#shared(item)) : this.#shareFields(value);
-    const key = this.#keyOf(copy);
-    if (key === undefined) return copy;
-    const known = this.#parts.get(key);
+    const isList = Array.isArray(value);
+    const fields = Object.keys(value);
+    const inner: unknown[] = [];
+    // What is known is found by its key, before anything is made.
+    let key: string | undefined = isList ? '[' : '{';
+    for (const field of fields) {
+      const part = this.#shared((value as Record<string, unknown>)[field]);
+      inner.push(part);
+      if (key !== undefined) key = this.#longer(key, field, part);
+    }
+    const known = key === undefined ? undefined : this.#parts.get(key);
     if (known) return known;
+    const copy = isList ? inner : withFields(fields, inner);
+    if (key === undefined) return copy;
     if (this.#parts.size >= maxParts) this.#parts.clear();
     this.#parts.set(key, copy);
     this.#ids.set(copy, ++this.#lastId);
     return copy;
   }
 
-  /** A text that equal values have in common; undefined when something in it is not shared itself. */
-  #keyOf(value: object): string | undefined {
-    let key = Array.isArray(value) ? '[' : '{';
-    for (const [field, inner] of Object.entries(value)) {
-      if (typeof inner === 'object' && inner !== null) {
-        const id = this.#ids.get(inner);
-        if (id === undefined) return undefined;
-        key += `${JSON.stringify(field)}#${id},`;
-      } else {
-        if (typeof inner === 'string' && inner.length > maxText) return undefined;
-        key += `${JSON.stringify(field)}:${JSON.stringify(inner)},`;
-      }
-    }
-    return key;
+  /** A text that equal values have in common; undefined when the part is not shared itself. */
+  #longer(key: string, field: string, part: unknown): string | undefined {
+    const start = `${key}${field.length}:${field}`;
+    if (typeof part === 'string') return part.length > maxText ? undefined : `${start}"${part.length}:${part}`;
+    if (typeof part !== 'object' || part === null) return `${start}=${String(part)},`;
+    const id = this.#ids.get(part);
+    return id === undefined ? undefined : `${start}#${id},`;
   }
 }
+
+/** Also a field called `__proto__` is a field. */
+function withFields(fields: readonly string[], values: readonly unknown[]): object {
+  const made: Record<string, unknown> = {};
+  for (const [at, field] of fields.entries()) {
+    if (field === '__proto__') Object.defineProperty(made, field, { value: values[at], ...ordinary });
+    else made[field] = values[at];
+  }
+  return made;
+}
+
+const ordinary = { writable: true, enumerable: true, configurable: true };
