@@ -11,12 +11,11 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
   link: async () => (await import('./link.ts')).benchLink(),
   'devices-cloud': async () => (await import('./devices-cloud.ts')).benchDevicesCloud(),
   'devices-edge': async () => (await import('./devices-edge.ts')).benchDevicesEdge(),
-  devices: async () => {
-    await (await import('./devices-cloud.ts')).benchDevicesCloud();
-    await (await import('./modbus.ts')).benchModbus();
-  },
+  'devices-modbus': async () => (await import('./modbus.ts')).benchModbus(),
 };
-const groups: Readonly<Record<string, readonly string[]>> = { devices: ['devices-cloud', 'devices-edge'] };
+const groups: Readonly<Record<string, readonly string[]>> = {
+  devices: ['devices-cloud', 'devices-edge', 'devices-modbus'],
+};
 
 /** Only when they are named. */
 const long = {
