@@ -93,7 +93,7 @@ test('a new project compiles, passes its test, and runs beside an edgecore', asy
   await edge.start(scope);
   await writeFile(
     join(folder, 'config.yaml'),
-    `grpc_server: { socket_path: ${join(directory, 'm.sock')} }\ncommon: { edgecore_sock: ${socketPath}, http_port: "" }\n`,
+    `grpc_server: { socket_path: ${join(directory, 'm.sock')} }\ncommon: { edgecore_sock: ${socketPath}, http_port: "", data_dir: ${directory} }\n`,
   );
   const mapper = run(folder, kedge, 'mapper', 'run', 'mapper.ts', '--config-file', 'config.yaml');
   const patience = new AbortController();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { readdir, rename, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, describe, test, type TestContext } from 'node:test';
@@ -298,6 +298,32 @@ describe('the OPC UA mapper', () => {
       t.after(() => void silent.close());
       const { port } = silent.address() as AddressInfo;
       await assert.rejects(open({ url: `opc.tcp://127.0.0.1:${port}`, timeout: 0.5 }), isFault('Unreachable'));
+    },
+  );
+
+  test(
+    'a server that falls silent while nothing is asked is noticed, subscription or not',
+    { timeout: 60_000 },
+    async (t) => {
+      const server = await startOpcuaServer(t);
+      const pairs: Socket[] = [];
+      const relay = createServer((socket) => {
+        const inner = connect(server.port, '127.0.0.1');
+        pairs.push(socket, inner);
+        for (const end of [socket, inner]) end.on('error', () => undefined);
+        socket.pipe(inner).pipe(socket);
+      }).listen(0, '127.0.0.1');
+      await once(relay, 'listening');
+      t.after(() => {
+        for (const end of pairs) end.destroy();
+        relay.close();
+      });
+      const { port } = relay.address() as AddressInfo;
+      const url = `opc.tcp://127.0.0.1:${port}`;
+      const { connection, until, valuesOf } = await subscribed(t, { url, timeout: 0.5 }, ['Level']);
+      await until(() => valuesOf('Level').length === 1);
+      for (const end of pairs) end.unpipe();
+      assert.ok(isFault('ConnectionLost')(await connection.lost));
     },
   );
 

@@ -33,8 +33,8 @@ export interface ServerDeps {
   readonly log: Log;
 }
 
-/** Between two questions whether the server is there, when nothing else is asked. */
-const keepAliveMs = 5_000;
+/** Between two questions whether the server is there, when nothing else is asked: as long as an answer may take, about. */
+const keepAlive = { least: 1_000, most: 5_000 };
 const sessionMs = 60_000;
 /** Types of nodes that are remembered. */
 const maxTypes = 20_000;
@@ -94,7 +94,7 @@ export class Server implements SharedConnection {
       transportTimeout: timeout,
       defaultTransactionTimeout: timeout,
       keepSessionAlive: true,
-      keepAliveInterval: keepAliveMs,
+      keepAliveInterval: Math.max(keepAlive.least, Math.min(keepAlive.most, timeout)),
       requestedSessionTimeout: sessionMs,
     });
     let session: ClientSession | undefined;

@@ -66,10 +66,10 @@ export interface ReportQueueDeps {
 const limitPerDevice = { inMemory: 10_000, onDisk: 100_000 };
 /** Of samples on disk, those of all devices. */
 const limitOnDisk = 67_108_864;
-/** Of a device, in memory, when the others are on disk. */
-const windowSize = 400;
 /** As many as edgecore takes: the values of a device that belong together arrive together. */
 const batchLimit = 1_000;
+/** Of a device, in memory, when the others are on disk; at least a batch, which is in memory as long as it is under way. */
+const windowSize = 2 * batchLimit;
 const sendTimeout = seconds(10);
 /** Waiting for longer than this is waiting for long. */
 const patience = milliseconds(500);
