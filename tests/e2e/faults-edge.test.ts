@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
 import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
@@ -108,10 +109,14 @@ describe('an edge that loses what it has', () => {
     await parts.end('edgecore', 'SIGTERM');
     const { config, directory } = parts.layout.edge;
     const certificate = join(directory, 'certs', 'server.crt');
-    writeFileSync(config, readFileSync(config, 'utf8').replace(/^( *token:).*$/m, '$1 ""'));
+    const document = parse(readFileSync(config, 'utf8')) as { modules: { edgeHub: { token: string } } };
+    document.modules.edgeHub.token = '';
+    writeFileSync(config, stringify(document));
     renameSync(certificate, `${certificate}.away`);
     await parts.start('edgecore');
-    await untilLogged('no certificate: pods run on');
+    await untilLogged('no certificate: pods run on').catch((error: unknown) => {
+      throw new Error(edgeLog().split('\n').slice(-15).join('\n'), { cause: error });
+    });
     const [id = ''] = tasks.keys();
     process.kill(tasks.get(id) ?? 0, 'SIGKILL');
     await eventually('the container to be started again', async () => {

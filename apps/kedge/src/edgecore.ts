@@ -82,7 +82,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
   const { pods, store, objects, tokens, outbox, asks } = meta;
   const identity = createEdgeIdentity(
     { clock, log, random, files, keys: on.keys, openHttpClient: on.openHttpClient },
-    { ...settings.identity, isKnown: () => !store.isEmpty },
+    { ...settings.identity, isKnown: () => !store.isEmpty || pods.list().length > 0 },
   );
   const serving = { current: () => servingFiles(identity.current()), listen: identity.listen };
   const server = { metrics: on.metrics, servers: on.servers, serving };

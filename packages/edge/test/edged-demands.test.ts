@@ -310,3 +310,98 @@ describe("a pod's own cgroup", () => {
     assert.equal(site.statuses.get('web')?.phase, 'Running');
   });
 });
+
+describe('a pod whose resources are changed while it runs', () => {
+  const sized = (cpu: string, memory: string, resizePolicy: Container['resizePolicy'] = []): Partial<PodSpec> => ({
+    containers: [main({ resources: { requests: { cpu, memory }, limits: { cpu, memory } }, resizePolicy })],
+  });
+  const resize = (site: EdgedFixture, name: string, spec: Partial<PodSpec>): void => {
+    const pod = site.pods.get(`uid-${name}`)!;
+    site.change({ ...pod, spec: { ...pod.spec!, ...spec } });
+  };
+  const status = (site: EdgedFixture, name = 'web') => site.statuses.get(name);
+
+  test('gets them without a new start, the pod before the container', async (t) => {
+    const site = await edged(t);
+    site.put('web', sized('500m', '64Mi'));
+    await site.pass(seconds(1));
+    const { id } = site.fake.container('main')!;
+    resize(site, 'web', sized('1', '128Mi'));
+    await site.pass(seconds(1));
+    const { resources, state } = site.fake.containers.get(id)!;
+    assert.deepEqual(
+      [state, resources.cpuQuota, resources.cpuShares, resources.memoryLimitInBytes],
+      ['running', 100_000n, 1_024n, BigInt(128 * 1_024 ** 2)],
+    );
+    assert.equal(site.cgroupLimits.get('/kedge/poduid-web')?.memoryBytes, 128 * 1_024 ** 2);
+    const [container] = status(site)?.containerStatuses ?? [];
+    assert.deepEqual(container?.resources?.limits, { cpu: '1', memory: '128Mi' });
+    assert.deepEqual(container?.allocatedResources, { cpu: '1', memory: '128Mi' });
+    assert.deepEqual([container?.restartCount, status(site)?.resize], [0, undefined]);
+  });
+
+  test('gets them with a new start where it says so', async (t) => {
+    const site = await edged(t);
+    const policy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+    site.put('web', sized('500m', '64Mi', policy));
+    await site.pass(seconds(1));
+    resize(site, 'web', sized('500m', '128Mi', policy));
+    await site.pass(seconds(30));
+    assert.equal(status(site)?.containerStatuses?.[0]?.restartCount, 1);
+    assert.equal(site.fake.container('main')?.config.linux?.resources?.memoryLimitInBytes, BigInt(128 * 1_024 ** 2));
+    assert.equal(status(site)?.resize, undefined);
+  });
+
+  test('waits for room, or is told that there will never be any', async (t) => {
+    const site = await edged(t);
+    site.put('web', sized('1', '64Mi'));
+    site.put('other', sized('2', '64Mi'));
+    await site.pass(seconds(1));
+    resize(site, 'web', sized('3', '64Mi'));
+    await site.pass(seconds(1));
+    assert.equal(status(site)?.resize, 'Deferred');
+    site.markDeleted('other', 1);
+    await site.pass(seconds(3));
+    site.forget('other');
+    await site.pass(seconds(15));
+    assert.deepEqual(
+      [status(site)?.resize, status(site)?.containerStatuses?.[0]?.resources?.limits?.['cpu']],
+      [undefined, '3'],
+    );
+    resize(site, 'web', sized('9', '64Mi'));
+    await site.pass(seconds(15));
+    assert.equal(status(site)?.resize, 'Infeasible');
+    assert.equal(status(site)?.containerStatuses?.[0]?.resources?.limits?.['cpu'], '3');
+  });
+
+  test('while edged was away gets them when it is back, and keeps them through another restart', async (t) => {
+    const site = await edged(t);
+    site.put('web', sized('500m', '64Mi'));
+    await site.pass(seconds(1));
+    const { id } = site.fake.container('main')!;
+    await site.stop();
+    resize(site, 'web', sized('1', '64Mi'));
+    await site.start();
+    await site.pass(seconds(5));
+    assert.equal(site.fake.containers.get(id)?.resources.cpuQuota, 100_000n);
+    await site.stop();
+    const steps = site.fake.done.length;
+    await site.start();
+    await site.pass(seconds(5));
+    assert.equal(site.fake.done.length, steps, 'nothing is done again');
+  });
+
+  test('is tried again when the runtime does not take them', async (t) => {
+    const site = await edged(t);
+    site.put('web', sized('500m', '64Mi'));
+    await site.pass(seconds(1));
+    site.fake.fail('updateContainerResources', 'UNKNOWN', 'device or resource busy');
+    resize(site, 'web', sized('1', '64Mi'));
+    await site.pass(seconds(1));
+    assert.equal(status(site)?.resize, 'InProgress');
+    assert.ok(site.reasons().includes('FailedResize'));
+    await site.pass(seconds(15));
+    assert.equal(status(site)?.resize, undefined);
+    assert.equal(site.fake.container('main')?.resources.cpuQuota, 100_000n);
+  });
+});

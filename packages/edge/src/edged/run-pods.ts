@@ -27,6 +27,9 @@ import { describePod, gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec
 import { createWantedPods } from './pod/wanted-pods.ts';
 import { mentions } from './pod/referenced-names.ts';
 import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
+import { planAdmission } from './pod/plan-admission.ts';
+import { withAllocation } from './pod/plan-resize.ts';
+import { createResizer } from './pod/resizer.ts';
 import { createProber } from './probes/prober.ts';
 import { createRunProbe } from './probes/run-probe.ts';
 import { createObserver } from './runtime/observe.ts';
@@ -188,6 +191,17 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     removal: createPodRemoval({ cri, log, files, cgroups: deps.cgroups, observer, volumes, images, paths, config }),
     reporter: createStatusReporter({ outbox }),
     hostIps: () => setup.hostAddresses(),
+    resizer: createResizer({
+      cri,
+      log,
+      files,
+      paths,
+      events,
+      cgroups: deps.cgroups,
+      config,
+      memoryCapacity: () => facts().memoryBytes,
+      fits: fitsResized,
+    }),
     policy: config,
     admission: createPodAdmission({
       events,
@@ -231,13 +245,14 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     return pod !== undefined && !reconciler.memoryOf(uid).isOver;
   };
 
-  /** Taken, and something of them runs or will. */
+  /** Taken, and something of them runs or will; with the resources that they have. */
   function accepted(): Pod[] {
-    return [...pods.list()].filter((pod) => {
+    const taken = [...pods.list()].filter((pod) => {
       const { isAccepted, isOver, failure, status = pod.status } = reconciler.memoryOf(uidOf(pod));
       if (isOver || !(isAccepted || pod.status?.startTime !== undefined)) return false;
       return failure !== undefined || (status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
     });
+    return taken.map((pod) => withAllocation(pod, reconciler.memoryOf(uidOf(pod)).allocated));
   }
 
   /** The Node is asked for only where its labels matter: a copy would be older than what the pod was bound by. */
@@ -248,6 +263,15 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     const ref = { type: 'node', namespace: undefined, name: config.node };
     const found = await deps.asks.ask<Node>({ kind: 'object.get', ref }, signal);
     return { allocatable, node: found.ok ? found.value : undefined };
+  }
+
+  /** Whole processors of its own stay what they are. */
+  async function fitsResized(pod: Pod, signal: AbortSignal): Promise<'now' | 'later' | 'never'> {
+    if (grants.hasOwnCpus(uidOf(pod))) return 'never';
+    const on = { ...(await nodeFor(pod, signal)), node: undefined };
+    const others = accepted().filter((other) => uidOf(other) !== uidOf(pod));
+    if (planAdmission({ pod, others: [], ...on }).do !== 'admit') return 'never';
+    return planAdmission({ pod, others, ...on }).do === 'admit' ? 'now' : 'later';
   }
 
   /** What the runtime would leave out of a pod; it is asked only about what not every runtime can. */

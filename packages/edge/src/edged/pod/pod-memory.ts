@@ -2,6 +2,7 @@
 // lost: it is found out again.
 import type { Duration, Instant } from '@kedge/core/time';
 import type { Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { Allocation } from './plan-resize.ts';
 import type { Waiting } from './pod-action.ts';
 
 export interface PodFailure {
@@ -24,6 +25,13 @@ export interface PodMemory {
   failure: PodFailure | undefined;
   /** Taken in spite of everything that may keep a pod from a node. */
   isAccepted: boolean;
+  /** The resources that its containers have; undefined until they were looked at. */
+  allocated: Allocation | undefined;
+  /** They are others than those the pod began with. */
+  wasResized: boolean;
+  /** Running containers, by id, that do not have them yet. */
+  readonly resizing: Map<string, 'update' | 'restart'>;
+  resize: 'InProgress' | 'Deferred' | 'Infeasible' | undefined;
   /** Nothing of it runs any more or will again. */
   isOver: boolean;
   status: PodStatus | undefined;
@@ -40,6 +48,10 @@ export const createPodMemory = (): PodMemory => ({
   failures: 0,
   failure: undefined,
   isAccepted: false,
+  allocated: undefined,
+  wasResized: false,
+  resizing: new Map(),
+  resize: undefined,
   isOver: false,
   status: undefined,
   renewAt: undefined,

@@ -28,11 +28,12 @@ import type { PodAdmission } from './admission.ts';
 import type { CarryOut } from './carry-out.ts';
 import type { ContainerStarter } from './container-starter.ts';
 import { readLastWords } from './last-words.ts';
-import type { PodPlan, Waiting } from './pod-action.ts';
+import type { PlanInput, PodPlan, Waiting } from './pod-action.ts';
 import { createPodMemory, type PodMemory } from './pod-memory.ts';
 import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
+import type { Resizer } from './resizer.ts';
 import { isSafeName } from './safe-names.ts';
 import { findUnsupported, type NodePolicy } from './unsupported.ts';
 
@@ -53,6 +54,7 @@ export interface PodReconcilerDeps {
   readonly hostIps: () => readonly string[];
   readonly policy: NodePolicy;
   readonly admission: PodAdmission;
+  readonly resizer: Resizer;
   /** Something will happen in the runtime soon: watch it closely. */
   readonly expectChange: () => void;
 }
@@ -68,6 +70,8 @@ export interface PodReconciler {
 
 const firstRetry = seconds(1);
 const longestRetry = minutes(2);
+/** A resize that has to wait for others to end, or that the runtime did not take. */
+const lookForRoom = seconds(10);
 /** A start that takes longer than this shows as one meanwhile. */
 const worthShowing = milliseconds(400);
 
@@ -126,24 +130,28 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       hostIps: deps.hostIps(),
       isOver: plan.isOver,
       failure: memory.failure,
+      resize: memory.resize,
+      allocated: memory.wasResized ? memory.allocated : undefined,
     });
     memory.status = status;
     await reporter.report(pod, status);
   }
 
-  async function bringForward(uid: string, pod: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
+  async function bringForward(uid: string, wanted: Pod, memory: PodMemory, signal: AbortSignal): Promise<Next> {
+    let pod = wanted;
     runtimeName = await observer.runtimeName(signal);
     const seen = await observer.observe(uid, signal);
     // What runs here was taken, even if nobody could be told before edged ended.
     if (seen.sandboxes.length > 0) memory.isAccepted = true;
     if (!(await judge(pod, memory, signal))) return again(seconds(1), 'pods are ending to make room for it');
+    if (!memory.failure && !isTerminating(pod)) pod = await deps.resizer.settle(pod, memory, seen, signal);
     prober.follow(pod, seen);
     const mustEnd = memory.failure !== undefined || hasEnded(memory.status ?? pod.status);
     const plan = planPod({
       pod,
       seen,
       now: clock.now(),
-      ...prober.verdicts(pod, seen),
+      ...withRestarts(prober.verdicts(pod, seen), memory),
       mustEnd,
       endGrace: memory.failure?.disrupted?.grace,
     });
@@ -266,6 +274,7 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       ],
       [result.retryAt && untilThen(result.retryAt, now), 'an image is not there'],
       [plan.lookAgainAt && untilThen(plan.lookAgainAt, now), 'a restart backs off'],
+      [memory.resize === 'Deferred' || memory.resizing.size > 0 ? lookForRoom : undefined, 'a resize waits'],
       [memory.renewAt && !plan.isOver ? untilThen(memory.renewAt, now) : undefined, 'volumes have to be refreshed'],
       [
         started !== undefined && activeDeadlineSeconds !== undefined && !memory.failure && !hasEnded(memory.status)
@@ -316,6 +325,17 @@ const isNew = (pod: Pod, memory: PodMemory): boolean =>
 
 const hasEnded = (status: PodStatus | undefined): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** A container whose new resources take a new start ends for it. */
+function withRestarts<T extends Pick<PlanInput, 'unhealthy'>>(verdicts: T, { resizing }: PodMemory): T {
+  const restarts = [...resizing].filter(([, how]) => how === 'restart');
+  if (restarts.length === 0) return verdicts;
+  const why = 'Container resize requires a new start';
+  return {
+    ...verdicts,
+    unhealthy: new Map([...verdicts.unhealthy, ...restarts.map(([id]) => [id, { why, grace: undefined }] as const)]),
+  };
+}
 
 /** An init container that runs will end soon. */
 const awaitsInit = (pod: Pod, seen: SeenPod): boolean =>

@@ -1,7 +1,7 @@
 // How a sandbox or container says which pod it belongs to. The io.kubernetes names are those of every kubelet, so that
 // tools on the node know our containers; the site label keeps two edges on one runtime apart.
 import { instant, milliseconds } from '@kedge/core/time';
-import type { Container, Pod } from '@kedge/model/k8s-types';
+import type { Container, Pod, ResourceRequirements } from '@kedge/model/k8s-types';
 import type { RestartBackoff } from '../pod/restart-backoff.ts';
 
 export const labels = {
@@ -18,6 +18,8 @@ export const annotations = {
   terminationMessagePath: 'io.kubernetes.container.terminationMessagePath',
   terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
   gracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
+  /** What it was made with, to tell whether the pod wants something else by now. */
+  resources: 'kedge.io/resources',
   /** The back-off that held when it was made, `<delay>@<set at>`: it survives edged and even the host. */
   backoff: 'kedge.io/restart-backoff',
 } as const;
@@ -48,12 +50,21 @@ export const containerAnnotations = (
   [annotations.terminationMessagePath]: container.terminationMessagePath ?? defaultTerminationMessagePath,
   [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
   [annotations.gracePeriod]: String(pod.spec?.terminationGracePeriodSeconds ?? 30),
+  ...(container.resources ? { [annotations.resources]: JSON.stringify(container.resources) } : {}),
   ...(backoff ? { [annotations.backoff]: `${backoff.delay}@${backoff.setAt}` } : {}),
 });
 
 export function parseBackoff(text: string | undefined): RestartBackoff | undefined {
   const [delay, setAt] = (text ?? '').split('@').map(Number);
   return delay && setAt ? { delay: milliseconds(delay), setAt: instant(setAt) } : undefined;
+}
+
+export function parseResources(text: string | undefined): ResourceRequirements | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as ResourceRequirements);
+  } catch {
+    return undefined;
+  }
 }
 
 export const defaultTerminationMessagePath = '/dev/termination-log';

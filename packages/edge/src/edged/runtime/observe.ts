@@ -11,7 +11,7 @@ import {
   type Whole,
 } from '@kedge/wire/cri';
 import { rpcCodeOf } from '@kedge/wire/rpc';
-import { annotations, labels, parseBackoff } from './labels.ts';
+import { annotations, labels, parseBackoff, parseResources } from './labels.ts';
 import type { SeenContainer, SeenPod, SeenSandbox, SeenState } from './seen.ts';
 
 export interface Observer {
@@ -133,6 +133,7 @@ function toSeenContainer(listed: Whole<Container>, status: Whole<ContainerStatus
     imageRef: status.imageRef,
     state: toSeenState(status),
     backoff: parseBackoff(listed.annotations[annotations.backoff]),
+    resources: parseResources(listed.annotations[annotations.resources]),
     gracePeriodSeconds: Number(listed.annotations[annotations.gracePeriod] ?? 30),
   };
 }

@@ -1,5 +1,6 @@
 // What the container runtime has of one pod, as plain values for planning and for the status.
 import type { Instant } from '@kedge/core/time';
+import type { ResourceRequirements } from '@kedge/model/k8s-types';
 import type { RestartBackoff } from '../pod/restart-backoff.ts';
 
 export type SeenState =
@@ -29,6 +30,8 @@ export interface SeenContainer {
   readonly state: SeenState;
   /** The back-off that held when it was made. */
   readonly backoff: RestartBackoff | undefined;
+  /** What it was made with; undefined where it does not say. */
+  readonly resources?: ResourceRequirements | undefined;
   /** What the pod asked for when the container was made; edged may have been restarted since. */
   readonly gracePeriodSeconds: number;
 }

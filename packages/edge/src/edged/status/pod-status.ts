@@ -1,7 +1,7 @@
 // The status of a pod, computed from what it should be and what is seen of it. Pure, and the same input gives the same
 // value: whoever reports compares it with what was reported before.
 import { type Instant, toTime } from '@kedge/core/time';
-import type { Container, ContainerStatus, Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { Container, ContainerStatus, Pod, PodStatus, ResourceRequirements } from '@kedge/model/k8s-types';
 import { ephemeralContainersOf, initContainersOf, qosClassOf, specOf } from '../pod/pod-spec.ts';
 import { type ContainerFacts, containerStatus } from './container-status.ts';
 import { type Phase, podPhase } from './phase.ts';
@@ -14,6 +14,10 @@ export interface PodStatusInput extends ContainerFacts {
   readonly previous: PodStatus | undefined;
   readonly hostIps: readonly string[];
   readonly isOver: boolean;
+  /** Where a change of its resources stands. */
+  readonly resize?: string | undefined;
+  /** The resources that its containers have, where they were changed. */
+  readonly allocated?: ReadonlyMap<string, ResourceRequirements> | undefined;
   /** Why the pod failed as a whole. */
   readonly failure: { readonly reason: string; readonly message: string; readonly disrupted?: object } | undefined;
 }
@@ -29,13 +33,21 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ].map((one) => [one.name, one]),
   );
   const statusOf = (container: Container, isInit: boolean): ContainerStatus =>
-    containerStatus({
-      ...input,
-      container,
-      isInit,
-      whileAbsent: hasInit ? 'PodInitializing' : 'ContainerCreating',
-      previous: reported.get(container.name),
-    });
+    withResources(
+      container.name,
+      containerStatus({
+        ...input,
+        container,
+        isInit,
+        whileAbsent: hasInit ? 'PodInitializing' : 'ContainerCreating',
+        previous: reported.get(container.name),
+      }),
+    );
+  function withResources(name: string, status: ContainerStatus): ContainerStatus {
+    const resources = input.allocated?.get(name);
+    if (!resources) return status;
+    return { ...status, resources, allocatedResources: { ...resources.limits, ...resources.requests } };
+  }
   const initStatuses = initContainersOf(pod).map((container) => statusOf(container, true));
   const statuses = specOf(pod).containers.map((container) => statusOf(container, false));
   const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => statusOf(container, false));
@@ -69,6 +81,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
       : { ...(hasInit ? { initContainerStatuses: initStatuses } : {}), containerStatuses: statuses }),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     qosClass: qosClassOf(pod),
+    ...(input.resize ? { resize: input.resize } : {}),
   };
 }
 
