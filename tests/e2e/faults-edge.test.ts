@@ -60,7 +60,7 @@ describe('an edge that loses what it has', () => {
     await untilLogged('the configuration is wrong and not taken over');
     writeFileSync(
       config,
-      before.replace(/^( *)hostnameOverride:/m, '$1nodeLabels: { reloaded: "yes" }\n$1hostnameOverride:'),
+      before.replace(/^( *)hostnameOverride:/m, '$1nodeLabels: { reloaded: "done" }\n$1hostnameOverride:'),
     );
     process.kill(pid, 'SIGHUP');
     await eventually('the new label', async () => {
@@ -71,7 +71,7 @@ describe('an edge that loses what it has', () => {
         '-o',
         'jsonpath={.metadata.labels.reloaded}',
       );
-      return stdout === 'yes' || undefined;
+      return stdout === 'done' || undefined;
     });
     assert.equal(parts.pid('edgecore'), pid);
     process.kill(pid, 0);

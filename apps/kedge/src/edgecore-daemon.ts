@@ -51,6 +51,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       openHttpClient: createHttpClient,
       dialer: createDialer(),
       cri: createCri(channel),
+      processes: createProcesses(),
       mounts: createMounts(createProcesses()),
       cgroups: createCgroups(createProcesses()),
       host: createHost(),

@@ -2,14 +2,19 @@
 // nothing afterwards: the daemon never loads the YAML reader and the schemas, nor keeps what they left in memory.
 import { parseArgs } from 'node:util';
 import { explain } from '@kedge/core/errors';
-import { readEdgeCoreConfig, writeEdgeCoreDefaults, writeEdgeCoreMinimum } from '@kedge/model/componentconfig';
+import {
+  readCredentialProviders,
+  readEdgeCoreConfig,
+  writeEdgeCoreDefaults,
+  writeEdgeCoreMinimum,
+} from '@kedge/model/componentconfig';
 import { createHost } from '@kedge/platform/linux';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { readConfigFile } from './commands/config-file.ts';
 import { usage } from './commands/usage.ts';
 import { version } from './commands/version.ts';
 import { edgeRuntimeOf, type Launch, launchOn } from './edge-runtime.ts';
-import { handOver, starterVariable } from './edgecore-settings.ts';
+import { type EdgeCoreSettingsRead, handOver, starterVariable } from './edgecore-settings.ts';
 
 async function main(args: string[]): Promise<number> {
   const flag = { type: 'boolean' } as const;
@@ -33,7 +38,9 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(values.minconfig ? writeEdgeCoreMinimum(facts) : writeEdgeCoreDefaults(facts));
     return 0;
   }
-  const settings = readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts);
+  const settings = await withCredentialProviders(
+    readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts),
+  );
   if (values.checkconfig) {
     for (const warning of settings.warnings) process.stdout.write(`${warning}\n`);
     return 0;
@@ -43,6 +50,16 @@ async function main(args: string[]): Promise<number> {
     launch,
     handOver(settings, { ...process.env, ...launch.environment, [starterVariable]: process.execPath }),
   );
+}
+
+/** Their configuration is a file of its own, which the daemon has no reader for. */
+async function withCredentialProviders(settings: EdgeCoreSettingsRead): Promise<EdgeCoreSettingsRead> {
+  const { edged } = settings.config;
+  if (!edged.credentialProviderFiles) return settings;
+  const { config: path, binDirectory } = edged.credentialProviderFiles;
+  const { file } = await readConfigFile(path, 'a credential provider');
+  const credentialProviders = { binDirectory, providers: readCredentialProviders(file?.content, path) };
+  return { ...settings, config: { ...settings.config, edged: { ...edged, credentialProviders } } };
 }
 
 /** The same process id goes on as the daemon. */

@@ -15,6 +15,7 @@ import type {
   Mqtt,
   MqttBrokers,
   ProbeNetwork,
+  Processes,
   Random,
 } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
@@ -47,6 +48,8 @@ export interface EdgeCorePlatform {
   readonly host: Host;
   readonly network: ProbeNetwork;
   readonly servers: HttpServers;
+  /** For credential providers. */
+  readonly processes: Processes;
   /** Load the MQTT client and the broker, where there is use for them. */
   readonly openMqtt: () => Promise<Mqtt>;
   readonly openMqttBrokers: () => Promise<MqttBrokers>;
@@ -98,6 +101,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     link,
     server,
     rpc: on.rpc,
+    processes: on.processes,
   });
   const devices = settings.devices && createDevices(on, meta, node, settings.devices, settings.eventBus);
   const hub = createEdgeHub({

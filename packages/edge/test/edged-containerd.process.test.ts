@@ -112,6 +112,7 @@ class Edge {
         devicePluginDirectory: this.plugins,
         cpuManager: undefined,
         staticPods: undefined,
+        credentialProviders: undefined,
         maxPods: 110,
         nodeLabels: {},
         nodeTaints: [],

@@ -35,6 +35,7 @@ const config: EdgedConfig = {
   devicePluginDirectory: undefined,
   cpuManager: undefined,
   staticPods: undefined,
+  credentialProviders: undefined,
   maxPods: 110,
   nodeLabels: { site: 'north' },
   nodeTaints: [],

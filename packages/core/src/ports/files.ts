@@ -42,7 +42,12 @@ export interface Processes {
   run(
     command: string,
     args: readonly string[],
-    options?: { input?: string; signal?: AbortSignal },
+    options?: {
+      input?: string;
+      signal?: AbortSignal;
+      /** On top of this process's own. */
+      env?: Readonly<Record<string, string>>;
+    },
   ): Promise<ProcessResult>;
 }
 

@@ -37,6 +37,19 @@ export interface EdgedConfig {
   readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
   /** Pods from files; undefined: none. */
   readonly staticPods: { readonly directory: string; readonly every: Duration } | undefined;
+  /** Programs that know how to get at images; undefined: none. */
+  readonly credentialProviders:
+    | {
+        readonly binDirectory: string;
+        readonly providers: readonly {
+          readonly name: string;
+          readonly matchImages: readonly string[];
+          readonly cacheFor: Duration;
+          readonly args: readonly string[];
+          readonly env: Readonly<Record<string, string>>;
+        }[];
+      }
+    | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -1,7 +1,17 @@
 // What edged is handed: the machine, the container runtime, its neighbours and its settings.
 import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
-import type { Cgroups, Files, Host, HttpServers, Mounts, ProbeNetwork, Random, TlsFiles } from '@kedge/core/ports';
+import type {
+  Cgroups,
+  Files,
+  Host,
+  HttpServers,
+  Mounts,
+  ProbeNetwork,
+  Processes,
+  Random,
+  TlsFiles,
+} from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import type { Cri } from '@kedge/wire/cri';
 import type { OpenRpcChannel, RpcServers } from '@kedge/wire/rpc';
@@ -26,6 +36,8 @@ export interface EdgedDeps {
   readonly outbox: Outbox;
   readonly asks: Asks;
   readonly link: Link;
+  /** For credential providers. */
+  readonly processes?: Processes | undefined;
   /** For device plugins; without it there are none. */
   readonly rpc?: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel } | undefined;
   /** For the kubelet's endpoints; they are not served without it, nor unless the settings say where. */

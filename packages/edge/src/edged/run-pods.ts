@@ -76,7 +76,13 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     enabled: config.reportEvents,
   });
   const observer = createObserver({ cri, site: config.site });
-  const images = createImages({ cri, clock, events, parallel: config.imagePullParallel });
+  const images = createImages({
+    cri,
+    clock,
+    events,
+    parallel: config.imagePullParallel,
+    fromPlugins: await loadCredentialPlugins(deps),
+  });
   const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
   const setup = createPodSetup({ files, paths, config, facts });
   const stops = createContainerStops({ cri, clock, log, scope });
@@ -381,6 +387,14 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     extendedResources: () => grants.amounts(),
     onResources: (listener) => void moreResources.push(listener),
   };
+}
+
+/** Loaded only where there are any. */
+async function loadCredentialPlugins({ clock, log, processes, config }: EdgedDeps) {
+  const { credentialProviders: settings } = config;
+  if (!settings || !processes) return undefined;
+  const { createCredentialPlugins } = await import('./images/credential-plugins.ts');
+  return createCredentialPlugins({ clock, log, processes, settings }).credentials;
 }
 
 /** The files that running containers write to. */

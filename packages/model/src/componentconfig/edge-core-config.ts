@@ -1,6 +1,7 @@
 // edgecore.yaml in our own units, as the parts of edgecore take it.
 import type { Secret } from '@kedge/core/log';
 import type { Duration } from '@kedge/core/time';
+import type { CredentialProvider } from './credential-providers.ts';
 import type { EvictionSettings } from './eviction-settings.ts';
 import type { NodeName } from '../k8s/index.ts';
 
@@ -109,6 +110,11 @@ export interface EdgedSettings {
   readonly devicePluginDirectory: string | undefined;
   readonly cpuManager: { readonly reservedCpus: string | undefined } | undefined;
   readonly staticPods: { readonly directory: string; readonly every: Duration } | undefined;
+  /** Where the plugins' configuration is; the starter reads it. */
+  readonly credentialProviderFiles: { readonly config: string; readonly binDirectory: string } | undefined;
+  readonly credentialProviders:
+    | { readonly binDirectory: string; readonly providers: readonly CredentialProvider[] }
+    | undefined;
   readonly maxPods: number;
   readonly nodeLabels: Readonly<Record<string, string>>;
   readonly nodeTaints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];

@@ -59,6 +59,11 @@ const edged = object({
   devicePluginDir: text('/var/lib/kubelet/device-plugins', {
     description: 'kedge only. Where device plugins register; they expect the default. Empty: there are none.',
   }),
+  imageCredentialProviderConfig: text('', {
+    description:
+      "kedge only. The kubelet's file of credential provider plugins (CredentialProviderConfig); empty: none.",
+  }),
+  imageCredentialProviderBinDir: text('', { description: 'kedge only. Where the programs of those plugins are.' }),
   reportEvent: flag(false, { description: 'Sends events to the cloud.' }),
   registerSchedulable: flag(true),
   rootDirectory: file('/var/lib/kubelet', "Pods' volumes and files."),

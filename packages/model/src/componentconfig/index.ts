@@ -1,6 +1,7 @@
 // cloudcore.yaml and edgecore.yaml: what may stand in them, and what it means.
 //
 //     const { config, warnings } = readEdgeCoreConfig({ file: { path, content: parse(text) }, environment }, facts);
+export { readCredentialProviders } from './credential-providers.ts';
 export type { CloudCoreConfig } from './cloud-core-config.ts';
 export { cloudCoreApiVersion, cloudCoreSchema } from './cloud-core-schema.ts';
 export type { CloudCoreDocument } from './cloud-core-schema.ts';

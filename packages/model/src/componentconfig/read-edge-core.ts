@@ -111,11 +111,18 @@ function checkEdgeHub({ websocket, quic }: EdgeCoreDocument['modules']['edgeHub'
   return [{ path: 'modules.edgeHub.websocket.enable', say: `is false, needs to be true: ${instead}` }];
 }
 
-function checkEdged({ nodeIP, tailoredKubeletConfig: kubelet }: EdgeCoreDocument['modules']['edged']): Problem[] {
+function checkEdged(edged: EdgeCoreDocument['modules']['edged']): Problem[] {
+  const { nodeIP, tailoredKubeletConfig: kubelet } = edged;
   const problems: Problem[] = [];
   const complain = (key: string, say: string) => problems.push({ path: `modules.edged.${key}`, say });
   const ours = 'tailoredKubeletConfig';
   if (nodeIP !== '' && !/^[\d.]+$|:/.test(nodeIP)) complain('nodeIP', `is "${nodeIP}", needs an IP address`);
+  if (edged.imageCredentialProviderConfig !== '' && !edged.imageCredentialProviderBinDir.startsWith('/')) {
+    complain(
+      'imageCredentialProviderBinDir',
+      'needs the folder of the plugins that imageCredentialProviderConfig names',
+    );
+  }
   const { imageServiceEndpoint: images } = kubelet;
   if (images !== '' && !images.startsWith('unix:///')) {
     complain(
@@ -310,6 +317,10 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
       kubelet.staticPodPath === ''
         ? undefined
         : { directory: kubelet.staticPodPath, every: toDuration(kubelet.fileCheckFrequency) },
+    credentialProviderFiles: edged.imageCredentialProviderConfig
+      ? { config: edged.imageCredentialProviderConfig, binDirectory: edged.imageCredentialProviderBinDir }
+      : undefined,
+    credentialProviders: undefined,
     maxPods: kubelet.maxPods,
     nodeLabels: edged.nodeLabels,
     nodeTaints: kubelet.registerWithTaints.map(({ key, value, effect }) => ({

@@ -12,10 +12,13 @@ const outputLimit = 1024 * 1024;
 export function createProcesses(): Processes {
   return {
     run(command, args, options = {}) {
-      const { signal, input = '' } = options;
+      const { signal, input = '', env } = options;
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(abortError(signal));
-        const child = childProcess().spawn(command, args, signal ? { signal, killSignal: 'SIGKILL' } : {});
+        const child = childProcess().spawn(command, args, {
+          ...(signal ? { signal, killSignal: 'SIGKILL' } : {}),
+          ...(env ? { env: { ...process.env, ...env } } : {}),
+        });
         const stdout = gather();
         const stderr = gather();
         child.stdout.on('data', stdout.add);

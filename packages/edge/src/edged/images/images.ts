@@ -3,7 +3,7 @@
 import { type Backoff, createBackoff } from '@kedge/core/flow';
 import { type Clock, type Duration, formatDuration, type Instant, minutes, plus, seconds } from '@kedge/core/time';
 import type { Container, Pod, Secret } from '@kedge/model/k8s-types';
-import type { Cri, PodSandboxConfig } from '@kedge/wire/cri';
+import type { AuthConfig, Cri, PodSandboxConfig } from '@kedge/wire/cri';
 import { rpcMessage } from '@kedge/wire/rpc';
 import { describePod, uidOf } from '../pod/pod-spec.ts';
 import type { EventRecorder } from '../events.ts';
@@ -44,7 +44,14 @@ interface Failure {
 
 const pullTimeout: Duration = minutes(30);
 
-export function createImages(deps: { cri: Cri; clock: Clock; events: EventRecorder; parallel: number }): Images {
+export function createImages(deps: {
+  cri: Cri;
+  clock: Clock;
+  events: EventRecorder;
+  parallel: number;
+  /** What programs on the node say, after the pod's own secrets. */
+  fromPlugins?: ((image: ImageReference, signal: AbortSignal) => Promise<AuthConfig[]>) | undefined;
+}): Images {
   const { cri, clock, events } = deps;
   const limit = createLimit(deps.parallel);
   const failures = new Map<string, Failure>();
@@ -59,7 +66,10 @@ export function createImages(deps: { cri: Cri; clock: Clock; events: EventRecord
     request: Parameters<Images['ensure']>[0],
     signal: AbortSignal,
   ): Promise<string> {
-    const credentials = credentialsFor(reference, await request.secrets());
+    const credentials = [
+      ...credentialsFor(reference, await request.secrets()),
+      ...((await deps.fromPlugins?.(reference, signal)) ?? []),
+    ];
     let last: unknown;
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
       try {

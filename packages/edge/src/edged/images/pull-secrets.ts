@@ -17,7 +17,7 @@ export function credentialsFor(image: ImageReference, secrets: readonly Secret[]
   const found: { key: string; auth: AuthConfig }[] = [];
   for (const secret of secrets) {
     for (const [key, entry] of entriesOf(secret)) {
-      if (matches(key, image)) found.push({ key, auth: toAuth(entry) });
+      if (matchesImage(key, image)) found.push({ key, auth: toAuth(entry) });
     }
   }
   return found.sort((a, b) => b.key.length - a.key.length).map(({ auth }) => auth);
@@ -37,7 +37,7 @@ function entriesOf({ data = {} }: Secret): [string, Entry][] {
 }
 
 /** Keys are hosts, with or without scheme and path; `*` stands for one label of a host. */
-function matches(key: string, { registry, repository }: ImageReference): boolean {
+export function matchesImage(key: string, { registry, repository }: ImageReference): boolean {
   const plain = key
     .replace(/^https?:\/\//, '')
     .replace(/^index\.docker\.io\/v1\/?$/, 'docker.io')
@@ -56,7 +56,7 @@ function matchesHost(pattern: string, host: string): boolean {
   return parts.every((part, at) => part === actual[at] || (part === '*' && actual[at] !== ''));
 }
 
-function toAuth(entry: Entry): AuthConfig {
+export function toAuth(entry: Entry): AuthConfig {
   const pair = entry.auth ? decodeText(entry.auth) : '';
   const colon = pair.indexOf(':');
   return {
