@@ -130,6 +130,10 @@ export class EdgedFixture {
   tokenSerial = 0;
   isStoreEmpty = false;
   addresses = ['192.0.2.7'];
+  /** Killed by the kernel for want of memory. */
+  readonly victims: { process: string; pid: number }[] = [];
+  isReadOnly = false;
+  cloudIsAhead = 0;
   /** For device plugins. */
   rpc: EdgedDeps['rpc'] = undefined;
   hugePages: ReadonlyMap<number, number> = new Map();
@@ -270,6 +274,11 @@ export class EdgedFixture {
           addresses: this.addresses,
         }),
         load: async () => ({ availableMemoryBytes: this.freeMemoryBytes, processes: 100, maxProcesses: 32_768 }),
+        memoryVictims: async (place) => {
+          const victims = this.victims.slice(place ?? 0);
+          return { place: this.victims.length, victims: place === undefined ? [] : victims };
+        },
+        isReadOnly: async () => this.isReadOnly,
         processors: async () => [0, 1, 2, 3].map((cpu) => ({ cpu, core: cpu, socket: 0 })),
         cpuTime: async () => ({ busySeconds: 1_234.5, bootedAt: 1_000_000 }),
       },
@@ -330,7 +339,10 @@ export class EdgedFixture {
           }
         : {}),
       rpc: this.rpc,
-      asks: { ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T> },
+      asks: {
+        ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T>,
+        cloudClock: () => ({ ahead: this.cloudIsAhead, within: 50 }),
+      },
       link: {
         isOnline: true,
         listen: (listener) => {

@@ -116,3 +116,56 @@ describe('the node', () => {
     assert.ok(site.cloud.asked.includes('node.status node/edge-1'));
   });
 });
+
+describe('a machine with problems', () => {
+  const told = (site: EdgedFixture, reason: string): string[] =>
+    site.events
+      .filter((event) => event.reason === reason)
+      .map(({ message, involvedObject }) => `${involvedObject?.kind}: ${message}`);
+
+  async function started(t: TestContext): Promise<EdgedFixture> {
+    const site = new EdgedFixture();
+    site.victims.push({ process: 'before', pid: 1 });
+    await site.start();
+    t.after(() => site.stop());
+    await site.pass(seconds(61));
+    return site;
+  }
+
+  test('tells of processes that were killed for want of memory, not of those before its time', async (t) => {
+    const site = await started(t);
+    site.victims.push({ process: 'greedy', pid: 4_711 });
+    await site.pass(minutes(2));
+    assert.deepEqual(told(site, 'SystemOOM'), ['Node: System OOM encountered, victim process: greedy, pid: 4711']);
+  });
+
+  test('tells of a file system that went read-only, once, and of its return', async (t) => {
+    const site = await started(t);
+    site.isReadOnly = true;
+    await site.pass(minutes(2));
+    site.isReadOnly = false;
+    await site.pass(minutes(2));
+    assert.equal(told(site, 'FilesystemIsReadOnly').length, 1);
+    assert.equal(told(site, 'FilesystemIsNotReadOnly').length, 1);
+  });
+
+  test('tells of a clock that is off, as far as that can be known', async (t) => {
+    const site = await started(t);
+    site.cloudIsAhead = 10_040;
+    await site.pass(minutes(2));
+    assert.deepEqual(told(site, 'ClockSkew'), []);
+    site.cloudIsAhead = -95_000;
+    await site.pass(minutes(2));
+    assert.deepEqual(told(site, 'ClockSkew'), ['Node: The clock of this node is 1m35s ahead of that of the cloud']);
+  });
+
+  test('looks at its pods again when the clock was set', async (t) => {
+    const site = await started(t);
+    site.put('job', { activeDeadlineSeconds: 3_600 });
+    await site.pass(seconds(1));
+    site.clock.jumpTo((site.clock.now() + 7_200_000) as ReturnType<EdgedFixture['clock']['now']>);
+    await site.pass(seconds(40));
+    assert.match(told(site, 'ClockWasSet')[0] ?? '', /^Node: The clock was set forward by 2h0m0s$/);
+    assert.equal(site.statuses.get('job')?.reason, 'DeadlineExceeded');
+  });
+});

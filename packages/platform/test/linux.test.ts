@@ -9,7 +9,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { createCgroups, createHost, createMounts, createProbeNetwork } from '@kedge/platform/linux';
 import { createProcesses } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
-import { defaultInterface, parseCpuTime, parseOsRelease } from '../src/linux/host.ts';
+import { defaultInterface, isReadOnly, parseCpuTime, parseOsRelease, parseVictims } from '../src/linux/host.ts';
 import { parseMountPoints } from '../src/linux/mounts.ts';
 
 const needsRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
@@ -201,5 +201,36 @@ describe('probes', () => {
     stop.abort(new Error('time is up'));
     await assert.rejects(asking);
     await assert.rejects(network.connect(at, stop.signal));
+  });
+});
+
+describe('what the kernel says', () => {
+  test('of its victims is told once, and not of those for the sake of a cgroup', () => {
+    const record = (sequence: number, constraint: string, task: string, pid: number): string =>
+      `6,${sequence},123456,-;oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/x,task=${task},pid=${pid},uid=0`;
+    const log = [
+      '6,1,100,-;Linux version 6.1',
+      record(7, 'CONSTRAINT_NONE', 'old', 10),
+      record(8, 'CONSTRAINT_MEMCG', 'own fault', 11),
+      record(9, 'CONSTRAINT_NONE', 'stress', 12),
+    ].join('\n');
+    assert.deepEqual(parseVictims(log, 7), { place: 9, victims: [{ process: 'stress', pid: 12 }] });
+    assert.deepEqual(parseVictims(log, 9), { place: 9, victims: [] });
+    assert.deepEqual(parseVictims('', 9), { place: 9, victims: [] });
+    assert.deepEqual(parseVictims(log, Infinity), { place: 9, victims: [] }, 'those before its time');
+  });
+
+  test('of mounts tells whether a path can be written to', () => {
+    const mounts = [
+      '1 0 8:1 / / rw,relatime - ext4 /dev/sda1 rw',
+      '2 1 8:2 / /var ro,relatime - ext4 /dev/sda2 rw',
+      '3 2 8:3 / /var/lib rw,relatime - ext4 /dev/sda3 ro,errors=remount-ro',
+      '4 1 8:4 / /srv rw - tmpfs tmpfs rw',
+    ].join('\n');
+    const paths = ['/etc', '/var/log', '/var/lib/kubelet', '/srv', '/variable'];
+    assert.deepEqual(
+      paths.map((path) => isReadOnly(mounts, path)),
+      [false, true, true, false, false],
+    );
   });
 });

@@ -33,10 +33,21 @@ export interface HostCpuTime {
   readonly bootedAt: number;
 }
 
+/** Processes that the kernel killed because the machine had no memory left. */
+export interface MemoryVictims {
+  /** Where to go on reading; it says nothing else. */
+  readonly place: number;
+  readonly victims: readonly { readonly process: string; readonly pid: number }[];
+}
+
 export interface Host {
   facts(): Promise<HostFacts>;
   load(): Promise<HostLoad>;
   cpuTime(): Promise<HostCpuTime>;
+  /** Since `place`; not those that were killed for their cgroup's sake. Cheap as long as there are none. */
+  memoryVictims(place: number | undefined): Promise<MemoryVictims>;
+  /** Whether the file system that a path is on takes no writes. */
+  isReadOnly(path: string): Promise<boolean>;
   /** Those that are on, with the core and the socket each belongs to; in the order of their numbers. */
   processors(): Promise<readonly { readonly cpu: number; readonly core: number; readonly socket: number }[]>;
 }

@@ -48,4 +48,14 @@ export type {
   MqttSession,
 } from './mqtt.ts';
 export { databaseErrors, filesErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
-export type { CgroupLimits, Cgroups, Host, HostCpuTime, HostFacts, HostLoad, Mounts, ProbeNetwork } from './host.ts';
+export type {
+  CgroupLimits,
+  Cgroups,
+  Host,
+  HostCpuTime,
+  HostFacts,
+  HostLoad,
+  MemoryVictims,
+  Mounts,
+  ProbeNetwork,
+} from './host.ts';

@@ -3,6 +3,7 @@ import type { Scope } from '@kedge/core/flow';
 import type { Module } from '@kedge/core/module';
 import type { Host, HostFacts } from '@kedge/core/ports';
 import { createNodeFactsReader } from './node/node-facts.ts';
+import { watchNodeProblems } from './node/node-problems.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
 import { createPodPaths } from './runtime/pod-paths.ts';
 import { type RunningPods, runPods } from './run-pods.ts';
@@ -31,6 +32,8 @@ async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }>
     load: () => host.load(),
     cpuTime: () => host.cpuTime(),
     processors: () => host.processors(),
+    memoryVictims: (place) => host.memoryVictims(place),
+    isReadOnly: (path) => host.isReadOnly(path),
   };
 }
 
@@ -76,4 +79,17 @@ function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
   pods.onPressure(() => reporter.lookNow());
   pods.onResources(() => reporter.lookNow());
   reporter.start(scope);
+  watchNodeProblems(
+    {
+      ...deps,
+      events: pods.events,
+      rootDirectory: config.rootDirectory,
+      cloudClock: () => deps.asks.cloudClock?.(),
+      clockWasSet() {
+        pods.lookAgain();
+        reporter.lookNow();
+      },
+    },
+    scope,
+  );
 }

@@ -58,6 +58,8 @@ export interface Outbox {
 export interface Asks {
   /** Rejects only when `signal` aborts. */
   ask<T = KubeObject>(question: QuestionBody, signal: AbortSignal): Promise<Outcome<T>>;
+  /** How far the cloud's clock is ahead, in milliseconds, and how wrong that may be. */
+  cloudClock?(): { readonly ahead: number; readonly within: number } | undefined;
 }
 
 export interface Link {

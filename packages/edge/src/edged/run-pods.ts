@@ -6,7 +6,7 @@ import type { HostFacts } from '@kedge/core/ports';
 import { seconds } from '@kedge/core/time';
 import { amountsOf } from '@kedge/model/k8s-scheduling';
 import type { ContainerImage, Node, Pod } from '@kedge/model/k8s-types';
-import { createEventRecorder } from './events.ts';
+import { createEventRecorder, type EventRecorder } from './events.ts';
 import { createEvictor } from './eviction/evictor.ts';
 import { watchStorageLimits } from './eviction/storage-limits.ts';
 import type { Pressure } from './eviction/thresholds.ts';
@@ -44,6 +44,9 @@ import { createVolumes } from './volumes/volumes.ts';
 import type { EdgedDeps } from './edged-deps.ts';
 
 export interface RunningPods {
+  readonly events: EventRecorder;
+  /** At every pod, as after a clock that was set. */
+  lookAgain(): void;
   /** Every status counts as changed. */
   reportAllAgain(): void;
   /** With the newest status of each. */
@@ -366,6 +369,8 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
   logRotation.start(scope);
   scope.spawn('runtime watch', (signal) => watch.run(signal));
   return {
+    events,
+    lookAgain: () => void enqueueAll(),
     reportAllAgain() {
       for (const pod of pods.list()) {
         reconciler.reportAgain(uidOf(pod));

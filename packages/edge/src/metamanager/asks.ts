@@ -11,8 +11,15 @@ export interface Asks {
   ask<T = KubeObject>(question: QuestionBody, signal: AbortSignal): Promise<Outcome<T>>;
   /** Hands a reply to whoever waits for it; a late one is dropped. */
   settle(reply: Extract<Downstream, { kind: 'reply' }>): void;
+  /** How far the cloud's clock is ahead, in milliseconds, and how wrong that may be, by its newest reply. */
+  cloudClock(): CloudClock | undefined;
   /** The link is up: questions go out by `send`. Call the result when it is down, and waiting questions fail at once. */
   attach(send: (question: Question) => Promise<void>): () => void;
+}
+
+export interface CloudClock {
+  readonly ahead: number;
+  readonly within: number;
 }
 
 export interface AsksOptions {
@@ -33,6 +40,16 @@ const offline = failure('ServiceUnavailable', 'the cloud cannot be reached just 
 export function createAsks({ clock, random, timeout = seconds(60), limit = 512 }: AsksOptions): Asks {
   const waiting = new Map<string, (outcome: Outcome<unknown>) => void>();
   let current: ((question: Question) => Promise<void>) | undefined;
+  const sentAt = new Map<string, { readonly wall: number; readonly monotonic: number }>();
+  let cloudClock: CloudClock | undefined;
+
+  /** The reply was made somewhere between the question and now. */
+  function compareClocks({ to, at }: { readonly to: string; readonly at: number }): void {
+    const sent = sentAt.get(to);
+    if (!sent || !(at > 0)) return;
+    const took = clock.monotonic() - sent.monotonic;
+    cloudClock = { ahead: at - (sent.wall + took / 2), within: took / 2 };
+  }
 
   const settleOne = (id: string, outcome: Outcome<unknown>): void => {
     waiting.get(id)?.(outcome);
@@ -48,6 +65,7 @@ export function createAsks({ clock, random, timeout = seconds(60), limit = 512 }
     }
     const id = messageId(random.uuid());
     const done = new AbortController();
+    sentAt.set(id, { wall: clock.now(), monotonic: clock.monotonic() });
     const answered = new Promise<Outcome<unknown>>((resolve) => waiting.set(id, resolve));
     const late = clock.sleep('reply of the cloud', timeout, AbortSignal.any([signal, done.signal])).then(() => ({
       ok: false as const,
@@ -59,13 +77,18 @@ export function createAsks({ clock, random, timeout = seconds(60), limit = 512 }
       return await Promise.race([answered, late]);
     } finally {
       waiting.delete(id);
+      sentAt.delete(id);
       done.abort();
     }
   }
 
   return {
     ask: <T>(body: QuestionBody, signal: AbortSignal) => exchange(body, signal) as Promise<Outcome<T>>,
-    settle: (reply) => settleOne(reply.to, reply.outcome),
+    settle(reply) {
+      compareClocks(reply);
+      settleOne(reply.to, reply.outcome);
+    },
+    cloudClock: () => cloudClock,
     attach(send) {
       current = send;
       return () => {

@@ -1,7 +1,8 @@
 // Facts about the machine out of /proc, /etc and the kernel's interface list.
-import { readdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { arch, availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
-import type { Host, HostCpuTime, HostFacts } from '@kedge/core/ports';
+import type { Host, HostCpuTime, HostFacts, MemoryVictims } from '@kedge/core/ports';
 
 const architectures: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -39,7 +40,77 @@ export function createHost(): Host {
     },
     cpuTime: async () => parseCpuTime(await readLine('/proc/stat')),
     processors: readProcessors,
+    memoryVictims: createVictimsReader(),
+    isReadOnly: async (path) => isReadOnly(await readLine('/proc/self/mountinfo'), path),
   };
+}
+
+/** The kernel counts its victims of every kind; only when there are more is its log read for who they are. */
+function createVictimsReader(): Host['memoryVictims'] {
+  let counted: number | undefined;
+  return async (place) => {
+    const count = Number(/^oom_kill (\d+)$/m.exec(await readLine('/proc/vmstat'))?.[1] ?? 0);
+    if (place !== undefined && count === counted) return { place, victims: [] };
+    counted = count;
+    return parseVictims(await readKernelLog(), place ?? Infinity);
+  };
+}
+
+/** Records as /dev/kmsg gives them, one a line: `priority,sequence,time,flags;text`. */
+export function parseVictims(log: string, place: number): MemoryVictims {
+  let last = -1;
+  const victims: { process: string; pid: number }[] = [];
+  for (const line of log.split('\n')) {
+    const sequence = Number(/^\d+,(\d+),/.exec(line)?.[1] ?? NaN);
+    if (Number.isNaN(sequence)) continue;
+    last = Math.max(last, sequence);
+    const killed = /oom-kill:constraint=CONSTRAINT_NONE,.*task=([^,]+),pid=(\d+)/.exec(line);
+    if (killed && sequence > place) victims.push({ process: killed[1] ?? '', pid: Number(killed[2]) });
+  }
+  if (last < 0) return { place: Number.isFinite(place) ? place : 0, victims };
+  return { place: last, victims };
+}
+
+const longestRecord = 8_192;
+const mostRecords = 20_000;
+
+/** Each read gives one record; the end of the log is an error that says "try again". */
+async function readKernelLog(): Promise<string> {
+  const file = await open('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if (!file) return '';
+  const lines: string[] = [];
+  let last = '';
+  try {
+    const buffer = Buffer.alloc(longestRecord);
+    for (let n = 0; n < mostRecords; n++) {
+      const { bytesRead } = await file.read(buffer, 0, longestRecord);
+      const line = buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? '';
+      // Most of what a kernel says is not of interest; the last record tells how far its log goes.
+      if (line.includes('oom-kill:')) lines.push(line);
+      last = line;
+    }
+  } catch {
+    // The end.
+  } finally {
+    await file.close();
+  }
+  return [...lines, last].join('\n');
+}
+
+/** By the mount that the path is below: `id parent device root point options ... - type source options`. */
+export function isReadOnly(mountInfo: string, path: string): boolean {
+  let best = '';
+  let options = '';
+  for (const line of mountInfo.split('\n')) {
+    const [mount = '', superblock = ''] = line.split(' - ');
+    const [, , , , point = '', own = ''] = mount.split(' ');
+    const holds = point === '/' || path === point || path.startsWith(`${point}/`);
+    // Later mounts lie on top of earlier ones.
+    if (!holds || point.length < best.length) continue;
+    best = point;
+    options = `${own},${superblock.split(' ')[2] ?? ''}`;
+  }
+  return options.split(',').includes('ro');
 }
 
 /** Where the kernel does not say, every processor is a core of the one socket. */
