@@ -50,6 +50,9 @@ const seenContainer = (name: string, state: SeenState, more: Partial<SeenContain
 
 const init = (...names: string[]): Partial<PodSpec> => ({ initContainers: names.map((name) => container(name)) });
 const sidecar = { initContainers: [container('proxy', { restartPolicy: 'Always' })] };
+const twoSidecars = {
+  initContainers: [...sidecar.initContainers, container('logs', { restartPolicy: 'Always' })],
+};
 const deleted = { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 5 };
 
 interface Case {
@@ -347,6 +350,24 @@ const cases: Case[] = [
     pod: podWith(sidecar, deleted),
     containers: [seenContainer('main', running), seenContainer('proxy', running)],
     actions: ['stop main-0 5s'],
+  },
+  {
+    rule: 'of sidecars the one that started last ends first',
+    pod: podWith(twoSidecars, deleted),
+    containers: [seenContainer('main', exited(0)), seenContainer('proxy', running), seenContainer('logs', running)],
+    actions: ['stop logs-0 5s'],
+  },
+  {
+    rule: 'then the one before it',
+    pod: podWith(twoSidecars, deleted),
+    containers: [seenContainer('logs', exited(0)), seenContainer('proxy', running)],
+    actions: ['stop proxy-0 5s'],
+  },
+  {
+    rule: 'sidecars end together when the time of the pod is over',
+    pod: podWith(twoSidecars, { ...deleted, deletionTimestamp: '1970-01-01T00:00:00Z' }),
+    containers: [seenContainer('proxy', running), seenContainer('logs', running)],
+    actions: ['stop proxy-0 5s', 'stop logs-0 5s'],
   },
   {
     rule: 'then the sandbox is stopped',

@@ -1,6 +1,6 @@
 // Decides what to do about one pod, from what it should be and what the runtime has of it. Pure: the same values give
 // the same plan, so every rule of the kubelet that we follow is a line in a table of plan-pod.test.ts.
-import { between, type Duration, type Instant } from '@kedge/core/time';
+import { between, type Duration, type Instant, parseTime } from '@kedge/core/time';
 import type { Pod } from '@kedge/model/k8s-types';
 import { isRunning, latestContainer, type SeenPod } from '../runtime/seen.ts';
 import { planContainers } from './plan-containers.ts';
@@ -9,7 +9,11 @@ import { type PlanInput, type PodAction, type PodPlan, stopContainer } from './p
 
 export function planPod(input: PlanInput): PodPlan {
   const { pod, seen } = input;
-  if (isTerminating(pod)) return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod));
+  if (isTerminating(pod)) {
+    const due = parseTime(pod.metadata.deletionTimestamp);
+    const isLate = due !== undefined && input.now >= due;
+    return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod), { isLate });
+  }
   if (input.mustEnd) return planEnd(seen, sidecarNames(pod), input.endGrace ?? gracePeriodOf(pod));
   const sandbox = seen.sandboxes[0];
   const usable = sandbox?.isReady ? sandbox : undefined;
@@ -40,11 +44,21 @@ export function planPod(input: PlanInput): PodPlan {
   };
 }
 
-/** Containers first, sidecars after the others, the sandbox last; then it is over. */
-export function planEnd(seen: SeenPod, sidecars: ReadonlySet<string>, grace: Duration, why = ''): PodPlan {
+/**
+ * Containers first, then sidecars one by one, the one that started last first, the sandbox last; then it is over. `isLate`:
+ * the time that the pod was given has passed, and sidecars end together.
+ */
+export function planEnd(
+  seen: SeenPod,
+  sidecars: ReadonlySet<string>,
+  grace: Duration,
+  { why = '', isLate = false }: { why?: string; isLate?: boolean } = {},
+): PodPlan {
   const running = seen.containers.filter(isRunning);
   const mains = running.filter(({ name }) => !sidecars.has(name));
-  const first = mains.length > 0 ? mains : running;
+  const [last] = [...sidecars].reverse().filter((name) => running.some((container) => container.name === name));
+  const next = isLate ? running : running.filter(({ name }) => name === last);
+  const first = mains.length > 0 ? mains : next;
   const stops = first.map((container) => stopContainer(container, grace, why));
   const sandboxes = seen.sandboxes
     .filter(({ isReady }) => isReady)
@@ -53,6 +67,7 @@ export function planEnd(seen: SeenPod, sidecars: ReadonlySet<string>, grace: Dur
   return { actions, waiting: new Map(), lookAgainAt: undefined, isOver: actions.length === 0 };
 }
 
+/** In the order in which they start. */
 export const sidecarNames = (pod: Pod): ReadonlySet<string> =>
   new Set(
     initContainersOf(pod)

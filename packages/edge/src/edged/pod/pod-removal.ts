@@ -53,7 +53,7 @@ export function createPodRemoval(deps: {
     plan(pod, seen) {
       if (pod) return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod));
       const longest = Math.max(1, ...seen.containers.filter(isRunning).map((one) => one.gracePeriodSeconds));
-      return planEnd(seen, new Set(), seconds(longest) as Duration, 'its pod is not known to this node');
+      return planEnd(seen, new Set(), seconds(longest) as Duration, { why: 'its pod is not known to this node' });
     },
     async remove(uid, pod, seen, signal) {
       let isClean = true;
