@@ -2,15 +2,18 @@
 // nothing left behind.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { sitePorts } from '../../apps/kedge/src/site/layout.ts';
+import { readFile } from 'node:fs/promises';
+import { hasMosquitto } from '@kedge/testing/mosquitto';
+import { siteLayout, sitePorts } from '../../apps/kedge/src/site/layout.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
-import { eventually } from './harness/run.ts';
+import { eventually, run } from './harness/run.ts';
 import { createTestSite, type TestSite } from './harness/site.ts';
 
 interface Device {
   status?: {
     state?: string;
+    conditions?: { type: string; status: string }[];
     twins?: { propertyName: string; reported?: { value: string }; observedDesired?: { value: string } }[];
   };
 }
@@ -65,6 +68,62 @@ describe('the devices of a new site', () => {
       ...['patch', 'device', 'thermostat', '--type=json', '-p', JSON.stringify([{ ...patch[0], value: '99' }])],
     );
     assert.match(refused.stderr, /spec\.properties\[1\].*30/);
+  });
+
+  it(
+    'are there for MQTT applications with the password of the site, and have a history',
+    { skip: !hasMosquitto },
+    async () => {
+      const layout = siteLayout(site.data);
+      const password = (await readFile(layout.edge.mqttPassword, 'utf8')).trim();
+      const port = String(sitePorts(site.portBase).mqtt);
+      const access = ['-h', '127.0.0.1', '-p', port, '-u', 'kedge', '-P', password];
+      const topic = '$hw/events/device/default/thermostat/twin/update';
+      const wish = JSON.stringify({ event_id: 'e2e', twin: { target: { expected: { value: '24.5' } } } });
+      await run('mosquitto_pub', [...access, '-q', '1', '-t', topic, '-m', wish]);
+      // Through the mapper to the device and back, and on to the cloud.
+      await eventuallyReported('target', (value) => value === '24.5');
+      const { stdout } = await run('mosquitto_sub', [...access, '-t', `${topic}/document`, '-C', '1', '-W', '20']);
+      assert.match(stdout, /"current":\{/);
+      const stranger = await run('mosquitto_pub', ['-h', '127.0.0.1', '-p', port, '-t', topic, '-m', wish]);
+      assert.notEqual(stranger.code, 0);
+      const { stdout: history } = await site.kedge(
+        'device',
+        'history',
+        'thermostat',
+        '--property',
+        'target',
+        '--data',
+        site.data,
+      );
+      assert.match(history, / target +24\.5\n/);
+    },
+  );
+
+  it('raise alarms by the rules of their model: an Event and a condition', async () => {
+    const rules = [{ name: 'warm', property: 'target', operator: '>', threshold: 26, hysteresis: 0.5 }];
+    const annotation = 'devices.kedge.io/rules';
+    const modelName = (await site.kubectl('get', 'devicemodels', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
+    const wrong = JSON.stringify([{ ...rules[0], property: 'nothing' }]);
+    const refused = await site.kubectl.try('annotate', 'devicemodel', modelName, `${annotation}=${wrong}`);
+    assert.match(refused.stderr, /\[0\]\.property: is "nothing", needs one of the model's: "temperature", "target"/);
+    await site.kubectl('annotate', 'devicemodel', modelName, `${annotation}=${JSON.stringify(rules)}`);
+    const set = (value: string) =>
+      site.kubectl(
+        ...['patch', 'device', 'thermostat', '--type=json', '-p'],
+        JSON.stringify([{ op: 'replace', path: '/spec/properties/1/desired/value', value }]),
+      );
+    const alarmed = (reason: string, status: string) =>
+      eventually(`${reason}, and the condition ${status}`, async () => {
+        const events = await site.kubectl('get', 'events', '--field-selector', `reason=${reason}`);
+        const { status: of } = await site.kubectl.json<Device>('get', 'device', 'thermostat');
+        const condition = of?.conditions?.find(({ type }) => type === 'Alarm');
+        return events.includes('device/thermostat') && condition?.status === status ? true : undefined;
+      });
+    await set('27');
+    await alarmed('AlarmRaised', 'True');
+    await set('20');
+    await alarmed('AlarmCleared', 'False');
   });
 
   it('have methods', async () => {

@@ -2,136 +2,22 @@
 // rotation and reconnection. Runs where $PEERS names a folder with the programs; KEDGE_RECORD=FOLDER writes down what
 // each asked of our API, for being played again where there are none (control-plane/test/peers).
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { openScope } from '@kedge/core/flow';
-import { secret, silentLog } from '@kedge/core/log';
-import { createMetrics } from '@kedge/core/metrics';
 import { type Clock, days, instant, seconds } from '@kedge/core/time';
-import { createEdgeHub, edgeHubDefaults } from '@kedge/edge/edgehub';
-import { createMetaManager, edgeMigrations } from '@kedge/edge/metamanager';
-import { createLinkStatus } from '@kedge/engine/channel';
-import { createEdgeIdentity } from '@kedge/engine/identity-edge';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { type KubeObject, nodeName } from '@kedge/model/k8s';
-import {
-  createDialer,
-  createFiles,
-  createHttpClient,
-  createKeys,
-  createRandom,
-  systemClock,
-} from '@kedge/platform/node';
-import { openDatabase } from '@kedge/platform/sqlite';
-import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
-import { recordingOf, recordingTo } from '../../packages/control-plane/test/peers/recording.ts';
+import type { KubeObject } from '@kedge/model/k8s';
+import { systemClock } from '@kedge/platform/node';
 import { api, boundPod, edgeNode } from './cloud-rig.ts';
-import { installCloudCoreDefinitions } from './peers/cloudcore-definitions.ts';
-import { findPeer, type GoCloudCore, startGoCloudCore } from './peers/go-cloudcore.ts';
+import { eventually, node, readToken, startApi, startEdge, whenTrue } from './peers/edge-rig.ts';
+import { findPeer, startGoCloudCore } from './peers/go-cloudcore.ts';
 
-const node = nodeName('our-edge');
 const { signal } = new AbortController();
 const nodeRef = { type: 'node', namespace: undefined, name: node };
 const leaseRef = { type: 'lease', namespace: 'kube-node-lease', name: node };
-
-/** The first value that is not undefined, looked for again and again. */
-async function eventually<T>(
-  what: string,
-  look: () => T | undefined | Promise<T | undefined>,
-  limit = 20_000,
-): Promise<T> {
-  for (const end = performance.now() + limit; performance.now() < end;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await systemClock.sleep(what, seconds(0.1));
-  }
-  throw new Error(`${what}: not within ${limit / 1_000} s`);
-}
-
-const whenTrue = (what: string, check: () => boolean, limit?: number) =>
-  eventually(what, () => (check() ? true : undefined), limit);
-
-/** The embedded API with what a Go cloudcore and a namespace need. */
-async function startApi(
-  t: TestContext,
-  folder: string,
-  version: string,
-): Promise<{ kube: KubeApi; kubeconfig: string }> {
-  const recordings = process.env['KEDGE_RECORD'];
-  const recording = recordings && join(recordings, `go-cloudcore-${version}.jsonl`);
-  const server = await startTestServer({
-    directory: join(folder, 'api'),
-    ...(recording ? recordingTo(`${recording}.audit`) : {}),
-  });
-  const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-  t.after(async () => {
-    await access.close();
-    await server.stop();
-    if (!recording) return;
-    writeFileSync(recording, recordingOf(readFileSync(`${recording}.audit`, 'utf8')));
-    rmSync(`${recording}.audit`);
-  });
-  const kube = access.api;
-  await installCloudCoreDefinitions(kube);
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kubeedge' } };
-  await kube.create(api('namespaces'), undefined, namespace);
-  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
-  await kube.create(api('serviceaccounts'), 'default', account);
-  return { kube, kubeconfig: server.kubeconfigPath };
-}
-
-const readToken = (kube: KubeApi): Promise<string> =>
-  eventually('join token', async () => {
-    const stored = await kube
-      .get(api('secrets'), { namespace: 'kubeedge', name: 'tokensecret' })
-      .catch(() => undefined);
-    return stored && Buffer.from((stored['data'] as { tokendata: string }).tokendata, 'base64').toString('utf8');
-  });
-
-async function startEdge(t: TestContext, cloud: GoCloudCore, token: string, folder: string) {
-  const random = createRandom();
-  const log = silentLog;
-  const db = openDatabase({ path: join(folder, 'edge.db'), migrations: edgeMigrations, durability: 'normal' });
-  const makeIdentity = (clock: Clock, joinToken: string) =>
-    createEdgeIdentity(
-      { clock, log, random, files: createFiles(), keys: createKeys(), openHttpClient: createHttpClient },
-      {
-        node,
-        httpServer: `https://127.0.0.1:${cloud.httpsPort}`,
-        token: joinToken ? secret(joinToken) : undefined,
-        paths: {
-          ca: join(folder, 'rootCA.crt'),
-          certificate: join(folder, 'server.crt'),
-          key: join(folder, 'server.key'),
-        },
-        rotate: true,
-      },
-    );
-  const identity = makeIdentity(systemClock, token);
-  const link = createLinkStatus();
-  const meta = createMetaManager({ db, clock: systemClock, log, random, node });
-  const hub = createEdgeHub({
-    clock: systemClock,
-    log,
-    random,
-    metrics: createMetrics(),
-    dialer: createDialer(),
-    identity,
-    handlers: meta.handlers,
-    asks: meta.asks,
-    outbox: meta.outbox,
-    store: meta.store,
-    link,
-    config: { ...edgeHubDefaults, server: `127.0.0.1:${cloud.hubPort}`, node },
-  });
-  const scope = openScope({ clock: systemClock, name: 'edge' });
-  t.after(() => scope.close(seconds(5)));
-  for (const part of [identity, meta, hub]) await part.start(scope);
-  return { meta, link, identity, hub, scope, makeIdentity };
-}
 
 const get = (kube: KubeApi, resource: string, name: string): Promise<KubeObject | undefined> =>
   kube.get(api(resource), { namespace: 'default', name }).catch(() => undefined);

@@ -15,6 +15,10 @@ const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 /** Loaded by the daemon or a mapper when there is a broker, and when the daemon is to be one itself. */
 const mqtt = './edgecore-mqtt.cjs';
 const broker = './edgecore-broker.cjs';
+/** Loaded by the daemon where there are MQTT clients, and with its first device. */
+const eventBus = './edgecore-eventbus.cjs';
+const alarms = './edgecore-alarms.cjs';
+const deviceApi = './edgecore-deviceapi.cjs';
 /** Loaded by the daemon when a mapper of KubeEdge before v1.15 calls. */
 const oldDmi = './edgecore-dmi-v1alpha1.cjs';
 /** Loaded by the daemon for device plugins and the static CPU policy. */
@@ -56,12 +60,18 @@ const programs: readonly Program[] = [
       '@kedge/wire/dmi/v1alpha1': oldDmi,
       '@kedge/edge/edged/grants': grants,
       '@kedge/edge/edged/static-pods': staticPods,
+      '@kedge/edge/eventbus': eventBus,
+      '@kedge/edge/alarms': alarms,
+      '@kedge/edge/deviceapi': deviceApi,
     },
-    external: [mqtt, broker, oldDmi, grants, staticPods],
+    external: [mqtt, broker, oldDmi, grants, staticPods, eventBus, alarms, deviceApi],
     lean: 'dist/edgecore-daemon.lean.cjs',
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
+  { entry: 'packages/edge/src/eventbus/index.ts', out: 'dist/edgecore-eventbus.cjs' },
+  { entry: 'packages/edge/src/alarms/index.ts', out: 'dist/edgecore-alarms.cjs' },
+  { entry: 'packages/edge/src/deviceapi/index.ts', out: 'dist/edgecore-deviceapi.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
   { entry: 'packages/edge/src/edged/grants/index.ts', out: 'dist/edgecore-grants.cjs' },
   { entry: 'packages/edge/src/edged/static-pods/index.ts', out: 'dist/edgecore-static-pods.cjs' },

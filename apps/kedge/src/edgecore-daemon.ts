@@ -39,7 +39,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
   const begin = createBeginAgain({ log, processes: createProcesses() });
   const { database, guard } = guardDatabase(opened.database, { clock: systemClock, log, onDamage: begin.now });
   const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
-  const modules = createEdgeCore(
+  const modules = await createEdgeCore(
     {
       clock: systemClock,
       log,

@@ -20,17 +20,16 @@ import type {
 } from '@kedge/core/ports';
 import type { Clock, Duration } from '@kedge/core/time';
 import { createEdged, type EdgedConfig } from '@kedge/edge/edged';
-import { createAlarms } from '@kedge/edge/alarms';
-import { createDeviceApi } from '@kedge/edge/deviceapi';
 import { createDeviceTwin, type HistoryLimits } from '@kedge/edge/devicetwin';
 import { createDmiServer } from '@kedge/edge/dmi';
-import { createEventBus, type EventBusConfig } from '@kedge/edge/eventbus';
+import type { EventBus, EventBusConfig, EventBusDeps } from '@kedge/edge/eventbus';
 import { createEdgeHub, type EdgeHubConfig, joinOutboxes, toAnyOutbox } from '@kedge/edge/edgehub';
 import { createMetaManager, type MetaManager } from '@kedge/edge/metamanager';
 import { createLinkStatus } from '@kedge/engine/channel';
 import { createEdgeIdentity, type EdgeIdentityConfig, type EdgeIdentityDeps } from '@kedge/engine/identity-edge';
 import type { Cri } from '@kedge/wire/cri';
 import type { OpenRpcChannel, RpcServers } from '@kedge/wire/rpc';
+import { createDeviceExtras } from './device-extras.ts';
 
 export interface EdgeCorePlatform {
   readonly clock: Clock;
@@ -76,7 +75,7 @@ export interface EdgeCoreSettings {
 }
 
 /** In the order in which they start: pods come back from the disk before anything needs the cloud. */
-export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings): Module[] {
+export async function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings): Promise<Module[]> {
   const { clock, log, random, files } = on;
   const link = createLinkStatus();
   const { node } = settings.edged;
@@ -103,7 +102,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
     rpc: on.rpc,
     processes: on.processes,
   });
-  const devices = settings.devices && createDevices(on, meta, node, settings.devices, settings.eventBus);
+  const devices = settings.devices && (await createDevices(on, meta, node, settings.devices, settings.eventBus));
   const hub = createEdgeHub({
     clock,
     log,
@@ -122,7 +121,7 @@ export function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSettings)
 }
 
 /** DeviceTwin, the server that mappers register at, alarms, and how applications ask: EventBus and the local API. */
-function createDevices(
+async function createDevices(
   on: EdgeCorePlatform,
   meta: MetaManager,
   node: string,
@@ -131,16 +130,24 @@ function createDevices(
 ) {
   const { clock, log, random, metrics, db, rpc } = on;
   const twin = createDeviceTwin({ clock, log, random, db, objects: meta.devices, history });
-  const alarms = createAlarms({ clock, log, random, db, twins: twin, events: meta.outbox }, { node });
+  const extras = createDeviceExtras(
+    { ...on, twins: twin, devices: twin, events: meta.outbox },
+    { node, socketPath: apiSocket },
+  );
   const dmi = createDmiServer(
     { clock, log, random, metrics, db, ...rpc, devices: twin.devices, twins: twin },
     { socketPath: dmiSocket },
   );
-  const bus = broker && createEventBus({ ...on, twins: twin, alarms }, broker);
-  const api = createDeviceApi({ ...on, devices: twin, alarms }, { socketPath: apiSocket });
+  const bus = broker && (await openEventBus({ ...on, twins: twin, alarms: extras.alarms }, broker));
   // The bus first: it hears of the first report too.
   const outboxes = [toAnyOutbox(twin.outbox), ...(bus ? [toAnyOutbox(bus.outbox)] : [])];
-  return { bus, outboxes, modules: [twin, ...(bus ? [bus] : []), alarms, api, dmi] };
+  return { bus, outboxes, modules: [twin, ...(bus ? [bus] : []), extras, dmi] };
+}
+
+/** Code that most edges do not load. */
+async function openEventBus(deps: EventBusDeps, config: EventBusConfig): Promise<EventBus> {
+  const { createEventBus } = await import('@kedge/edge/eventbus');
+  return createEventBus(deps, config);
 }
 
 /** The node shows the same certificate to callers as to its cloud. */

@@ -9,6 +9,7 @@ import { milliseconds } from '@kedge/core/time';
 import { createMqtt } from '@kedge/platform/mqtt';
 import { systemClock } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
+import { FakeBroker } from '@kedge/testing/mqtt';
 import { connectApplication, device, type EdgeDevices, startEdgeDevices } from './eventbus-fixture.ts';
 
 const base = '$hw/events/device/default/temp-1';
@@ -81,6 +82,28 @@ describe('EventBus with the broker inside', () => {
     const later = await connectApplication(t, mqtt, after.url, { credentials });
     const [first] = await later.next(2);
     assert.equal(first?.topic.startsWith(base), true);
+  });
+
+  test('with an external one beside it, clients of both ask and hear', async (t) => {
+    const external = new FakeBroker();
+    const edge = await startEdgeDevices(t, {
+      clock: systemClock,
+      inside,
+      // The edge's own client of the external broker; the inside needs none.
+      mqtt: external,
+      url: external.url,
+      objects: [device('temp-1')],
+    });
+    const { port } = await until(edge, 'the MQTT broker listens');
+    while (external.clients === 0) await systemClock.sleep('the external broker', milliseconds(5));
+    const one = await connectApplication(t, external, external.url);
+    const other = await connectApplication(t, mqtt, `tcp://127.0.0.1:${String(port)}`, { credentials });
+    await one.say(`${base}/twin/update`, { event_id: 'a', twin: { temperature: { actual: { value: '1' } } } });
+    await other.say(`${base}/twin/get`, { event_id: 'b' });
+    for (const app of [one, other]) {
+      const events = (await app.next(3)).map(({ topic, body }) => `${topic.slice(base.length + 1)} ${body.event_id}`);
+      assert.deepEqual(events.toSorted(), ['twin/get/result b', 'twin/update/document a', 'twin/update/result a']);
+    }
   });
 
   test('a port that is taken is said, and tried again', async (t) => {

@@ -10,6 +10,8 @@ import { stringify } from 'yaml';
 export interface GoCloudCore {
   readonly httpsPort: number;
   readonly hubPort: number;
+  /** Where the router takes HTTP. */
+  readonly routerPort: number | undefined;
   readonly log: () => string;
   stop(): Promise<void>;
 }
@@ -37,19 +39,20 @@ async function freePort(): Promise<number> {
   }
 }
 
-/** `instead`: listens where another one did. `devices`: with DeviceController, for more nodes. */
+/** `instead`: listens where another one did. `devices`: with DeviceController, for more nodes. `router`: with rules. */
 export async function startGoCloudCore(
   program: string,
   kubeconfig: string,
   instead?: Pick<GoCloudCore, 'httpsPort' | 'hubPort'>,
-  { devices = false }: { devices?: boolean } = {},
+  { devices = false, router = false }: { devices?: boolean; router?: boolean } = {},
 ): Promise<GoCloudCore> {
   const folder = mkdtempSync(join(tmpdir(), 'go-cloudcore-'));
   const metricsPort = await freePort();
+  const routerPort = router ? await freePort() : undefined;
   const { httpsPort, hubPort } = instead ?? { httpsPort: await freePort(), hubPort: await freePort() };
   writeFileSync(
     join(folder, 'cloudcore.yaml'),
-    stringify(configOf(folder, kubeconfig, { httpsPort, hubPort, metricsPort }, devices)),
+    stringify(configOf(folder, kubeconfig, { httpsPort, hubPort, metricsPort, routerPort }, devices)),
   );
   const child = spawn(program, [`--config=${join(folder, 'cloudcore.yaml')}`, devices ? '--v=0' : '--v=4'], {
     cwd: folder,
@@ -64,6 +67,7 @@ export async function startGoCloudCore(
   return {
     httpsPort,
     hubPort,
+    routerPort,
     log: () => log,
     async stop() {
       await end(child);
@@ -82,7 +86,7 @@ async function end(child: ChildProcess): Promise<void> {
 function configOf(
   folder: string,
   kubeconfig: string,
-  ports: { httpsPort: number; hubPort: number; metricsPort: number },
+  ports: { httpsPort: number; hubPort: number; metricsPort: number; routerPort: number | undefined },
   devices: boolean,
 ): unknown {
   const off = { enable: false };
@@ -108,7 +112,7 @@ function configOf(
       dynamicController: off,
       deviceController: { enable: devices },
       iptablesManager: off,
-      router: off,
+      router: ports.routerPort === undefined ? off : { enable: true, address: '127.0.0.1', port: ports.routerPort },
       taskManager: off,
     },
   };

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { SiteLayout, SitePorts } from './layout.ts';
+import { mqttUser } from './mqtt-password.ts';
 
 export function cloudcoreConfig(layout: SiteLayout, ports: SitePorts): string {
   return stringify({
@@ -28,6 +29,8 @@ export interface EdgeFacts {
   readonly runtimeSocket: string;
   readonly cgroupRoot: string;
   readonly pauseImage: string;
+  /** Of the MQTT broker inside; absent: there is none. */
+  readonly mqttPassword?: string | undefined;
 }
 
 export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: EdgeFacts): string {
@@ -47,6 +50,16 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
         websocket: { enable: true, server: `127.0.0.1:${ports.hub}` },
       },
       deviceTwin: { enable: true, dmiSockPath: layout.edge.dmiSocket },
+      ...(facts.mqttPassword === undefined
+        ? {}
+        : {
+            eventBus: {
+              enable: true,
+              mqttMode: 0,
+              mqttServerInternal: `tcp://127.0.0.1:${ports.mqtt}`,
+              internalBroker: { username: mqttUser, password: facts.mqttPassword },
+            },
+          }),
       edged: {
         hostnameOverride: facts.node,
         reportEvent: true,

@@ -13,9 +13,10 @@ const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   kubelet: 'the endpoints of the kubelet',
   thermostat: 'the simulated thermostat',
   modbusMapper: 'the REST API of the Modbus mapper',
+  mqtt: 'MQTT clients of the edge',
 };
 
-const ofDevices: ReadonlySet<keyof SitePorts> = new Set(['thermostat', 'modbusMapper']);
+const ofDevices: ReadonlySet<keyof SitePorts> = new Set(['thermostat', 'modbusMapper', 'mqtt']);
 
 /** Throws a sentence that names the port and what to do. */
 export async function requireFreePorts(ports: SitePorts, address: string, withDevices: boolean): Promise<void> {

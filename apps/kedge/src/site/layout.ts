@@ -18,6 +18,7 @@ export interface SitePorts {
   readonly thermostat: number;
   /** REST API of the Modbus mapper. */
   readonly modbusMapper: number;
+  readonly mqtt: number;
 }
 
 export interface SiteLayout {
@@ -34,6 +35,7 @@ export interface SiteLayout {
     readonly config: string;
     readonly dmiSocket: string;
     readonly deviceSocket: string;
+    readonly mqttPassword: string;
   };
   readonly devices: { readonly directory: string };
   readonly containerd: string;
@@ -51,6 +53,7 @@ export const sitePorts = (base: number): SitePorts => ({
   kubelet: base + 250,
   thermostat: base + 202,
   modbusMapper: base + 277,
+  mqtt: base + 184,
 });
 
 export function siteLayout(directory: string): SiteLayout {
@@ -71,6 +74,7 @@ export function siteLayout(directory: string): SiteLayout {
       config: join(data, 'edgecore.yaml'),
       dmiSocket: join(data, 'edge', 'dmi', 'dmi.sock'),
       deviceSocket: join(data, 'edge', 'device.sock'),
+      mqttPassword: join(data, 'edge', 'mqtt-password'),
     },
     devices: { directory: join(data, 'devices') },
     containerd: join(data, 'containerd'),

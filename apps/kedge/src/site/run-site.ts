@@ -20,6 +20,7 @@ import { cloudcoreConfig, edgecoreConfig } from './config-files.ts';
 import { requireFreePorts } from './free-ports.ts';
 import type { SiteLayout, SitePorts } from './layout.ts';
 import { limitLog } from './limit-log.ts';
+import { readOrMakePassword } from './mqtt-password.ts';
 import { liveProcesses, stopProcess } from './pid-files.ts';
 import { readJoinToken, waitForNode, waitForSample } from './readiness.ts';
 import { applySampleDevices, deviceProcesses } from './sample-devices.ts';
@@ -120,6 +121,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
       runtimeSocket: runtime.socket,
       cgroupRoot: runtime.cgroupRoot,
       pauseImage,
+      mqttPassword: options.devices === 'none' ? undefined : await readOrMakePassword(layout.edge.mqttPassword),
     };
     await writeFile(layout.edge.config, edgecoreConfig(layout, options.ports, facts), { mode: 0o600 });
     const edgecore = child('edgecore', ['edgecore', '--config', layout.edge.config]);
