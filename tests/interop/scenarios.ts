@@ -18,12 +18,12 @@ export interface Scenario {
 }
 
 const never = { schedulerName: 'nobody' };
-const label = (app: string) => ({ matchLabels: { app } });
-const template = (app: string, more: Partial<PodSpec> = {}): PodTemplateSpec => ({
+export const label = (app: string) => ({ matchLabels: { app } });
+export const template = (app: string, more: Partial<PodSpec> = {}): PodTemplateSpec => ({
   metadata: { labels: { app } },
   spec: { containers: [{ name: 'main', image: 'app:1' }], ...never, ...more },
 });
-const asking = (cpu: string): PodSpec['containers'] => [
+export const asking = (cpu: string): PodSpec['containers'] => [
   { name: 'main', image: 'app:1', resources: { requests: { cpu } } },
 ];
 
@@ -110,18 +110,20 @@ export async function settled<T>(read: () => Promise<T>, quietMs = 1_200, limitM
   }
 }
 
-type Conditioned = { status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[] } };
-const conditions = ({ status }: Conditioned): string[] =>
+export type Conditioned = {
+  status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
+};
+export const conditions = ({ status }: Conditioned): string[] =>
   (status?.conditions ?? [])
     .map(({ type, status: is, reason = '', message = '' }) => `${type}=${is} ${reason}: ${plain(message)}`)
     .toSorted();
-const counts = (object: { status?: object }): object =>
+export const counts = (object: { status?: object }): object =>
   Object.fromEntries(
     Object.entries(object.status ?? {}).filter(([, value]) => typeof value === 'number' && value !== 0),
   );
 
-type AnyPod = KubeObject & Conditioned & { spec: PodSpec };
-const placement =
+export type AnyPod = KubeObject & Conditioned & { spec: PodSpec };
+export const placement =
   (...names: string[]) =>
   async (at: Actions): Promise<unknown> => {
     const pods = await Promise.all(names.map((name) => at.get<AnyPod>(collections.pods, name)));
@@ -505,6 +507,7 @@ export const scenarios: readonly Scenario[] = [
         const spec = { accessModes, storageClassName, capacity: { storage }, hostPath: { path: '/d' } };
         await at.create(persistentVolumes, { metadata: { name: `${at.namespace}-${name}` }, spec }, true);
       }
+      await at.wait();
       const spec = { accessModes, storageClassName, resources: { requests: { storage: '2Gi' } } };
       await at.create(persistentVolumeClaims, { metadata: { name: 'data' }, spec });
       await at.wait();

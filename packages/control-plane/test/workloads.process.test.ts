@@ -189,6 +189,41 @@ test('a quota holds, says what is over, and is counted anew when something goes'
   await ok('create configmap two -n small');
 });
 
+test('a quota counts custom kinds, and lets go of what is deleted', async () => {
+  await ok(
+    'apply -f -',
+    `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: gadgets.example.org }
+spec:
+  group: example.org
+  scope: Namespaced
+  names: { plural: gadgets, singular: gadget, kind: Gadget, listKind: GadgetList }
+  versions:
+    - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }
+`,
+  );
+  await ok('wait crd/gadgets.example.org --for=condition=Established --timeout=20s');
+  await ok('create quota gadgets -n small --hard=count/gadgets.example.org=1');
+  const used = async (expected: string): Promise<void> =>
+    cluster.eventually(async () => {
+      const [, count] = /gadgets\.example\.org\s+(\d)\s+1/.exec(await ok('describe quota gadgets -n small')) ?? [];
+      assert.equal(count, expected);
+    });
+  await used('0');
+  const gadget = (name: string): string =>
+    JSON.stringify({ apiVersion: 'example.org/v1', kind: 'Gadget', metadata: { name, namespace: 'small' } });
+  await ok('create -f -', gadget('one'));
+  await cluster.clock.advance(minutes(1));
+  await used('1');
+  const { err } = await kubectl('create -f -', gadget('two'));
+  assert.match(err, /gadgets.example.org "two" is forbidden: exceeded quota: gadgets/);
+  await ok('delete gadget one -n small');
+  await cluster.clock.advance(minutes(1));
+  await used('0');
+});
+
 test('a limit range fills in what containers ask for, and refuses too much', async () => {
   const limits = `
 apiVersion: v1

@@ -5,7 +5,14 @@ import { jsonEqual } from '../k8s-patch/index.ts';
 import { compareQuantities, quantity, type Quantity } from '../k8s-quantity/index.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../k8s-types/index.ts';
 import { createRules } from './kind-rules.ts';
-import { checkAmount, checkContainerResourceName, checkResourceName, isOvercommittable } from './resource-checks.ts';
+import {
+  checkAmount,
+  checkContainerResourceName,
+  checkResourceName,
+  countedResources,
+  isOvercommittable,
+  isQuotaResource,
+} from './resource-checks.ts';
 
 export const limitRangeRules = createRules<LimitRange>({
   defaults: ({ spec, ...rest }) => ({
@@ -145,31 +152,11 @@ function checkRatio({ min, max, maxLimitRequestRatio }: LimitRangeItem, name: st
     : [];
 }
 
-const counted = [
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'services.nodeports',
-  'services.loadbalancers',
-];
-const measured = ['cpu', 'memory', 'ephemeral-storage'];
-const standardQuotas = new Set([
-  ...counted,
-  ...measured,
-  ...measured.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
-  'requests.storage',
-]);
-const isStandardQuota = (name: string): boolean => standardQuotas.has(name) || /^(requests\.)?hugepages-/.test(name);
-
 export const resourceQuotaRules = createRules<ResourceQuota>({
   validate: ({ spec = {} }) => [
     ...Object.entries(spec.hard ?? {}).flatMap(([name, text]) => [
       ...checkQuotaName(name, `spec.hard[${name}]`),
-      ...checkAmount(name, text, `spec.hard[${name}]`, counted.includes(name)),
+      ...checkAmount(name, text, `spec.hard[${name}]`, countedResources.includes(name)),
     ]),
     ...checkScopes(spec, 'spec'),
     ...checkScopeSelector(spec, 'spec.scopeSelector.matchExpressions'),
@@ -182,7 +169,7 @@ export const resourceQuotaRules = createRules<ResourceQuota>({
 
 function checkQuotaName(name: string, path: string): FieldError[] {
   const errors = checkQualifiedName(name).map((sentence) => invalidField(path, name, sentence));
-  if (errors.length > 0 || name.includes('/') || isStandardQuota(name)) return errors;
+  if (errors.length > 0 || name.includes('/') || isQuotaResource(name)) return errors;
   // Upstream says both: no standard name, and none for a quota.
   return [
     ...(name === 'storage' ? [] : [invalidField(path, name, 'must be a standard resource type or fully qualified')]),
@@ -206,7 +193,7 @@ const opposites = [
 ] as const;
 
 const misplaced = (scope: string, { hard = {} }: ResourceQuotaSpec): string[] =>
-  Object.keys(hard).filter((name) => isStandardQuota(name) && scopes[scope] && !scopes[scope](name));
+  Object.keys(hard).filter((name) => isQuotaResource(name) && scopes[scope] && !scopes[scope](name));
 const conflicting = (names: readonly string[]) =>
   opposites.filter(([one, other]) => names.includes(one) && names.includes(other));
 

@@ -7,6 +7,27 @@ import type { ResourceRequirements } from '../k8s-types/index.ts';
 type Amounts = Readonly<Record<string, string>>;
 
 const standardResources = ['cpu', 'memory', 'ephemeral-storage'];
+/** What is counted one by one. */
+export const countedResources: readonly string[] = [
+  'pods',
+  'resourcequotas',
+  'services',
+  'replicationcontrollers',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'services.nodeports',
+  'services.loadbalancers',
+];
+const quotaResources = new Set([
+  ...countedResources,
+  ...standardResources,
+  ...standardResources.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
+  'requests.storage',
+]);
+/** What Kubernetes knows how to limit. */
+export const isQuotaResource = (name: string): boolean =>
+  quotaResources.has(name) || /^(requests\.)?hugepages-/.test(name);
 
 /** Extended resources, huge pages: there is no more of them than there is, so a request has to equal its limit. */
 export const isOvercommittable = (name: string): boolean =>
@@ -19,27 +40,10 @@ export function checkAmounts(amounts: Amounts | undefined, path: string): FieldE
   ]);
 }
 
-const otherResources = [
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'storage',
-  'services.nodeports',
-  'services.loadbalancers',
-  'requests.storage',
-  ...standardResources.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
-];
-const isKnown = (name: string): boolean =>
-  standardResources.includes(name) || otherResources.includes(name) || /^(requests\.)?hugepages-/.test(name);
-
 /** What may be named anywhere: a resource Kubernetes knows, or one with a domain. */
 export function checkResourceName(name: string, path: string): FieldError[] {
   const errors = checkQualifiedName(name).map((sentence) => invalidField(path, name, sentence));
-  return errors.length > 0 || name.includes('/') || isKnown(name)
+  return errors.length > 0 || name.includes('/') || name === 'storage' || isQuotaResource(name)
     ? errors
     : [invalidField(path, name, 'must be a standard resource type or fully qualified')];
 }

@@ -51,7 +51,7 @@ function growthFor({ kind, object, before, operation, name }: AdmissionRequest, 
   if (kind.collection === 'pods' && operation === 'create') {
     const open = unspecified(hard, object as unknown as Pod);
     if (open.length > 0)
-      throw refused('pods', name, `failed quota: ${quota.metadata.name}: must specify ${open.join('; ')}`);
+      throw refused(kind.served, name, `failed quota: ${quota.metadata.name}: must specify ${open.join('; ')}`);
   }
   const growth = new Map<string, Quantity>();
   for (const [limited, amount] of after) {
@@ -78,11 +78,15 @@ function charged(
     .sort();
   if (over.length > 0) {
     const numbers = `requested: ${formatUsage(growth, over)}, used: ${formatUsage(used, over)}, limited: ${formatUsage(limits, over)}`;
-    throw refused(kind.served.resource, name, `exceeded quota: ${quota.metadata.name}, ${numbers}`);
+    throw refused(kind.served, name, `exceeded quota: ${quota.metadata.name}, ${numbers}`);
   }
   const written = Object.fromEntries([...after].map(([of, sum]) => [of, formatQuantity(sum)]));
   return { hard, ...quota.status, used: { ...quota.status?.used, ...written } };
 }
 
-const refused = (resource: string, name: string, why: string): Error =>
-  fail('Forbidden', `${resource} "${name}" is forbidden: ${why}`, { name, kind: resource });
+const refused = ({ resource, group }: { resource: string; group: string }, name: string, why: string): Error =>
+  fail('Forbidden', `${group ? `${resource}.${group}` : resource} "${name}" is forbidden: ${why}`, {
+    name,
+    ...(group ? { group } : {}),
+    kind: resource,
+  });

@@ -18,20 +18,17 @@ export interface BudgetFacts {
 
 export function budgetStatus({ budget, pods, scale, now }: BudgetFacts): PodDisruptionBudgetStatus {
   const { metadata, spec, status } = budget;
+  // Without knowing how many there should be, better none than one too many; the rest is not looked at.
+  if (!scale.ok && typeof spec?.minAvailable !== 'number') return failedStatus(budget, scale.why, now);
   const disruptedPods = underWay(budget, pods, now);
   const healthy = pods.filter((pod) => isActive(pod) && isReady(pod) && !disruptedPods[pod.metadata.name ?? '']);
   const { expectedPods, desiredHealthy } = wanted(spec, pods.length, scale.ok ? scale.replicas : 0);
-  // Without knowing how many there should be, better none than one too many.
-  const isKnown = scale.ok || typeof spec?.minAvailable === 'number';
-  const spare = isKnown && expectedPods > 0 ? Math.max(0, healthy.length - desiredHealthy) : 0;
-  const [reason, message] = isKnown
-    ? [spare > 0 ? 'SufficientPods' : 'InsufficientPods', '']
-    : ['SyncFailed', scale.ok ? '' : scale.why];
+  const spare = expectedPods > 0 ? Math.max(0, healthy.length - desiredHealthy) : 0;
   const condition: Condition = {
     type: 'DisruptionAllowed',
     status: spare > 0 ? 'True' : 'False',
-    reason,
-    message,
+    reason: spare > 0 ? 'SufficientPods' : 'InsufficientPods',
+    message: '',
     observedGeneration: metadata.generation ?? 0,
     lastTransitionTime: toTime(now),
   };
@@ -42,6 +39,26 @@ export function budgetStatus({ budget, pods, scale, now }: BudgetFacts): PodDisr
     disruptionsAllowed: spare,
     ...(Object.keys(disruptedPods).length > 0 ? { disruptedPods } : {}),
     observedGeneration: metadata.generation ?? 0,
+    conditions: [...setCondition(status?.conditions, condition, now)],
+  };
+}
+
+function failedStatus({ status }: PodDisruptionBudget, message: string, now: Instant): PodDisruptionBudgetStatus {
+  const condition: Condition = {
+    type: 'DisruptionAllowed',
+    status: 'False',
+    reason: 'SyncFailed',
+    message,
+    ...(status?.observedGeneration === undefined ? {} : { observedGeneration: status.observedGeneration }),
+    lastTransitionTime: toTime(now),
+  };
+  const { currentHealthy = 0, desiredHealthy = 0, expectedPods = 0 } = status ?? {};
+  return {
+    ...status,
+    currentHealthy,
+    desiredHealthy,
+    expectedPods,
+    disruptionsAllowed: 0,
     conditions: [...setCondition(status?.conditions, condition, now)],
   };
 }

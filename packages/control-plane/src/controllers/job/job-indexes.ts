@@ -18,6 +18,7 @@ export function formatIndexes(indexes: Iterable<number>): string {
     if (range && index === range.last + 1) range.last = index;
     else ranges.push({ first: index, last: index });
   }
-  // Two in a row are as long as a pair, and upstream writes them as a range.
-  return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(',');
+  // Two in a row are no range yet, as upstream writes it.
+  const say = (first: number, last: number): string => `${first}${last === first + 1 ? ',' : '-'}${last}`;
+  return ranges.map(({ first, last }) => (first === last ? String(first) : say(first, last))).join(',');
 }

@@ -203,13 +203,13 @@ describe('counting', () => {
   test('counts an index once', () => {
     const of = job(indexed, { completedIndexes: '1', succeeded: 1 });
     const { after, freed } = counted(of, ['succeeded:1', 'succeeded:2', 'succeeded:7'].map(pod));
-    assert.deepEqual(after, { succeeded: 2, failed: 0, completedIndexes: '1-2', uncountedTerminatedPods: {} });
+    assert.deepEqual(after, { succeeded: 2, failed: 0, completedIndexes: '1,2', uncountedTerminatedPods: {} });
     assert.equal(freed, 3);
   });
 
   test('forgets indexes that an elastic job no longer has', () => {
     const of = job({ ...indexed, completions: 2, parallelism: 2 }, { completedIndexes: '0-2', succeeded: 3 });
-    assert.deepEqual(counted(of, []).after.completedIndexes, '0-1');
+    assert.deepEqual(counted(of, []).after.completedIndexes, '0,1');
     assert.equal(counted(of, []).after.succeeded, 2);
   });
 
@@ -297,7 +297,8 @@ describe('a failure policy', () => {
 });
 
 test('indexes are written as ranges', () => {
-  for (const text of ['', '0', '0-1', '0-2,5', '1,3,5-9']) assert.equal(formatIndexes(parseIndexes(text, 10)), text);
+  for (const text of ['', '0', '0,1', '0-2,5', '1,3,5-9', '0,1,3-5'])
+    assert.equal(formatIndexes(parseIndexes(text, 10)), text);
   assert.equal(formatIndexes(parseIndexes('0-4000000000', 3)), '0-2');
   assert.equal(formatIndexes(parseIndexes('x,,1-', 3)), '');
 });

@@ -60,7 +60,7 @@ export function createPodGc(deps: ControllerDeps): Module {
   async function remove({ pod, why }: PodRemoval, signal: AbortSignal): Promise<void> {
     const { namespace, name = '', uid = '' } = pod.metadata;
     try {
-      if (!isTerminal(pod) && why !== 'never had a node') await markFailed(pod, signal);
+      if (!isTerminal(pod)) await markFailed(pod, why, signal);
       await api.delete(collections.pods, { namespace, name }, { uid, gracePeriodSeconds: 0, signal });
       log.info('pod removed by force', { pod: objectKey(pod), node: pod.spec?.nodeName, reason: why });
     } catch (error) {
@@ -71,16 +71,18 @@ export function createPodGc(deps: ControllerDeps): Module {
   }
 
   /** So that whoever owns the pod sees it end, and does not wait for one that finalizers hold back. */
-  async function markFailed({ metadata, spec }: Pod, signal: AbortSignal): Promise<void> {
+  async function markFailed({ metadata }: Pod, why: PodRemoval['why'], signal: AbortSignal): Promise<void> {
     const condition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'DeletionByPodGC',
-      message: nodes.get(spec?.nodeName ?? '') ? 'PodGC: node is out of service' : 'PodGC: node no longer exists',
+      message: 'PodGC: node no longer exists',
       lastTransitionTime: toTime(clock.now()),
     };
+    // The others were told to stop before, by somebody who had a reason of their own.
+    const conditions = why === 'node is gone' ? { conditions: [condition] } : {};
     const { namespace, name = '', uid } = metadata;
-    const patch = JSON.stringify({ metadata: { uid }, status: { phase: 'Failed', conditions: [condition] } });
+    const patch = JSON.stringify({ metadata: { uid }, status: { phase: 'Failed', ...conditions } });
     await api.patch(collections.pods, { namespace, name, subresource: 'status' }, 'strategic', patch, { signal });
   }
 

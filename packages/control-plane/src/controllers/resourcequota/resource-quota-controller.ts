@@ -2,10 +2,10 @@
 import { again, done, type Next } from '@kedge/core/control';
 import type { Module } from '@kedge/core/module';
 import { minutes } from '@kedge/core/time';
-import { collections } from '@kedge/engine/kube-client';
+import { collections, discoverResources } from '@kedge/engine/kube-client';
 import { type GroupVersionResource, isStatus, type KubeObject, objectKey } from '@kedge/model/k8s';
 import { jsonEqual } from '@kedge/model/k8s-patch';
-import { addQuantities, formatQuantity, type Quantity, zeroQuantity } from '@kedge/model/k8s-quantity';
+import { addQuantities, formatQuantity, zeroQuantity } from '@kedge/model/k8s-quantity';
 import { quotaCovers, quotaUsage } from '@kedge/model/k8s-quota';
 import { builtinResources } from '@kedge/model/k8s-resources';
 import type { Pod, ResourceQuota } from '@kedge/model/k8s-types';
@@ -44,9 +44,10 @@ export function createResourceQuotaController(deps: ControllerDeps): Module {
     limited: readonly string[],
     signal: AbortSignal,
   ): Promise<Record<string, string>> {
-    const sums = new Map<string, Quantity>(limited.map((name) => [name, zeroQuantity]));
+    const { kinds, unknown } = await countedKinds(limited, () => custom(signal));
+    const sums = new Map(limited.filter((name) => !unknown.has(name)).map((name) => [name, zeroQuantity]));
     const { namespace } = quota.metadata;
-    for (const of of countedKinds(limited)) {
+    for (const of of kinds) {
       for (const object of (await api.list(of, { namespace }, { signal })).items) {
         if (!quotaCovers(quota, of, object)) continue;
         for (const [name, amount] of quotaUsage(of, object)) {
@@ -57,6 +58,12 @@ export function createResourceQuotaController(deps: ControllerDeps): Module {
     }
     return Object.fromEntries([...sums].map(([name, sum]) => [name, formatQuantity(sum)]));
   }
+
+  /** Kinds that definitions or other servers add. */
+  const custom = async (signal: AbortSignal): Promise<readonly GroupVersionResource[]> =>
+    (await discoverResources(api, signal)).resources.filter(
+      ({ namespaced, verbs }) => namespaced && verbs.includes('list'),
+    );
 
   return createController(deps, {
     name: 'resourcequota',
@@ -87,19 +94,31 @@ export function createResourceQuotaController(deps: ControllerDeps): Module {
   });
 }
 
-/** The kinds that the names in a quota are about. */
-function countedKinds(limited: readonly string[]): GroupVersionResource[] {
+/** The kinds that the names in a quota are about; `discover` is asked only for those that are not built in. What nobody
+ * serves is not counted. */
+async function countedKinds(
+  limited: readonly string[],
+  discover: () => Promise<readonly GroupVersionResource[]>,
+): Promise<{ kinds: readonly GroupVersionResource[]; unknown: ReadonlySet<string> }> {
   const kinds = new Map<string, GroupVersionResource>();
   const add = (of: GroupVersionResource): void => void kinds.set(`${of.resource}.${of.group}`, of);
+  /** By the names of quotas, until they are found. */
+  const unknown = new Set<string>();
   for (const name of limited) {
     const [, counted] = /^count\/(.+)$/.exec(name) ?? [];
-    const [resource = name, ...group] = (counted ?? name).split('.');
+    const [resource = name, ...rest] = (counted ?? name).split('.');
+    const group = rest.join('.');
     const known = builtinResources.find(
-      (one) => one.resource === resource && (counted === undefined ? one.group === '' : one.group === group.join('.')),
+      (one) => one.resource === resource && one.group === (counted === undefined ? '' : group),
     );
-    if (name.includes('storage') && !name.includes('ephemeral')) add(persistentVolumeClaims);
+    if (known) add(known);
+    else if (counted !== undefined) unknown.add(name);
+    else if (name.includes('storage') && !name.includes('ephemeral')) add(persistentVolumeClaims);
     else if (name.includes('/persistentvolumeclaims')) add(persistentVolumeClaims);
-    else add(known ?? pods);
+    else add(name.startsWith('services.') ? services : pods);
   }
-  return [...kinds.values()];
+  for (const of of unknown.size > 0 ? await discover() : []) {
+    if (unknown.delete(`count/${of.group ? `${of.resource}.${of.group}` : of.resource}`)) add(of);
+  }
+  return { kinds: [...kinds.values()], unknown };
 }

@@ -3,19 +3,13 @@ import { done, type Next } from '@kedge/core/control';
 import type { Module } from '@kedge/core/module';
 import { type Collection, collections } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject, objectKey } from '@kedge/model/k8s';
+import { claimNames } from '@kedge/model/k8s-scheduling';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@kedge/model/k8s-types';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 
 const { persistentVolumeClaims, persistentVolumes, pods } = collections;
 const claimFinalizer = 'kubernetes.io/pvc-protection';
 const volumeFinalizer = 'kubernetes.io/pv-protection';
-
-/** The claims a pod names itself, and those that are made for it. */
-export const claimNames = ({ metadata, spec }: Pod): string[] =>
-  (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata.name}-${name}`] : [];
-  });
 
 /** A pod that is not placed will not be: no node starts a pod whose claim is on its way out. */
 const uses = (pod: Pod, claim: string): boolean => Boolean(pod.spec?.nodeName) && claimNames(pod).includes(claim);

@@ -1,6 +1,6 @@
 // What the scheduler reads of a pod again and again, computed once per version of the pod.
 import { objectKey } from '@kedge/model/k8s';
-import { type Amounts, podRequests } from '@kedge/model/k8s-scheduling';
+import { type Amounts, claimNames, podRequests } from '@kedge/model/k8s-scheduling';
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '@kedge/model/k8s-types';
 
 export interface HostPort {
@@ -60,7 +60,7 @@ function compute(pod: Pod): PodFacts {
     requests,
     scoredRequests: podRequests(pod.spec, floor),
     hostPorts: hostPortsOf(pod),
-    claims: claimsOf(pod),
+    claims: claimNames(pod),
     affinity,
     antiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     preferredAffinity,
@@ -68,12 +68,6 @@ function compute(pod: Pod): PodFacts {
     attracts: affinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0,
   };
 }
-
-const claimsOf = ({ metadata, spec }: Pod): string[] =>
-  (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata.name}-${name}`] : [];
-  });
 
 function hostPortsOf({ spec }: Pod): HostPort[] {
   const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
