@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadKubeconfig } from '@kedge/engine/kube-client';
 import { createFiles } from '@kedge/platform/node';
-import { httpGet } from './http-get.ts';
 import type { Parts } from './parts.ts';
 import { kedgeProgram, must } from './run.ts';
 
@@ -61,8 +60,6 @@ export interface MapperProcess {
   signal(signal: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<void>;
-  /** Samples that edgecore has confirmed to this process; undefined: it does not answer yet. */
-  delivered(): Promise<number | undefined>;
   log(): string;
 }
 
@@ -70,13 +67,15 @@ export interface MapperProcessOptions {
   readonly edgecoreSocket?: string;
   /** One that kedge brings, instead of one that is made. */
   readonly isBuiltIn?: boolean;
+  /** More keys of the configuration's `common`. */
+  readonly common?: Readonly<Record<string, string>>;
 }
 
 /** Made as a user makes one, below the site's directory. */
 export async function createMapperProcess(
   { layout }: Parts,
   protocol: string,
-  { edgecoreSocket = layout.edge.dmiSocket, isBuiltIn = false }: MapperProcessOptions = {},
+  { edgecoreSocket = layout.edge.dmiSocket, isBuiltIn = false, common = {} }: MapperProcessOptions = {},
 ): Promise<MapperProcess> {
   const folder = join(layout.data, protocol);
   if (isBuiltIn) await mkdir(folder, { recursive: true });
@@ -85,7 +84,7 @@ export async function createMapperProcess(
   const logFile = join(layout.logs, `${protocol}-mapper.log`);
   const config = {
     grpc_server: { socket_path: join(folder, 'mapper.sock') },
-    common: { edgecore_sock: edgecoreSocket, http_port: String(port), data_dir: folder },
+    common: { edgecore_sock: edgecoreSocket, http_port: String(port), data_dir: folder, ...common },
   };
   await writeFile(join(folder, 'config.yaml'), JSON.stringify(config));
   let child: ChildProcess | undefined;
@@ -108,11 +107,6 @@ export async function createMapperProcess(
       const timer = setTimeout(() => ending.kill('SIGKILL'), 20_000);
       await ended;
       clearTimeout(timer);
-    },
-    async delivered() {
-      const metrics = await httpGet(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
-      if (metrics === undefined) return undefined;
-      return Number(/^kedge_mapper_samples_total\{outcome="delivered"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
     },
     log: () => readFileSync(logFile, 'utf8').split('\n').slice(-60).join('\n'),
   };
