@@ -25,6 +25,7 @@ interface Group {
 const edgeSuite = ['autonomy', 'devices', 'faults-disk', 'faults-host', 'faults-hub', 'kill-nine'];
 
 const unitPlaces = [
+  'tests/conformance/document.test.ts',
   'packages/*/src/**/*.test.ts',
   'packages/*/test/**/*.test.ts',
   'apps/*/src/**/*.test.ts',
@@ -34,7 +35,7 @@ const unitPlaces = [
   'tests/fuzz/**/*.test.ts',
 ];
 
-export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'lean', Group> {
+export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' | 'lean', Group> {
   const found = globSync(unitPlaces).sort();
   const startsProcesses = (path: string): boolean => path.endsWith('.process.test.ts');
   return {
@@ -56,6 +57,13 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'lean', Group>
       name: 'end-to-end tests',
       files: globSync('tests/e2e/**/*.test.ts').sort(),
       options: ['--test-timeout=1200000'],
+      batch: 1,
+      batchesAtOnce: 1,
+    },
+    conformance: {
+      name: 'node conformance',
+      files: ['tests/conformance/node-conformance.test.ts'],
+      options: ['--test-timeout=300000'],
       batch: 1,
       batchesAtOnce: 1,
     },

@@ -21,6 +21,12 @@ const table: readonly [name: string, known: PodStatus | undefined, next: PodStat
     { conditions: [scheduled, ready] },
     { conditions: [ready] },
   ],
+  [
+    'a null for what a condition no longer has',
+    { conditions: [{ type: 'Ready', status: 'False', reason: 'ContainersNotReady', message: 'main' }] },
+    { conditions: [ready] },
+    { conditions: [{ ...ready, reason: null, message: null }] },
+  ],
   ['no condition that somebody else set', { conditions: [scheduled, ready] }, { conditions: [ready] }, undefined],
   [
     'a reason that no longer holds is cleared',

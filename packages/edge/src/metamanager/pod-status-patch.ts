@@ -24,14 +24,15 @@ export function podStatusPatch(uid: string, known: PodStatus | undefined, next: 
   return Object.keys(status).length === 0 ? undefined : JSON.stringify({ metadata: { uid }, status });
 }
 
-const changedConditions = (known: PodStatus['conditions'] = [], next: PodStatus['conditions'] = []) =>
-  next.filter(
-    (condition) =>
-      !isEqual(
-        known.find((other) => other.type === condition.type),
-        condition,
-      ),
-  );
+/** Conditions are merged field by field: what one no longer has is taken from it by a null. */
+function changedConditions(known: PodStatus['conditions'] = [], next: PodStatus['conditions'] = []): object[] {
+  return next.flatMap((condition) => {
+    const before = known.find(({ type }) => type === condition.type);
+    if (isEqual(before, condition)) return [];
+    const gone = clearedFields.filter((field) => before?.[field] && !condition[field]);
+    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
+  });
+}
 
 function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -3,6 +3,7 @@ import type { HostAlias, Pod } from '@kedge/model/k8s-types';
 import { specOf } from '../pod/pod-spec.ts';
 
 const managed = '# Kubernetes-managed hosts file.';
+const managedFromHost = '# Kubernetes-managed hosts file (host network).';
 
 /** `addresses` are the pod's; `hostFile` is the node's own file, which a pod in the host's network starts from. */
 export function formatHostsFile(
@@ -10,7 +11,7 @@ export function formatHostsFile(
   { addresses, clusterDomain, hostFile }: { addresses: readonly string[]; clusterDomain: string; hostFile: string },
 ): string {
   const { hostAliases = [], hostNetwork } = specOf(pod);
-  if (hostNetwork) return `${managed}\n${hostFile.trimEnd()}\n${formatAliases(hostAliases)}`;
+  if (hostNetwork) return `${managedFromHost}\n${hostFile.trimEnd()}\n${formatAliases(hostAliases)}`;
   const { hostname, fullName } = podHostname(pod, clusterDomain);
   const names = fullName ? `${fullName}\t${hostname}` : hostname;
   return [

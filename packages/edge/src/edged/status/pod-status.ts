@@ -52,7 +52,9 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const statuses = specOf(pod).containers.map((container) => statusOf(container, false));
   const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => statusOf(container, false));
 
-  const phase = failure ? 'Failed' : keepEnd(previous, podPhase({ pod, initStatuses, statuses, isOver: input.isOver }));
+  const settled = podPhase({ pod, initStatuses, statuses, isOver: input.isOver });
+  const isOpen = [...initStatuses, ...statuses, ...ephemeralStatuses].some(mayGoOn);
+  const phase = failure ? 'Failed' : keepEnd(previous, isOpen ? notYetOver(settled) : settled);
   const sandbox = seen.sandboxes[0];
   const addresses = specOf(pod).hostNetwork ? input.hostIps.slice(0, 1) : (sandbox?.addresses ?? []);
   const hasNetwork = sandbox?.isReady === true && addresses.length > 0;
@@ -84,6 +86,13 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(input.resize ? { resize: input.resize } : {}),
   };
 }
+
+/** Whoever waits for the end of a pod may take what it used: sidecars that still run hold its phase back. */
+const notYetOver = (phase: Phase): Phase => (phase === 'Succeeded' || phase === 'Failed' ? 'Running' : phase);
+
+/** It runs, or has just ended and it is not settled what follows. */
+const mayGoOn = ({ state, lastState }: ContainerStatus): boolean =>
+  state?.running !== undefined || (state?.waiting !== undefined && lastState?.terminated !== undefined);
 
 /** A pod that has ended does not come back. */
 function keepEnd(previous: PodStatus | undefined, phase: Phase): Phase {

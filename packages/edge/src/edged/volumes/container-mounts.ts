@@ -46,6 +46,10 @@ export async function containerMounts(inputs: MountInputs, files: Files, paths: 
     const volume = volumes.get(name);
     if (volume === undefined) throw problem(`there is no volume "${name}"`);
     const inside = subPathExpr ? expand(subPathExpr, environment) : (subPath ?? '');
+    // The API refuses both where they are written out; an expression shows only here what it is.
+    if (inside.startsWith('/')) throw problem(`error SubPath "${inside}" must not be an absolute path`);
+    if (inside.split('/').includes('..'))
+      throw problem(`unable to provision SubPath "${inside}": must not contain '..'`);
     const resolved = inside === '' ? { path: volume } : await resolveSubPath(files, volume, inside);
     if ('problem' in resolved) throw problem(resolved.problem);
     mounts.push({

@@ -1,12 +1,13 @@
 // hostPath volumes: the path has to be what the pod says it is, or is made so.
 import type { Files, FileInfo } from '@kedge/core/ports';
 
-const kinds: Readonly<Record<string, FileInfo['kind']>> = {
-  Directory: 'directory',
-  File: 'file',
-  Socket: 'socket',
-  CharDevice: 'character',
-  BlockDevice: 'block',
+/** Named in messages as the kubelet does. */
+const kinds: Readonly<Record<string, { readonly kind: FileInfo['kind']; readonly name: string }>> = {
+  Directory: { kind: 'directory', name: 'directory' },
+  File: { kind: 'file', name: 'file' },
+  Socket: { kind: 'socket', name: 'socket file' },
+  CharDevice: { kind: 'character', name: 'character device' },
+  BlockDevice: { kind: 'block', name: 'block device' },
 };
 
 /** Returns what is wrong, or undefined. */
@@ -23,7 +24,7 @@ export async function checkHostPath(files: Files, path: string, type: string): P
   }
   const wanted = kinds[type];
   if (!wanted) return `hostPath type "${type}" is not known`;
-  return kind === wanted ? undefined : `hostPath type check failed: ${path} is not a ${type}`;
+  return kind === wanted.kind ? undefined : `hostPath type check failed: ${path} is not a ${wanted.name}`;
 }
 
 const linksFollowed = 40;
