@@ -122,7 +122,7 @@ export const securityCases: readonly Case[] = [
       await Promise.all([runtimeDefault.ended(), unconfined.ended()]);
       assert.match(await runtimeDefault.log(), /Seccomp:\s+2/);
       assert.match(await unconfined.log(), /Seccomp:\s+0/);
-      await absent.until('the reason', (now) => /^Create/.test(containerOf(now).state?.waiting?.reason ?? ''));
+      await absent.until('the reason', (now) => containerOf(now).state?.waiting?.reason?.startsWith('Create'));
     },
   },
   {

@@ -301,7 +301,7 @@ export const volumeCases: readonly Case[] = [
     async run(node) {
       const env = [{ name: 'BAD', value: '/tmp' }];
       const pod = await node.pod(at({ emptyDir: {} }, 'true', { subPathExpr: '$(BAD)' }, { env }));
-      await pod.until('the reason', (now) => /^Create/.test(containerOf(now).state?.waiting?.reason ?? ''));
+      await pod.until('the reason', (now) => containerOf(now).state?.waiting?.reason?.startsWith('Create'));
       await pod.delete(0);
     },
   },
