@@ -12,7 +12,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,6 +29,7 @@ import { openKubeApi } from '../src/kube-access.ts';
 import { cloudcoreConfig } from '../src/site/config-files.ts';
 import { siteLayout, sitePorts } from '../src/site/layout.ts';
 import { writePidFile } from '../src/site/pid-files.ts';
+import { freePort } from '@kedge/testing/free-port';
 
 const kedge = fileURLToPath(new URL('../../../bin/kedge', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'kedge-backup-'));
@@ -48,14 +48,6 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   await once(child, 'exit');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
 }
 
 interface Running {

@@ -1,31 +1,29 @@
 // What users do with workloads by kubectl, on our own API server with its admission and the controllers over it. Time
 // moves only when the test says so; kubectl runs as usual.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
 import { minutes } from '@kedge/core/time';
 import { collections } from '@kedge/engine/kube-client';
 import { isStatus } from '@kedge/model/k8s';
 import { createKeys } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
-import { startTestServer, type TestServer } from './apiserver/test-server.ts';
+import { type OpenServer, openTestServer } from './apiserver/test-server.ts';
 import { node } from './controllers/builders.ts';
 import { Cluster } from './controllers/cluster.ts';
+import { createKubectl, type Kubectl } from './kubectl/run-kubectl.ts';
 
 const { certificateSigningRequests, jobs, nodes, podDisruptionBudgets, pods, statefulSets } = collections;
-let directory: string;
-let server: TestServer;
+let server: OpenServer;
+let program: Kubectl;
 let cluster: Cluster;
 const keys = createKeys();
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-workloads-'));
-  server = await startTestServer({ directory });
+  server = await openTestServer('workloads');
+  program = createKubectl(server.kubeconfigPath, server.directory);
   cluster = await new Cluster({
-    api: () => server.server.localApi(systemUser),
+    api: () => server.api,
     signing: { authority: server.server.pki.authority, authorities: createCertificateAuthorities(), keys },
   }).start();
   await cluster.apply(nodes, node('edge'), '');
@@ -34,29 +32,10 @@ before(async () => {
 after(async () => {
   await cluster.stop();
   await server.stop();
-  await rm(directory, { recursive: true, force: true });
 });
 
-function kubectl(args: string, input = ''): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve, reject) => {
-    const words = args.match(/'[^']*'|\S+/g)!.map((word) => word.replace(/^'|'$/g, ''));
-    const child = spawn('kubectl', words, {
-      env: { ...process.env, KUBECONFIG: server.kubeconfigPath, HOME: directory },
-    });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code: code ?? -1, out, err }));
-    child.stdin.end(input);
-  });
-}
-async function ok(args: string, input?: string): Promise<string> {
-  const { code, out, err } = await kubectl(args, input);
-  assert.equal(code, 0, `kubectl ${args}: ${err}`);
-  return out;
-}
+const kubectl = (args: string, input = '') => program.run(args, { input });
+const ok = (args: string, input?: string) => program.ok(args, input);
 
 /** Binds pods to the one node, and runs them. */
 async function runPods(): Promise<void> {
@@ -248,7 +227,7 @@ test('a certificate request is approved by kubectl and signed', async () => {
   const der = keys.createRequest(key, { commonName: 'ann', organizations: ['developers'] });
   const pem = keys.toPem('CERTIFICATE REQUEST', der);
   await writeFile(
-    join(directory, 'csr.yaml'),
+    join(server.directory, 'csr.yaml'),
     `
 apiVersion: certificates.k8s.io/v1
 kind: CertificateSigningRequest
@@ -260,7 +239,7 @@ spec:
   usages: [client auth]
 `,
   );
-  await ok(`create -f ${join(directory, 'csr.yaml')}`);
+  await ok(`create -f ${join(server.directory, 'csr.yaml')}`);
   await cluster.settle();
   assert.match(await ok('get csr ann'), /Pending/);
   await ok('certificate approve ann');

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { whenAborted } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
 import { FakeClock } from '@kedge/core/testing';
-import { seconds } from '@kedge/core/time';
+import { hours, minus, plus, seconds } from '@kedge/core/time';
 import { createLeaderElection } from '@kedge/engine/leader-election';
 import { createFakeKubeApi } from '@kedge/testing/kube';
 
@@ -78,3 +78,25 @@ test('a leader that is cut off stops before the other starts, and does not come 
   await a.stop();
   await b.stop();
 });
+
+for (const [what, jump] of [
+  ['ahead', plus],
+  ['back', minus],
+] as const) {
+  test(`a clock that is set ${what} by a day moves no lease: whoever leads goes on, and the other waits`, async () => {
+    const { clock, leading, candidate, most } = setUp();
+    const a = candidate('a');
+    await clock.advance(seconds(5));
+    const b = candidate('b');
+    await clock.advance(seconds(5));
+    clock.jumpTo(jump(clock.now(), hours(24)));
+    await clock.advance(seconds(60));
+    assert.deepEqual([[...leading], most()], [['a'], 1]);
+    // And a leader that is gone is followed as soon as ever.
+    a.cut(true);
+    await clock.advance(seconds(25));
+    assert.deepEqual([[...leading], most()], [['b'], 1]);
+    await a.stop();
+    await b.stop();
+  });
+}

@@ -1,64 +1,32 @@
 // The real kubectl against the API server: what users type, and what they see. Controllers do not run here, so the test
 // writes their part of a status itself.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemUser } from '@kedge/control-plane/apiserver';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { createKubectl, type Kubectl } from '../kubectl/run-kubectl.ts';
+import { type OpenServer, openTestServer } from './test-server.ts';
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-let directory: string;
-let running: TestServer;
+let running: OpenServer;
 let api: KubeApi;
+let program: Kubectl;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kedge-kubectl-'));
-  running = await startTestServer({ directory });
-  api = running.server.localApi(systemUser);
+  running = await openTestServer('kubectl');
+  ({ api } = running);
+  program = createKubectl(running.kubeconfigPath, running.directory);
   await api.create(collections.serviceAccounts, 'default', { metadata: { name: 'default' } });
 });
-after(async () => {
-  await running.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => running.stop());
 
-function start(args: readonly string[], input = '') {
-  const child = spawn('kubectl', args, {
-    env: { ...process.env, KUBECONFIG: running.kubeconfigPath, HOME: directory },
-  });
-  child.stdin.end(input);
+const start = (args: readonly string[]) => {
+  const child = program.start(args);
+  child.stdin.end();
   return child;
-}
-
-function kubectl(args: string, input?: string): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = start(
-      args.match(/'[^']*'|\S+/g)!.map((part) => part.replace(/^'|'$/g, '')),
-      input,
-    );
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code: code ?? -1, out, err }));
-  });
-}
-
-async function ok(args: string, input?: string): Promise<string> {
-  const { code, out, err } = await kubectl(args, input);
-  assert.equal(code, 0, `kubectl ${args}: ${err}`);
-  return out;
-}
+};
+const kubectl = (args: string, input = '') => program.run(args, { input });
+const ok = (args: string, input?: string) => program.ok(args, input);
 
 /** Cells of a printed table by column. */
 const table = (text: string): string[][] =>
@@ -364,7 +332,7 @@ describe('kubectl', () => {
     await ok('delete deployment -l tier=front');
     await ok('delete configmap --all');
     assert.match((await kubectl('get configmaps')).err, /No resources found/);
-    const manifest = join(directory, 'later.yaml');
+    const manifest = join(running.directory, 'later.yaml');
     await writeFile(manifest, deployment('busybox'));
     await ok(`create -f ${manifest}`);
     assert.match(await ok(`delete -f ${manifest}`), /deleted/);

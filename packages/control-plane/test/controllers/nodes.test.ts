@@ -1,7 +1,7 @@
 // Nodes that fall silent, come back, or go for good, and what becomes of their pods.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { minutes, seconds, toMicroTime } from '@kedge/core/time';
+import { hours, minus, minutes, plus, seconds, toMicroTime } from '@kedge/core/time';
 import { collections } from '@kedge/engine/kube-client';
 import { isStatus } from '@kedge/model/k8s';
 import type { Pod, Toleration } from '@kedge/model/k8s-types';
@@ -67,6 +67,19 @@ test('a node that stops renewing its lease becomes unknown and unreachable, and 
   await pass(20, 'edge-1', 'edge-2');
   assert.deepEqual(await taintsOf('edge-1'), []);
   assert.equal((await cluster.get(pods, 'web')).metadata.deletionTimestamp, undefined);
+});
+
+test('a clock that is set by a day, ahead or back, makes no node silent and hides none that is', async () => {
+  await addNode('edge-1');
+  await addNode('edge-2');
+  await pass(60, 'edge-1', 'edge-2');
+  for (const jump of [plus, minus]) {
+    cluster.clock.jumpTo(jump(cluster.clock.now(), hours(24)));
+    await pass(30, 'edge-1', 'edge-2');
+    assert.deepEqual([await readyOf('edge-1'), await readyOf('edge-2')], ['True', 'True']);
+  }
+  await pass(60, 'edge-2');
+  assert.deepEqual([await readyOf('edge-1'), await readyOf('edge-2')], ['Unknown', 'True']);
 });
 
 test('pods leave an unreachable node after the time they tolerate it, and not at all if they always do', async () => {

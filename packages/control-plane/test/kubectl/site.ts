@@ -1,6 +1,5 @@
 // A whole small cluster for kubectl: API server, controllers, scheduler, and nodes that run every pod at once.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +18,8 @@ import { createHttpClient, createKeys, createRandom, systemClock } from '@kedge/
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
 import { recordingTo } from '../peers/recording.ts';
-import type { Place, Ran } from './row.ts';
+import type { Place } from './row.ts';
+import { createKubectl, words } from './run-kubectl.ts';
 
 export interface Site {
   readonly api: KubeApi;
@@ -93,28 +93,14 @@ function overHttp({ server }: TestServer): KubeApi {
   });
 }
 
-/** Words as a shell would split them; single quotes keep spaces. */
-const words = (args: string): string[] => args.match(/(?:[^\s']+|'[^']*')+/g)!.map((word) => word.replaceAll("'", ''));
-
 function createPlace(of: { api: KubeApi; unique: string; folder: string; home: string; kubeconfig: string }): Place {
   const { api, unique, folder, home } = of;
-  const kubectl: Place['kubectl'] = (args, { input = '', env = {} } = {}) =>
-    new Promise<Ran>((resolve, reject) => {
-      const given = words(args);
-      const isSomewhere = given.some((word) => /^(-n|--namespace|-A|--all-namespaces|--raw)/.test(word));
-      const child = spawn('kubectl', isSomewhere ? given : [`--namespace=${unique}`, ...given], {
-        cwd: folder,
-        env: { ...process.env, KUBECONFIG: of.kubeconfig, HOME: home, ...env },
-      });
-      let out = '';
-      let err = '';
-      child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code: code ?? -1, out, err }));
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(input);
-    });
+  const program = createKubectl(of.kubeconfig, home, folder);
+  const kubectl: Place['kubectl'] = (args, options) => {
+    const given = words(args);
+    const isSomewhere = given.some((word) => /^(-n|--namespace|-A|--all-namespaces|--raw)/.test(word));
+    return program.run(isSomewhere ? given : [`--namespace=${unique}`, ...given], options);
+  };
   return {
     namespace: unique,
     unique,

@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { collections } from '@kedge/engine/kube-client';
@@ -18,18 +17,11 @@ import { daemonSet, deployment, job, statefulSet } from '../kubectl/objects.ts';
 import type { Place } from '../kubectl/row.ts';
 import { type Site, startSite } from '../kubectl/site.ts';
 import { recordingOf } from './recording.ts';
+import { freePort } from '@kedge/testing/free-port';
 
 const peers = process.env['PEERS'];
 const programs = ['kube-controller-manager', 'kube-scheduler'].map((name) => join(peers ?? '', name));
 const missing = peers && programs.every((path) => existsSync(path)) ? undefined : 'PEERS names no folder with them';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
 
 describe("Kubernetes' own controllers and scheduler", { skip: missing ?? false, timeout: 180_000 }, () => {
   let site: Site;
