@@ -283,6 +283,11 @@ const access: Section = {
       leaves: async (place) => assert.match(await place.ok(`get csr ${place.unique}`), / Denied/),
     },
     {
+      command: 'get --raw /.well-known/openid-configuration --as=system:serviceaccount:default:robot',
+      gives: 'where others find the keys that service account tokens are signed with',
+      shows: [/"jwks_uri":"https:\/\/127\.0\.0\.1:\d+\/openid\/v1\/jwks"/],
+    },
+    {
       command: 'get --raw /openapi/v3',
       gives: 'the documents that kubectl checks manifests against',
       shows: [/apis\/apps\/v1/],

@@ -1,5 +1,8 @@
 // Rows about making, changing and removing objects.
 import assert from 'node:assert/strict';
+import { hours, plus } from '@kedge/core/time';
+import { createKeys, systemClock } from '@kedge/platform/node';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
 import * as make from './objects.ts';
 import type { Place, Section } from './row.ts';
 
@@ -75,6 +78,21 @@ const create: Section = {
         'create secret docker-registry pull --docker-server=r.example.com --docker-username=a --docker-password=b',
       gives: 'a Secret for pulling images',
       leaves: reads('get secret pull -o jsonpath={.type}', 'kubernetes.io/dockerconfigjson'),
+    },
+    {
+      command: 'create secret tls web --cert=web.crt --key=web.key',
+      gives: 'a Secret with a certificate and its key',
+      async given(place) {
+        const now = systemClock.now();
+        const validity = { notBefore: now, notAfter: plus(now, hours(1)) };
+        const authority = await createCertificateAuthorities().createAuthority({
+          subject: { commonName: 'web', organizations: [] },
+          ...validity,
+        });
+        await place.write('web.crt', authority.certificatePem);
+        await place.write('web.key', createKeys().toPem('EC PRIVATE KEY', authority.key.reveal()));
+      },
+      leaves: reads('get secret web -o jsonpath={.type}', 'kubernetes.io/tls'),
     },
     {
       command: 'create service clusterip web --tcp=80:8080',
@@ -299,6 +317,16 @@ const apply: Section = {
       gives: 'the record of it, set by hand',
       given: applied,
       leaves: reads('apply view-last-applied configmap/settings', /size: "2"/),
+    },
+    {
+      command: 'apply edit-last-applied configmap/settings',
+      gives: 'the record of it, in an editor',
+      given: async (place) => {
+        await applied(place);
+        await place.write('edit.sh', `sed -i 's/size: "1"/size: "8"/' "$1"`);
+      },
+      env: { EDITOR: 'sh edit.sh' },
+      leaves: reads('apply view-last-applied configmap/settings', /size: "8"/),
     },
     {
       command: 'diff -f one.yaml',
