@@ -1,7 +1,8 @@
 // Edged on a real containerd: a pod's whole life, with edged and containerd restarted in the middle of it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { after, before, describe, test } from 'node:test';
@@ -42,6 +43,9 @@ class Edge {
 
   get root(): string {
     return `${this.#runtime.directory}/kubelet`;
+  }
+  get manifests(): string {
+    return `${this.#runtime.directory}/manifests`;
   }
   get plugins(): string {
     return `${this.#runtime.directory}/device-plugins`;
@@ -111,7 +115,7 @@ class Edge {
         podPidsLimit: -1,
         devicePluginDirectory: this.plugins,
         cpuManager: undefined,
-        staticPods: undefined,
+        staticPods: { directory: this.manifests, every: seconds(1) },
         credentialProviders: undefined,
         maxPods: 110,
         nodeLabels: {},
@@ -252,6 +256,53 @@ describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {
       limits.map((path) => readFileSync(path, 'utf8').trim()),
       [String(32 * 1_024 ** 2)],
     );
+  });
+
+  test('a running pod gets more memory, and less, without a new start', async () => {
+    const { cgroupRoot } = runtime.site;
+    const limits = (): string[] => {
+      const [, id = ''] = edge.main('sized')?.containerID?.split('//') ?? [];
+      return [`${cgroupRoot}/poduid-sized`, `${cgroupRoot}/poduid-sized/${id}`].flatMap((path) =>
+        [`memory${path}/memory.limit_in_bytes`, `${path}/memory.max`]
+          .map((file) => `/sys/fs/cgroup/${file}`)
+          .filter((file) => existsSync(file))
+          .map((file) => readFileSync(file, 'utf8').trim()),
+      );
+    };
+    const sized = (memory: string): void =>
+      edge.put('sized', {
+        containers: [
+          main('trap "exit 0" TERM; while :; do sleep 0.1; done', { resources: { limits: { memory, cpu: '100m' } } }),
+        ],
+      });
+    sized('32Mi');
+    await edge.until('it runs', () => edge.statuses.get('sized')?.phase === 'Running');
+    for (const mebibytes of [48, 24]) {
+      sized(`${mebibytes}Mi`);
+      const wanted = String(mebibytes * 1_024 ** 2);
+      await edge.until(`it has ${mebibytes} MiB`, () => limits().join() === `${wanted},${wanted}`);
+    }
+    await edge.until('the status says so', () => edge.main('sized')?.resources?.limits?.['memory'] === '24Mi');
+    assert.deepEqual([edge.main('sized')?.restartCount, edge.statuses.get('sized')?.resize], [0, undefined]);
+  });
+
+  test('a static pod runs from its file', async () => {
+    mkdirSync(edge.manifests, { recursive: true });
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'agent', namespace: 'kube-system' },
+      spec: { terminationGracePeriodSeconds: 1, containers: [main('sleep 1000')] },
+    };
+    await writeFile(`${edge.manifests}/agent.json`, JSON.stringify(pod));
+    const running = async (): Promise<number> =>
+      (await runtime.cri.listContainers({ filter: { labelSelector: { 'io.kubernetes.pod.name': 'agent-edge-1' } } }))
+        .containers.length;
+    await edge.stop();
+    await edge.start();
+    await edge.until('it runs', async () => (await running()) === 1);
+    rmSync(`${edge.manifests}/agent.json`);
+    await edge.until('it is gone with its file', async () => (await running()) === 0);
   });
 
   test('a container gets a device of a plugin, and keeps it when it is started again', async () => {
