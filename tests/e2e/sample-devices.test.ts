@@ -21,15 +21,19 @@ interface Device {
 describe('the devices of a new site', () => {
   let site: TestSite;
 
-  const reported = async (property: string): Promise<string | undefined> => {
-    const { status } = await site.kubectl.json<Device>('get', 'device', 'thermostat');
+  const reported = async (property: string, device = 'thermostat'): Promise<string | undefined> => {
+    const { status } = await site.kubectl.json<Device>('get', 'device', device);
     return status?.twins?.find(({ propertyName }) => propertyName === property)?.reported?.value;
   };
-  const eventuallyReported = async (property: string, wanted: (value: string) => boolean): Promise<string> => {
+  const eventuallyReported = async (
+    property: string,
+    wanted: (value: string) => boolean,
+    device = 'thermostat',
+  ): Promise<string> => {
     let last: string | undefined;
     try {
       return await eventually(`${property} as it has to be`, async () => {
-        last = await reported(property);
+        last = await reported(property, device);
         return last !== undefined && wanted(last) ? last : undefined;
       });
     } catch (error) {
@@ -50,10 +54,15 @@ describe('the devices of a new site', () => {
 
   it('report values without anything having been done', async () => {
     await eventuallyReported('temperature', (value) => Number(value) > 10);
+    await eventuallyReported('level', (value) => Number(value) > 30, 'tank');
     const lines = (await site.kubectl('get', 'devices')).trimEnd().split('\n');
     assert.match(lines[0]!, /^NAME +NODE +PROTOCOL +STATE +VALUES +LAST-SEEN +AGE$/);
     assert.match(
       lines[1]!,
+      new RegExp(`^tank +${site.node} +opcua +online +level=[0-9.]+ flow=60 speed=50 pump=true `),
+    );
+    assert.match(
+      lines[2]!,
       new RegExp(`^thermostat +${site.node} +modbus +online +temperature=[0-9.]+ target=21 heating=true enabled=true `),
     );
   });
@@ -64,6 +73,9 @@ describe('the devices of a new site', () => {
     await site.kubectl('patch', 'device', 'thermostat', '--type=json', '-p', JSON.stringify(patch));
     await eventuallyReported('target', (value) => value === '29.5');
     await eventuallyReported('temperature', (value) => Number(value) > before_ + 0.5);
+    const faster = [{ op: 'replace', path: '/spec/properties/2/desired/value', value: '80' }];
+    await site.kubectl('patch', 'device', 'tank', '--type=json', '-p', JSON.stringify(faster));
+    await eventuallyReported('flow', (value) => value === '96', 'tank');
     const refused = await site.kubectl.try(
       ...['patch', 'device', 'thermostat', '--type=json', '-p', JSON.stringify([{ ...patch[0], value: '99' }])],
     );
@@ -136,7 +148,7 @@ describe('the devices of a new site', () => {
   });
 
   it('are not argued about: what was deleted stays deleted, and down leaves nothing', async () => {
-    await site.kubectl('delete', 'device', 'thermostat');
+    await site.kubectl('delete', 'device', 'thermostat', 'tank');
     const down = await site.down();
     assert.equal(down.code, 0, down.stderr);
     assert.deepEqual(await tracesOf(...site.marks), []);

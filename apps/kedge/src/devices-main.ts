@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, Command>> = {
     options: {
       address: text,
       thermostat: text,
+      tank: text,
       data: text,
       property: text,
       last: text,

@@ -1,6 +1,7 @@
 // Simulated devices as a process.
+import { setPriority } from 'node:os';
 import type { Module } from '@kedge/core/module';
-import { createThermostat } from '@kedge/devices/simulated';
+import { createTank, createThermostat } from '@kedge/devices/simulated';
 import { systemClock } from '@kedge/platform/node';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { runDaemon } from './daemon.ts';
@@ -10,15 +11,24 @@ export interface SimulationOptions {
   readonly address: string;
   /** Ports; undefined: no such device. */
   readonly thermostat: number | undefined;
+  readonly tank: number | undefined;
+  /** For the keys of the tank. */
+  readonly directory: string;
 }
 
 /** Until it is asked to end; its exit code. */
-export async function simulateDevices({ address, thermostat }: SimulationOptions): Promise<number> {
-  if (thermostat === undefined) throw new CommandLineError('say which device is to be simulated: --thermostat PORT');
+export async function simulateDevices(options: SimulationOptions): Promise<number> {
+  const { address, thermostat, tank, directory } = options;
+  if (thermostat === undefined && tank === undefined) {
+    throw new CommandLineError('say which device is to be simulated: --thermostat PORT or --tank PORT');
+  }
+  // A device is something else than the machine that its edge runs on: it must not take that one's time.
+  setPriority(10);
   return runDaemon('simulated-devices', async (log) => {
     const modules: Module[] = [];
     const deps = { clock: systemClock, log, load: loadDriver };
-    modules.push(createThermostat(deps, { address, port: thermostat }));
+    if (thermostat !== undefined) modules.push(createThermostat(deps, { address, port: thermostat }));
+    if (tank !== undefined) modules.push(createTank(deps, { address, port: tank, directory }));
     return { modules };
   });
 }

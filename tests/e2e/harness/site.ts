@@ -42,12 +42,19 @@ export async function createTestSite(name: string, { devices = false } = {}): Pr
     up: () => kedge('up', ...options),
     down: () => kedge('down', '--data', data),
     async logs() {
-      const texts = ['kedge', 'apiserver', 'cloudcore', 'edgecore', 'simulated-devices', 'modbus-mapper'].map(
-        async (part) => {
-          const text = await readFile(join(data, 'logs', `${part}.log`), 'utf8').catch(() => '');
-          return `--- ${part}\n${text.split('\n').slice(-40).join('\n')}`;
-        },
-      );
+      const texts = [
+        'kedge',
+        'apiserver',
+        'cloudcore',
+        'edgecore',
+        'simulated-thermostat',
+        'modbus-mapper',
+        'simulated-tank',
+        'opcua-mapper',
+      ].map(async (part) => {
+        const text = await readFile(join(data, 'logs', `${part}.log`), 'utf8').catch(() => '');
+        return `--- ${part}\n${text.split('\n').slice(-40).join('\n')}`;
+      });
       return (await Promise.all(texts)).join('\n');
     },
     async remove() {

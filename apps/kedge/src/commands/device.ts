@@ -12,7 +12,12 @@ export async function device(values: Values, [what, ...words]: readonly string[]
     case 'simulate': {
       if (words.length > 0) throw new CommandLineError('see "kedge device --help"');
       const { address = '127.0.0.1' } = values;
-      const options = { address: String(address), thermostat: portOf(values, 'thermostat') };
+      const options = {
+        address: String(address),
+        thermostat: portOf(values, 'thermostat'),
+        tank: portOf(values, 'tank'),
+        directory: String(values['data'] ?? './simulated-devices'),
+      };
       return (await import('../simulated-devices.ts')).simulateDevices(options);
     }
     case 'history':

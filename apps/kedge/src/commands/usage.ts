@@ -57,7 +57,7 @@ kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
 `,
   device: `kedge device discover [PROTOCOL [KEY=VALUE ...]] [--node NAME] [-n NAMESPACE] [-o yaml|json]
                       [--image NAME] [--kubeconfig FILE] [--data DIR]
-kedge device simulate --thermostat PORT [--address HOST]
+kedge device simulate [--thermostat PORT] [--tank PORT] [--address HOST] [--data DIR]
 kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] [--data DIR] [--socket PATH] [-o json]
   discover: looks for devices and prints a DeviceModel and a Device for each, to review and apply.
   --node NAME  from that node, by a pod that is taken away afterwards; without it, from here
@@ -66,7 +66,7 @@ kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] 
   opcua        url=opc.tcp://HOST:4840 root=NODEID limit=500, and what else a device is configured with
   mqtt         brokerURL=tcp://HOST:1883 for=10 topics=LIST
   Without a protocol: each of them on the machine itself, at the usual port.
-  simulate: runs simulated devices: a thermostat that speaks Modbus TCP.
+  simulate: runs simulated devices: a thermostat that speaks Modbus TCP, a tank that is an OPC UA server (with keys in --data).
   history: on the edge, what the device has reported lately, cloud or no cloud.
 `,
   image: `kedge image build [-o FILE] [--image NAME]

@@ -49,7 +49,7 @@ export function edgecoreConfig(layout: SiteLayout, ports: SitePorts, facts: Edge
         tlsPrivateKeyFile: join(directory, 'certs', 'server.key'),
         websocket: { enable: true, server: `127.0.0.1:${ports.hub}` },
       },
-      deviceTwin: { enable: true, dmiSockPath: layout.edge.dmiSocket },
+      deviceTwin: { enable: true, dmiSockPath: layout.edge.dmiSocket, apiSockPath: layout.edge.deviceSocket },
       ...(facts.mqttPassword === undefined
         ? {}
         : {

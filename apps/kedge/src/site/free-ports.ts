@@ -12,11 +12,13 @@ const usedFor: Readonly<Record<keyof SitePorts, string>> = {
   monitor: 'health and metrics of cloudcore',
   kubelet: 'the endpoints of the kubelet',
   thermostat: 'the simulated thermostat',
+  tank: 'the simulated tank',
   modbusMapper: 'the REST API of the Modbus mapper',
   mqtt: 'MQTT clients of the edge',
+  opcuaMapper: 'the REST API of the OPC UA mapper',
 };
 
-const ofDevices: ReadonlySet<keyof SitePorts> = new Set(['thermostat', 'modbusMapper', 'mqtt']);
+const ofDevices: ReadonlySet<keyof SitePorts> = new Set(['thermostat', 'tank', 'modbusMapper', 'opcuaMapper', 'mqtt']);
 
 /** Throws a sentence that names the port and what to do. */
 export async function requireFreePorts(ports: SitePorts, address: string, withDevices: boolean): Promise<void> {

@@ -16,8 +16,11 @@ export interface SitePorts {
   readonly kubelet: number;
   /** Modbus TCP of the simulated thermostat. */
   readonly thermostat: number;
-  /** REST API of the Modbus mapper. */
+  /** OPC UA of the simulated tank. */
+  readonly tank: number;
+  /** REST APIs of mappers. */
   readonly modbusMapper: number;
+  readonly opcuaMapper: number;
   readonly mqtt: number;
 }
 
@@ -52,7 +55,9 @@ export const sitePorts = (base: number): SitePorts => ({
   monitor: base + 91,
   kubelet: base + 250,
   thermostat: base + 202,
+  tank: base + 240,
   modbusMapper: base + 277,
+  opcuaMapper: base + 278,
   mqtt: base + 184,
 });
 

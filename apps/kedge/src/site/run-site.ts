@@ -81,6 +81,9 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
   async function stop(): Promise<readonly string[]> {
     for (const close of closers.splice(0)) await close();
     const left: string[] = [];
+    // What came after edgecore knows nothing of each other.
+    const beside = children.splice(children.findIndex(({ name }) => name === 'edgecore') + 1 || children.length);
+    await Promise.all(beside.map((one) => one.stop(stopGraceMs)));
     for (const one of children.splice(0).reverse()) {
       // The edge first, so that it does not mend what is being taken down; then the pods; then the cloud.
       await one.stop(stopGraceMs);

@@ -67,6 +67,50 @@ const thermostat = (node: string, port: number): Device => ({
   },
 });
 
+const opcua = (configData: Readonly<Record<string, unknown>>) => ({ protocolName: 'opcua', configData });
+
+const tankModel: DeviceModel = {
+  apiVersion: devicesApiVersion,
+  kind: 'DeviceModel',
+  metadata: { name: 'tank', namespace, labels },
+  spec: {
+    protocol: 'opcua',
+    properties: [
+      { name: 'level', description: 'how full it is', type: 'DOUBLE', accessMode: 'ReadOnly', unit: '%' },
+      { name: 'flow', description: 'what the pump brings', type: 'DOUBLE', accessMode: 'ReadOnly', unit: '%/min' },
+      {
+        name: 'speed',
+        description: 'of the pump',
+        type: 'DOUBLE',
+        accessMode: 'ReadWrite',
+        minimum: '0',
+        maximum: '100',
+        unit: '%',
+      },
+      { name: 'pump', description: 'whether the pump runs', type: 'BOOLEAN', accessMode: 'ReadWrite' },
+    ],
+  },
+};
+
+const tank = (node: string, port: number): Device => ({
+  apiVersion: devicesApiVersion,
+  kind: 'Device',
+  metadata: { name: 'tank', namespace, labels },
+  spec: {
+    deviceModelRef: { name: 'tank' },
+    nodeName: node,
+    // The tank and the mapper are on one machine, and so is who could come between them.
+    protocol: opcua({ url: `opc.tcp://127.0.0.1:${port}`, securityPolicy: 'Basic256Sha256', trustOnFirstUse: true }),
+    properties: [
+      { name: 'level', ...cycles, visitors: opcua({ nodeID: 'ns=1;s=Level' }) },
+      { name: 'flow', ...cycles, visitors: opcua({ nodeID: 'ns=1;s=Flow' }) },
+      { name: 'speed', ...cycles, desired: { value: '50' }, visitors: opcua({ nodeID: 'ns=1;s=Speed' }) },
+      { name: 'pump', ...cycles, visitors: opcua({ nodeID: 'ns=1;s=Pump' }) },
+    ],
+    methods: [{ name: 'switch', description: 'the pump, on or off', propertyNames: ['pump'] }],
+  },
+});
+
 /** What is there already stays as it is. */
 export async function applySampleDevices(
   api: KubeApi,
@@ -77,6 +121,8 @@ export async function applySampleDevices(
   const objects = [
     { resource: deviceModels, object: thermostatModel },
     { resource: devices, object: thermostat(node, ports.thermostat) },
+    { resource: deviceModels, object: tankModel },
+    { resource: devices, object: tank(node, ports.tank) },
   ];
   for (const { resource, object } of objects) {
     try {
@@ -94,15 +140,17 @@ export interface DeviceProcess {
   readonly config?: { readonly path: string; readonly text: string };
 }
 
-/** The simulated devices first: a mapper that finds its device at once need not try again. */
+/** Each device before its mapper: one that finds its device at once need not try again. */
 export function deviceProcesses(layout: SiteLayout, ports: SitePorts): readonly DeviceProcess[] {
-  const { directory } = layout.devices;
+  const simulated = (name: string, port: number): DeviceProcess => ({
+    name: `simulated-${name}`,
+    args: ['device', 'simulate', '--data', layout.devices.directory, `--${name}`, String(port)],
+  });
   return [
-    {
-      name: 'simulated-devices',
-      args: ['device', 'simulate', '--data', directory, '--thermostat', String(ports.thermostat)],
-    },
+    simulated('thermostat', ports.thermostat),
     mapper(layout, 'modbus', ports.modbusMapper),
+    simulated('tank', ports.tank),
+    mapper(layout, 'opcua', ports.opcuaMapper),
   ];
 }
 
