@@ -23,7 +23,7 @@ import { limitLog } from './limit-log.ts';
 import { readOrMakePassword } from './mqtt-password.ts';
 import { liveProcesses, stopProcess } from './pid-files.ts';
 import { readJoinToken, waitForNode, waitForSample } from './readiness.ts';
-import { applySampleDevices, deviceProcesses } from './sample-devices.ts';
+import { applySampleDevices, deviceProcesses, moveSampleDevices } from './sample-devices.ts';
 import { waitFor } from './wait-for.ts';
 import { applySampleWorkload, sampleImageSpec } from './workload.ts';
 
@@ -135,7 +135,7 @@ export async function runSite(options: SiteOptions, signal: AbortSignal): Promis
       await applySampleWorkload(access.api, signal);
     }
     const [devicesApplied] = await Promise.all([
-      options.devices === 'apply' ? applyDevices(options, access.api, signal) : false,
+      applyDevices(options, access.api, signal),
       waitForSample(access.api, runtime.socket, signal),
     ]);
     // Last, and nobody waits for them: a site is up when its node and its pods are.
@@ -166,8 +166,10 @@ async function stopLeftovers(layout: SiteLayout, report: (say: string) => void):
 
 /** A site without its sample devices is still a site. */
 async function applyDevices(options: SiteOptions, api: KubeApi, signal: AbortSignal): Promise<boolean> {
-  const { node, ports, report } = options;
-  const apply = () => applySampleDevices(api, node, ports, signal).then((): true => true);
+  const { devices, node, ports, report } = options;
+  if (devices === 'none') return false;
+  const change = devices === 'apply' ? applySampleDevices : moveSampleDevices;
+  const apply = () => change(api, node, ports, signal).then((): true => true);
   try {
     // The webhooks of cloudcore may not answer yet.
     return await waitFor(apply, { what: 'applying the sample devices', limitMs: devicesLimitMs, signal });

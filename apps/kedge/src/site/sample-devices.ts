@@ -5,7 +5,14 @@ import { stringify } from 'yaml';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { highestTarget, lowestTarget } from '@kedge/devices/simulated';
 import { isStatus } from '@kedge/model/k8s';
-import { type Device, type DeviceModel, deviceModels, devices, devicesApiVersion } from '@kedge/model/kubeedge';
+import {
+  type ConfigData,
+  type Device,
+  type DeviceModel,
+  deviceModels,
+  devices,
+  devicesApiVersion,
+} from '@kedge/model/kubeedge';
 import type { SiteLayout, SitePorts } from './layout.ts';
 
 const namespace = 'default';
@@ -111,6 +118,11 @@ const tank = (node: string, port: number): Device => ({
   },
 });
 
+const sampleDevices = (node: string, ports: SitePorts): readonly Device[] => [
+  thermostat(node, ports.thermostat),
+  tank(node, ports.tank),
+];
+
 /** What is there already stays as it is. */
 export async function applySampleDevices(
   api: KubeApi,
@@ -120,9 +132,8 @@ export async function applySampleDevices(
 ): Promise<void> {
   const objects = [
     { resource: deviceModels, object: thermostatModel },
-    { resource: devices, object: thermostat(node, ports.thermostat) },
     { resource: deviceModels, object: tankModel },
-    { resource: devices, object: tank(node, ports.tank) },
+    ...sampleDevices(node, ports).map((object) => ({ resource: devices, object })),
   ];
   for (const { resource, object } of objects) {
     try {
@@ -131,6 +142,35 @@ export async function applySampleDevices(
       if (!isStatus(error, 'AlreadyExists')) throw error;
     }
   }
+}
+
+/** A site that was started with another base of ports has its devices elsewhere; who made them theirs is not argued with. */
+export async function moveSampleDevices(
+  api: KubeApi,
+  node: string,
+  ports: SitePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { metadata, spec } of sampleDevices(node, ports)) {
+    const target = { namespace, name: metadata.name! };
+    const there = (await api.get(devices, target, { signal }).catch((error: unknown) => {
+      if (!isStatus(error, 'NotFound')) throw error;
+      return undefined;
+    })) as Device | undefined;
+    const move = planMove(there, spec?.protocol?.configData);
+    if (move) await api.patch(devices, target, 'merge', JSON.stringify(move), { signal });
+  }
+}
+
+/** Only the place, and only of a device that is still on this machine's loopback. */
+export function planMove(there: Device | undefined, wanted: ConfigData = {}): Record<string, unknown> | undefined {
+  const now = there?.spec?.protocol?.configData;
+  if (there?.metadata.labels?.['app.kubernetes.io/part-of'] !== labels['app.kubernetes.io/part-of'] || !now)
+    return undefined;
+  const place = Object.entries(wanted).filter(([key]) => key === 'port' || key === 'url');
+  const isLocal = now['ip'] === '127.0.0.1' || String(now['url']).startsWith('opc.tcp://127.0.0.1:');
+  if (!isLocal || place.every(([key, value]) => now[key] === value)) return undefined;
+  return { spec: { protocol: { configData: Object.fromEntries(place) } } };
 }
 
 export interface DeviceProcess {
