@@ -115,11 +115,10 @@ describe('the devices of a new site', () => {
   it('raise alarms by the rules of their model: an Event and a condition', async () => {
     const rules = [{ name: 'warm', property: 'target', operator: '>', threshold: 26, hysteresis: 0.5 }];
     const annotation = 'devices.kedge.io/rules';
-    const modelName = (await site.kubectl('get', 'devicemodels', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
     const wrong = JSON.stringify([{ ...rules[0], property: 'nothing' }]);
-    const refused = await site.kubectl.try('annotate', 'devicemodel', modelName, `${annotation}=${wrong}`);
+    const refused = await site.kubectl.try('annotate', 'devicemodel', 'thermostat', `${annotation}=${wrong}`);
     assert.match(refused.stderr, /\[0\]\.property: is "nothing", needs one of the model's: "temperature", "target"/);
-    await site.kubectl('annotate', 'devicemodel', modelName, `${annotation}=${JSON.stringify(rules)}`);
+    await site.kubectl('annotate', 'devicemodel', 'thermostat', `${annotation}=${JSON.stringify(rules)}`);
     const set = (value: string) =>
       site.kubectl(
         ...['patch', 'device', 'thermostat', '--type=json', '-p'],

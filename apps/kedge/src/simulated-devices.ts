@@ -24,11 +24,13 @@ export async function simulateDevices(options: SimulationOptions): Promise<numbe
   }
   // A device is something else than the machine that its edge runs on: it must not take that one's time.
   setPriority(10);
-  return runDaemon('simulated-devices', async (log) => {
+  const code = await runDaemon('simulated-devices', async (log) => {
     const modules: Module[] = [];
     const deps = { clock: systemClock, log, load: loadDriver };
     if (thermostat !== undefined) modules.push(createThermostat(deps, { address, port: thermostat }));
     if (tank !== undefined) modules.push(createTank(deps, { address, port: tank, directory }));
     return { modules };
   });
+  // A server that was still starting would go on, and there is nothing here that could get lost.
+  process.exit(code);
 }

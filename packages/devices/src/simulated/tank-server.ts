@@ -66,7 +66,9 @@ export function createTank({ clock, log, load }: TankDeps, { address, port, dire
         maxConnectionsPerEndpoint: maxConnections,
         serverInfo: { applicationUri },
       });
-      scope.defer('OPC UA server', () => server.shutdown(0));
+      // The library waits for ever when it is shut down while it starts.
+      let isUp = false;
+      scope.defer('OPC UA server', () => (isUp ? server.shutdown(0) : undefined));
       await server.initialize();
       const { addressSpace } = server.engine;
       const namespace = addressSpace!.getOwnNamespace();
@@ -131,6 +133,7 @@ export function createTank({ clock, log, load }: TankDeps, { address, port, dire
         },
       });
       await server.start();
+      isUp = true;
       log.info('the tank answers', { address: `${address}:${port}`, count: measured.length + 2 });
     },
   };
