@@ -160,7 +160,7 @@ describe('samples on disk', () => {
           await mapper.end();
           await close();
         }),
-        { numRuns: 40 },
+        { numRuns: 20 },
       );
     });
   }

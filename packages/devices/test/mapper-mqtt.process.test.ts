@@ -1,12 +1,15 @@
 // The MQTT mapper on a real mosquitto: what every mapper must do, and what only MQTT has.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import { seconds } from '@kedge/core/time';
 import type { PropertyType } from '@kedge/model/kubeedge';
 import { createMqtt } from '@kedge/platform/mqtt';
 import { createRandom, systemClock } from '@kedge/platform/node';
-import { describeMapper } from '@kedge/testing/contracts';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { describeMapper, temporaryDirectory } from '@kedge/testing/contracts';
 import { hasMosquitto, type MosquittoOptions, startMosquitto } from '@kedge/testing/mosquitto';
 import { announcements, createMqttMapper } from '../src/mapper-mqtt/index.ts';
 import { mapperErrors, readConfig, type Reading } from '../src/mapper-sdk/index.ts';
@@ -113,6 +116,45 @@ describe('the MQTT mapper', { skip: !hasMosquitto && 'mosquitto is not installed
       open(t, { brokerURL: url, username: 'mapper', passwordFile: '/nowhere' }),
       (error) => mapperErrors.BAD_CONFIG.is(error) && /passwordFile is "\/nowhere"/.test(error.message),
     );
+  });
+
+  test('over TLS the broker has to be one of the CA, and is shown our certificate', async (t) => {
+    const common = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
+    const authority = (commonName: string) =>
+      createCertificateAuthorities().createAuthority({ ...common, subject: { commonName, organizations: [] } });
+    const [ours, strange] = [await authority('CA'), await authority('other CA')];
+    const issue = (commonName: string, usage: 'serverAuth' | 'clientAuth') =>
+      ours.issueWithKey({
+        ...common,
+        subject: { commonName, organizations: [] },
+        usages: [usage],
+        addresses: ['127.0.0.1'],
+      });
+    const [server, client] = [await issue('broker', 'serverAuth'), await issue('mapper', 'clientAuth')];
+    const broker = await startMosquitto(t, {
+      tls: { certificate: server.certificatePem, key: server.key.reveal(), clientCa: ours.certificatePem },
+    });
+    const directory = await temporaryDirectory(t);
+    const file = async (name: string, content: string): Promise<string> => {
+      await writeFile(join(directory, name), content);
+      return join(directory, name);
+    };
+    const brokerURL = `ssl://127.0.0.1:${broker.port}`;
+    const own = {
+      certificate: await file('client.crt', client.certificatePem),
+      privateKey: await file('client.key', client.key.reveal()),
+    };
+    const ca = await file('ca.crt', ours.certificatePem);
+    await open(t, { brokerURL, ca, ...own });
+    const reasonIs = (reason: string) => (error: unknown) =>
+      mapperErrors.FAULT.is(error) && error.details.reason === reason;
+    const other = await file('other.crt', strange.certificatePem);
+    await assert.rejects(open(t, { brokerURL, ca: other, ...own }), reasonIs('UntrustedBroker'));
+    await assert.rejects(open(t, { brokerURL, ...own }), reasonIs('UntrustedBroker'));
+    await assert.rejects(open(t, { brokerURL, ca }), mapperErrors.FAULT.is);
+    await assert.rejects(open(t, { brokerURL, ca, certificate: ca }), mapperErrors.BAD_CONFIG.is);
+    const unchecked = { brokerURL, insecureSkipVerify: true, ...own };
+    await assert.rejects(open(t, unchecked), mapperErrors.BAD_CONFIG.is);
   });
 
   test('a device that says it is away is offline, until it says it is back', async (t) => {

@@ -69,6 +69,9 @@ export function readBroker(config: MqttConfig): BrokerSettings {
   if (((config.certificate ?? '') === '') !== ((config.privateKey ?? '') === '')) {
     throw bad(where, 'certificate and privateKey: one is set without the other');
   }
+  if (config.insecureSkipVerify && config.certificate) {
+    throw bad(where, 'insecureSkipVerify and certificate: to whoever is not checked, none is shown');
+  }
   const encrypted = /^(?:ssl|tls|mqtts):/.test(url);
   return {
     url,
