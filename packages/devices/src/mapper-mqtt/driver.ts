@@ -231,7 +231,8 @@ class Device implements Listener {
     const known = points.flatMap(({ property }) => this.#latest.get(property) ?? []);
     const failed = await this.#watch(points);
     onReadings([...known, ...failed]);
-    return [];
+    // What cannot be listened to is tried again in its cycle: an access list may change.
+    return failed.map(({ property }) => property);
   }
 
   async write(point: Point<MqttVisitor>, value: RawValue): Promise<void> {
