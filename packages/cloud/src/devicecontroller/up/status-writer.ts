@@ -75,6 +75,8 @@ export interface StatusWriter {
 
 /** What comes back to back becomes one write. */
 const gatherFor = milliseconds(10);
+/** A device that reports as often as it may be written stays below that rate. */
+const leeway = milliseconds(5);
 const writesAtATime = 32;
 const maxRetry = seconds(30);
 
@@ -215,10 +217,9 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       throw error;
     } finally {
       entry.isWriting = false;
-      // From beginning to beginning, so that a slow API does not make reports wait for longer than a fast one; what comes
-      // when it is due is gathered first. A device that was quiet for long may follow at once with what came while it was
-      // written.
-      entry.writableAt = began >= entry.refreshAt ? began : began + limits.perDevice + gatherFor;
+      // From beginning to beginning, so that a slow API does not make reports wait for longer than a fast one. A device that
+      // was quiet for long may follow at once with what came while it was written.
+      entry.writableAt = began >= entry.refreshAt ? began : began + limits.perDevice + leeway;
       entry.refreshAt = began + limits.refresh;
     }
     writes.add();
