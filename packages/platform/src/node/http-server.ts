@@ -115,7 +115,9 @@ function createServer({ tls }: ListenOptions, limits: HttpServerLimits): Server 
     requestCert: clientAuth !== 'none',
     rejectUnauthorized: clientAuth === 'require',
   };
-  if (!tls.http2) return usingTls(() => https.createServer(secure));
+  // Bun's server of HTTPS alone does not tell who the client is; the one of HTTP/2, which speaks HTTP/1.1 as well, does.
+  const needsHttp2 = clientAuth !== 'none' && 'bun' in process.versions;
+  if (!tls.http2 && !needsHttp2) return usingTls(() => https.createServer(secure));
   // Loaded where it is spoken: it is memory that most listeners do not need.
   const { createSecureServer } = process.getBuiltinModule('node:http2');
   return usingTls(() => {
