@@ -1,11 +1,14 @@
 // A real Go edgecore joins our cloudcore: it becomes Ready, runs a pod, survives what happens in the field, and no pod
 // is ever stuck in Terminating. Needs root, containerd, and PEERS naming a folder with edgecore-v1.22.2 and -v1.23.1.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import type { KubeApi } from '@kedge/engine/kube-client';
+import type { Node } from '@kedge/model/k8s-types';
+import { createHttpClient } from '@kedge/platform/node';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 
@@ -38,7 +41,7 @@ const pod = (name: string, spec: object = {}): KubeObject => ({
         terminationMessagePath: '/dev/termination-log',
         terminationMessagePolicy: 'File',
         resources: {},
-        command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'],
+        command: ['/bin/sh', '-c', 'echo started; trap "exit 0" TERM; while true; do sleep 0.2; done'],
       },
     ],
     ...spec,
@@ -114,6 +117,29 @@ for (const version of versions) {
       await kube.create(pods, 'default', pod('web', { volumes }));
       await running('web');
     });
+
+    await t.test(
+      'its kubelet answers on loopback, over HTTP, and the API does not take its log from there',
+      async () => {
+        const { status } = (await kube.get(nodes, { name: node })) as Node;
+        const { Port: port = 0 } = status?.daemonEndpoints?.kubeletEndpoint ?? {};
+        const local = await fetch(`http://127.0.0.1:${port}/containerLogs/default/web/c`);
+        assert.deepEqual([local.status, await local.text()], [200, 'started\n']);
+        await assert.rejects(fetch(`https://127.0.0.1:${port}/containerLogs/default/web/c`), TypeError);
+        // It asks for a certificate of a client, and that is what it gets.
+        const { keyUsage } = new X509Certificate(await readFile(join(directory, 'server.crt')));
+        assert.deepEqual(keyUsage, ['1.3.6.1.5.5.7.3.2']);
+        const { authority, admin } = server.server.pki;
+        const client = createHttpClient({
+          tls: { ca: authority.certificatePem, certificate: admin.certificatePem, key: admin.key.reveal() },
+        });
+        later(() => client.close());
+        const url = `https://127.0.0.1:${server.server.port()}/api/v1/namespaces/default/pods/web/log`;
+        const answer = await client.request({ method: 'GET', url });
+        assert.equal(answer.status, 503);
+        assert.match(await answer.text(), /through CloudStream/);
+      },
+    );
 
     await t.test('a pod whose ConfigMap comes late starts with what is in it, not with nothing', async () => {
       const base = pod('late')['spec'] as { containers: object[] };

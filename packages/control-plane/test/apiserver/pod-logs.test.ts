@@ -1,11 +1,12 @@
 // `pods/log` over real HTTPS: from a client through the API server to a kubelet and back.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { silentLog } from '@kedge/core/log';
 import type { Authority, ServerRequest, ServerResponse } from '@kedge/core/ports';
 import { days, minus, plus } from '@kedge/core/time';
 import { collections, type KubeApi } from '@kedge/engine/kube-client';
 import type { Status } from '@kedge/model/k8s';
-import { systemClock } from '@kedge/platform/node';
+import { createHttpServers, systemClock } from '@kedge/platform/node';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { type FakeKubelet, startKubelet } from './fake-kubelet.ts';
 import { type OpenServer, openTestServer } from './test-server.ts';
@@ -141,6 +142,32 @@ describe('a kubelet is believed', () => {
     const stolen = await logFrom('edge-2', 'edge-1', authority);
     assert.equal(stolen.status, 503);
     assert.match(message(stolen), /node "edge-2" is not trusted: .*it is that of node "edge-1", not of "edge-2"/);
+  });
+
+  test('never over plain HTTP, which is what an edge of KubeEdge serves; the refusal says what that needs', async () => {
+    const plainly = await createHttpServers({ log: silentLog }).listen({
+      address: '127.0.0.1',
+      port: 0,
+      handler: hello,
+    });
+    const say = async (kubeletVersion: string): Promise<string> => {
+      const daemonEndpoints = { kubeletEndpoint: { Port: plainly.port } };
+      const addresses = [{ type: 'InternalIP', address: '127.0.0.1' }];
+      const status = JSON.stringify({ status: { addresses, daemonEndpoints, nodeInfo: { kubeletVersion } } });
+      await api.patch(collections.nodes, { name: 'edge-2', subresource: 'status' }, 'merge', status);
+      const refused = await get('elsewhere');
+      assert.equal(refused.status, 503);
+      return message(refused);
+    };
+    try {
+      assert.match(
+        await say('v1.31.12-kubeedge-v1.22.2'),
+        /node "edge-2" cannot be reached: .*; .*through CloudStream$/s,
+      );
+      assert.doesNotMatch(await say('v1.32.0-kedge-v0.1.0'), /CloudStream/);
+    } finally {
+      await plainly.close();
+    }
   });
 
   test('when its certificate is of the CA that cloudcore keeps in its Secret, from then on', async () => {

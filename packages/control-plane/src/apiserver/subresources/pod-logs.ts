@@ -15,6 +15,11 @@ export interface PodLogDeps {
 const defaultContainer = 'kubectl.kubernetes.io/default-container';
 const passedOn = ['follow', 'previous', 'timestamps', 'tailLines', 'limitBytes', 'sinceSeconds', 'sinceTime', 'stream'];
 const longestRefusal = 16 << 10;
+const needsCloudStream =
+  "an edge with KubeEdge's edgecore serves its logs on loopback only, over HTTP; they are had through CloudStream";
+
+/** Its kubelet says `v1.31.12-kubeedge-v1.22.2`. */
+const isOfKubeEdge = ({ status }: Node): boolean => status?.nodeInfo?.kubeletVersion?.includes('-kubeedge-') === true;
 
 export function createPodLogs({ pod: readPod, node: readNode, kubelets }: PodLogDeps): ServeText {
   return async ({ namespace = '', name }: ObjectTarget, request, answer, call) => {
@@ -31,7 +36,8 @@ export function createPodLogs({ pod: readPod, node: readNode, kubelets }: PodLog
     const found = await asked.catch((error: unknown) => {
       call.signal.throwIfAborted();
       const how = httpErrors.UNTRUSTED_SERVER.is(error) ? 'is not trusted' : 'cannot be reached';
-      throw fail('ServiceUnavailable', `the kubelet of node "${nodeName}" ${how}: ${messageOf(error)}`);
+      const why = `the kubelet of node "${nodeName}" ${how}: ${messageOf(error)}`;
+      throw fail('ServiceUnavailable', `${why}${isOfKubeEdge(node) ? `; ${needsCloudStream}` : ''}`);
     });
     if (found.status !== 200) {
       const say = (await found.text(longestRefusal)).trim();
