@@ -55,6 +55,13 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       mounts: createMounts(createProcesses()),
       cgroups: createCgroups(createProcesses()),
       host: createHost(),
+      openShutdowns: async () =>
+        (await import('@kedge/platform/shutdown')).createHostShutdowns({
+          clock: systemClock,
+          files: createFiles(),
+          processes: createProcesses(),
+          endProcess: () => process.kill(process.pid, 'SIGTERM'),
+        }),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
       openMqttBrokers: async () => (await import('@kedge/platform/mqtt-broker')).createMqttBrokers({ log }),

@@ -9,6 +9,7 @@ import type {
   Dialer,
   Files,
   Host,
+  HostShutdowns,
   HttpServers,
   Keys,
   Mounts,
@@ -45,6 +46,8 @@ export interface EdgeCorePlatform {
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   readonly host: Host;
+  /** Loads what hears of the machine's shutdown. */
+  readonly openShutdowns?: () => Promise<HostShutdowns>;
   readonly network: ProbeNetwork;
   readonly servers: HttpServers;
   /** For credential providers. */

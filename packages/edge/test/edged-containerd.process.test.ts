@@ -113,6 +113,7 @@ class Edge {
         seccompDefault: false,
         reserved: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
         podPidsLimit: -1,
+        shutdown: undefined,
         devicePluginDirectory: this.plugins,
         cpuManager: undefined,
         staticPods: { directory: this.manifests, every: seconds(1) },

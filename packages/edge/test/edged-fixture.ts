@@ -2,7 +2,7 @@
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
 import { FakeClock } from '@kedge/core/testing';
-import type { CgroupLimits, HttpServers } from '@kedge/core/ports';
+import type { CgroupLimits, HostShutdowns, HttpServers } from '@kedge/core/ports';
 import { type Duration, minutes, seconds } from '@kedge/core/time';
 import { nodeName } from '@kedge/model/k8s';
 import { failure, type KubeObject } from '@kedge/model/k8s';
@@ -65,6 +65,7 @@ const config: EdgedConfig = {
   },
   imageGc: { high: 0.85, low: 0.8, minAge: minutes(2), maxAge: seconds(0) },
   imagesInStatus: 0,
+  shutdown: undefined,
   logRotation: { maxBytes: 1_000, maxFiles: 3, every: seconds(10) },
 };
 
@@ -138,6 +139,8 @@ export class EdgedFixture {
   rpc: EdgedDeps['rpc'] = undefined;
   hugePages: ReadonlyMap<number, number> = new Map();
   freeMemoryBytes = 2 * 1_024 ** 3;
+  /** What hears of the machine's shutdown. */
+  shutdowns: HostShutdowns | undefined = undefined;
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
   readonly #objectListeners = new Map<
     string,
@@ -339,6 +342,7 @@ export class EdgedFixture {
           }
         : {}),
       rpc: this.rpc,
+      openShutdowns: async () => this.shutdowns!,
       asks: {
         ask: async <T>(question: QuestionBody) => this.cloud.answer(question) as Outcome<T>,
         cloudClock: () => ({ ahead: this.cloudIsAhead, within: 50 }),

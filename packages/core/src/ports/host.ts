@@ -1,5 +1,6 @@
 // The machine itself, as the edge needs it: what it is, how full it is, mounts and cgroups. Implemented by the platform
 // package on Linux.
+import type { Duration } from '../time/index.ts';
 
 export interface HostFacts {
   readonly hostname: string;
@@ -50,6 +51,23 @@ export interface Host {
   isReadOnly(path: string): Promise<boolean>;
   /** Those that are on, with the core and the socket each belongs to; in the order of their numbers. */
   processors(): Promise<readonly { readonly cpu: number; readonly core: number; readonly socket: number }[]>;
+}
+
+/** Word that the machine is about to go down, and a hold on it meanwhile. */
+export interface HostShutdowns {
+  /**
+   * Holds every shutdown of the machine back, for `wish` at most, until one begins. `held` is called once that stands, with
+   * the time that the machine grants; undefined: as long as it takes. Rejects with SHUTDOWN_UNHEARD when a shutdown would
+   * not be heard, or while one is under way.
+   */
+  next(wish: Duration, held: (granted: Duration | undefined) => void, signal: AbortSignal): Promise<HostShutdown>;
+}
+
+export interface HostShutdown {
+  /** How it was heard of, for the log. */
+  readonly from: string;
+  /** The machine may go down now. */
+  letGo(): Promise<void>;
 }
 
 export interface Mounts {

@@ -47,7 +47,7 @@ export type {
   MqttRetained,
   MqttSession,
 } from './mqtt.ts';
-export { databaseErrors, filesErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
+export { databaseErrors, filesErrors, hostErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
 export type {
   CgroupLimits,
   Cgroups,
@@ -55,6 +55,8 @@ export type {
   HostCpuTime,
   HostFacts,
   HostLoad,
+  HostShutdown,
+  HostShutdowns,
   MemoryVictims,
   Mounts,
   ProbeNetwork,

@@ -94,6 +94,13 @@ export const filesErrors = defineErrors('FILES', {
   },
 });
 
+export const hostErrors = defineErrors('HOST', {
+  SHUTDOWN_UNHEARD: {
+    retry: 'backoff',
+    say: (d: { reason: string }) => `a shutdown of the machine cannot be waited for: ${d.reason}`,
+  },
+});
+
 export const databaseErrors = defineErrors('SQLITE', {
   LOCKED: {
     retry: 'backoff',

@@ -3,6 +3,7 @@ import type { Duration } from '@kedge/core/time';
 import type { NodeName } from '@kedge/model/k8s';
 import type { EvictionSettings } from './eviction/thresholds.ts';
 import type { ImageGcSettings } from './images/plan-image-gc.ts';
+import type { ShutdownSettings } from './node/plan-shutdown.ts';
 import type { LogRotationSettings } from './runtime/log-rotation.ts';
 
 export interface EdgedConfig {
@@ -71,6 +72,8 @@ export interface EdgedConfig {
   /** Images in the status of the node; negative: all. */
   readonly imagesInStatus: number;
   readonly logRotation: LogRotationSettings;
+  /** How pods end when the machine goes down; undefined: nothing is done about it. */
+  readonly shutdown: ShutdownSettings | undefined;
   /** Where the kubelet's endpoints are served; undefined: nowhere. */
   readonly server?: { readonly address: string; readonly port: number } | undefined;
 }

@@ -5,6 +5,7 @@ import type {
   Cgroups,
   Files,
   Host,
+  HostShutdowns,
   HttpServers,
   Mounts,
   ProbeNetwork,
@@ -38,6 +39,8 @@ export interface EdgedDeps {
   readonly link: Link;
   /** For credential providers. */
   readonly processes?: Processes | undefined;
+  /** Loads what hears of the machine's shutdown; called only where the settings ask for it. */
+  readonly openShutdowns?: (() => Promise<HostShutdowns>) | undefined;
   /** For device plugins; without it there are none. */
   readonly rpc?: { readonly servers: RpcServers; readonly openChannel: OpenRpcChannel } | undefined;
   /** For the kubelet's endpoints; they are not served without it, nor unless the settings say where. */

@@ -5,6 +5,7 @@ import type { Host, HostFacts } from '@kedge/core/ports';
 import { createNodeFactsReader } from './node/node-facts.ts';
 import { watchNodeProblems } from './node/node-problems.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
+import type { NodeShutdown } from './node/node-shutdown.ts';
 import { createPodPaths } from './runtime/pod-paths.ts';
 import { type RunningPods, runPods } from './run-pods.ts';
 import type { EdgedDeps } from './edged-deps.ts';
@@ -17,7 +18,8 @@ export function createEdged(deps: EdgedDeps): Module {
       await deps.files.makeDirectory(deps.config.rootDirectory, { mode: 0o750 });
       const host = await rememberFacts(deps.host);
       const pods = await runPods({ ...deps, log, host }, host.known, scope);
-      startNode({ ...deps, log, host }, pods, scope);
+      const shutdown = await followShutdowns({ ...deps, log }, pods, scope);
+      startNode({ ...deps, log, host }, pods, shutdown, scope);
       await serveKubelet({ ...deps, log, host }, pods, scope);
     },
   };
@@ -63,7 +65,17 @@ async function serveKubelet(deps: EdgedDeps, pods: RunningPods, scope: Scope): P
   );
 }
 
-function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
+/** Loaded only where pods get time to end when the machine goes down. */
+async function followShutdowns(deps: EdgedDeps, pods: RunningPods, scope: Scope): Promise<NodeShutdown | undefined> {
+  const { config, openShutdowns } = deps;
+  if (!config.shutdown || !openShutdowns) return undefined;
+  const [{ createNodeShutdown }, shutdowns] = await Promise.all([import('./node/node-shutdown.ts'), openShutdowns()]);
+  const shutdown = createNodeShutdown({ ...deps, shutdowns, pods, settings: config.shutdown });
+  shutdown.start(scope);
+  return shutdown;
+}
+
+function startNode(deps: EdgedDeps, pods: RunningPods, shutdown: NodeShutdown | undefined, scope: Scope): void {
   const { cri, host, files, config } = deps;
   const facts = createNodeFactsReader({
     cri,
@@ -73,11 +85,13 @@ function startNode(deps: EdgedDeps, pods: RunningPods, scope: Scope): void {
     images: (signal) => pods.images(signal),
     pressures: () => pods.pressures,
     extended: () => pods.extendedResources(),
+    problems: () => shutdown?.problems() ?? [],
   });
   const reporter = createNodeReporter({ ...deps, facts, nodeMade: () => pods.reportAllAgain() });
   pods.onReturn(() => reporter.lookNow());
   pods.onPressure(() => reporter.lookNow());
   pods.onResources(() => reporter.lookNow());
+  shutdown?.onChange(() => reporter.lookNow());
   reporter.start(scope);
   watchNodeProblems(
     {

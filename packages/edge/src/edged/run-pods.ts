@@ -19,7 +19,7 @@ import { createCarryOut } from './pod/carry-out.ts';
 import { createContainerStarter } from './pod/container-starter.ts';
 import { createContainerStops } from './pod/container-stops.ts';
 import { createLifecycle } from './pod/lifecycle.ts';
-import type { PodMemory } from './pod/pod-memory.ts';
+import type { PodFailure, PodMemory } from './pod/pod-memory.ts';
 import { createPodReconciler, type PodReconciler } from './pod/pod-reconciler.ts';
 import { createPodRemoval } from './pod/pod-removal.ts';
 import { createPodSetup } from './pod/pod-setup.ts';
@@ -61,6 +61,13 @@ export interface RunningPods {
   /** What device plugins offer, by resource. */
   extendedResources(): ReadonlyMap<string, { readonly capacity: number; readonly allocatable: number }>;
   onResources(listener: () => void): void;
+  /** Taken and not over. */
+  accepted(): readonly Pod[];
+  /** Ends a pod; it does not come back. */
+  end(pod: Pod, failure: PodFailure): void;
+  isOver(pod: Pod): boolean;
+  /** No pod is taken from here on, for this reason; undefined: they are again. */
+  refuseAll(refusal: Refusal | undefined): void;
 }
 
 /** How many pods are worked on at once; each takes the runtime for a while. */
@@ -217,23 +224,19 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
       accepted,
       node: nodeFor,
       accept: (pod) => void (reconciler.memoryOf(uidOf(pod)).isAccepted = true),
-      pressure: (pod) => evictor.refusal(pod),
+      pressure: (pod) => closed ?? evictor.refusal(pod),
       unable: findUnableHere,
       async give(pod, signal) {
         await grants.pods(isHere);
         return grants.give(pod, signal);
       },
       preempt(pod, message) {
-        reconciler.memoryOf(uidOf(pod)).failure ??= {
-          reason: 'Preempting',
-          message,
-          disrupted: { grace: gracePeriodOf(pod) },
-        };
-        queue.enqueue(uidOf(pod));
+        endPod(pod, { reason: 'Preempting', message, disrupted: { grace: gracePeriodOf(pod) } });
       },
     }),
     expectChange: () => watch.expectChange(),
   });
+  let closed: Refusal | undefined;
   const queue = createReconciler({
     name: 'edged',
     clock,
@@ -243,8 +246,11 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
   });
 
   function evict(pod: Pod, message: string, grace: number): void {
-    const memory = reconciler.memoryOf(uidOf(pod));
-    memory.failure ??= { reason: 'Evicted', message, disrupted: { grace: seconds(Math.max(1, grace)) } };
+    endPod(pod, { reason: 'Evicted', message, disrupted: { grace: seconds(Math.max(1, grace)) } });
+  }
+
+  function endPod(pod: Pod, failure: PodFailure): void {
+    reconciler.memoryOf(uidOf(pod)).failure ??= failure;
     queue.enqueue(uidOf(pod));
   }
 
@@ -391,6 +397,14 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     onReturn: (listener) => void returned.push(listener),
     extendedResources: () => grants.amounts(),
     onResources: (listener) => void moreResources.push(listener),
+    accepted,
+    end(pod, failure) {
+      endPod(pod, failure);
+      // A pull that is under way is not worth waiting for.
+      reconciler.interrupt(uidOf(pod));
+    },
+    isOver: (pod) => reconciler.memoryOf(uidOf(pod)).isOver,
+    refuseAll: (refusal) => void (closed = refusal),
   };
 }
 

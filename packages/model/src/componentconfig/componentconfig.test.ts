@@ -265,6 +265,36 @@ describe('edgecore.yaml', () => {
     assert.deepEqual(warnings, []);
   });
 
+  const shutdowns: readonly (readonly [string, (readonly [priority: number, ms: number])[] | undefined])[] = [
+    ['', undefined],
+    [
+      'shutdownGracePeriod: 30s, shutdownGracePeriodCriticalPods: 10s',
+      [
+        [0, 20_000],
+        [2_000_000_000, 10_000],
+      ],
+    ],
+    [
+      'shutdownGracePeriodByPodPriority: [{ priority: 9, shutdownGracePeriodSeconds: 5 }, { shutdownGracePeriodSeconds: 7 }]',
+      [
+        [0, 7_000],
+        [9, 5_000],
+      ],
+    ],
+    ['shutdownGracePeriodByPodPriority: [{ priority: 9 }]', undefined],
+  ];
+  for (const [yaml, groups] of shutdowns) {
+    test(`pods of a machine that goes down: ${yaml || 'nothing said'}`, () => {
+      const { config, warnings } = edge(`modules: { edged: { tailoredKubeletConfig: { ${yaml} } } }`);
+      const { shutdown } = config.edged;
+      assert.deepEqual(
+        shutdown?.groups.map(({ priority, period }) => [priority, period]),
+        groups,
+      );
+      assert.deepEqual(warnings, []);
+    });
+  }
+
   const brokerless: readonly (readonly [string, RegExp, boolean])[] = [
     ['eventBus: { enable: true, mqttMode: 1, mqttServerExternal: "" }', /empty: only the broker inside is used/, true],
     [
@@ -295,6 +325,16 @@ describe('edgecore.yaml', () => {
     ['modules: { edged: { tailoredKubeletConfig: { syncFrequency: 60 } } }', /syncFrequency is 60, needs a text/],
     ['modules: { edged: { tailoredKubeletConfig: { nodeStatusUpdateFrequency: 0s } } }', /longer than nothing/],
     ['modules: { edged: { tailoredKubeletConfig: { imageServiceEndpoint: tcp } } }', /needs a socket/],
+    ['modules: { edged: { tailoredKubeletConfig: { shutdownGracePeriod: 20ms } } }', /needs 0s or at least 1s/],
+    ['modules: { edged: { tailoredKubeletConfig: { shutdownGracePeriodCriticalPods: 9s } } }', /needs to be at most/],
+    [
+      'modules: { edged: { tailoredKubeletConfig: { shutdownGracePeriod: 9s, shutdownGracePeriodByPodPriority: [{}] } } }',
+      /needs to be the only one/,
+    ],
+    [
+      'modules: { edged: { tailoredKubeletConfig: { shutdownGracePeriodByPodPriority: [{}, {}] } } }',
+      /names a priority twice/,
+    ],
     [
       'modules: { edged: { tailoredKubeletConfig: { registerWithTaints: [{ effect: NoExecute }] } } }',
       /0\.key is missing/,

@@ -3,6 +3,7 @@ import type { Secret } from '@kedge/core/log';
 import type { Duration } from '@kedge/core/time';
 import type { CredentialProvider } from './credential-providers.ts';
 import type { EvictionSettings } from './eviction-settings.ts';
+import type { ShutdownSettings } from './shutdown-settings.ts';
 import type { NodeName } from '../k8s/index.ts';
 
 export interface EdgeCoreConfig {
@@ -138,6 +139,8 @@ export interface EdgedSettings {
   };
   /** Images in the status of the node; negative: all. */
   readonly imagesInStatus: number;
+  /** How pods end when the machine goes down, the lowest priority first; undefined: nothing is done about it. */
+  readonly shutdown: ShutdownSettings | undefined;
   readonly logRotation: { readonly maxBytes: number; readonly maxFiles: number; readonly every: Duration };
   /** Where the kubelet's endpoints are served; undefined: nowhere. */
   readonly server: { readonly address: string; readonly port: number } | undefined;

@@ -11,6 +11,7 @@ import { secret } from '@kedge/core/log';
 import { type Duration, parseDuration, seconds } from '@kedge/core/time';
 import { type NodeName, nodeName } from '../k8s/index.ts';
 import { checkEviction, readEviction } from './eviction-settings.ts';
+import { checkShutdown, readShutdown } from './shutdown-settings.ts';
 import { parseQuantity, type Quantity, quantityMillis, quantityUnits } from '../k8s-quantity/index.ts';
 import type {
   DeviceSettings,
@@ -148,6 +149,7 @@ function checkEdged(edged: EdgeCoreDocument['modules']['edged']): Problem[] {
     complain(`${ours}.reservedSystemCPUs`, `is "${kubelet.reservedSystemCPUs}", needs a list such as 0-1,4`);
   }
   problems.push(...checkEviction(kubelet, `modules.edged.${ours}`), ...checkReserved(kubelet, `modules.edged.${ours}`));
+  problems.push(...checkShutdown(kubelet, `modules.edged.${ours}`));
   const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
   if (low >= high) {
     complain(
@@ -349,6 +351,7 @@ function toEdgedSettings(node: NodeName, edged: EdgeCoreDocument['modules']['edg
       maxFiles: kubelet.containerLogMaxFiles,
       every: toDuration(kubelet.containerLogMonitorInterval),
     },
+    shutdown: readShutdown(kubelet),
     server: edged.kubeletServer.enable
       ? { address: edged.kubeletServer.address, port: edged.kubeletServer.port }
       : undefined,

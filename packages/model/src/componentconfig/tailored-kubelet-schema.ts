@@ -91,6 +91,21 @@ const used = {
   containerLogMaxSize: text('10Mi', { description: 'A log over this size is put aside.' }),
   containerLogMaxFiles: integer(5, { minimum: 2, description: 'Log files per start of a container.' }),
   containerLogMonitorInterval: duration('10s', 'How often the sizes of logs are looked at.'),
+  shutdownGracePeriod: duration(
+    '0s',
+    'How long pods get to end when the machine goes down; 0s: nothing is done about it.',
+  ),
+  shutdownGracePeriodCriticalPods: duration('0s', 'The part of it that is kept for critical pods, which end last.'),
+  shutdownGracePeriodByPodPriority: listOf(
+    object({
+      priority: integer(0, {
+        description: 'Of the pods that have this priority or a higher one, up to the next entry.',
+      }),
+      shutdownGracePeriodSeconds: integer(0, { minimum: 0 }),
+    }),
+    [],
+    { description: 'Instead of these two: periods by priority, the lowest first.' },
+  ),
 } as const;
 
 /** What KubeEdge knows besides. */
@@ -153,11 +168,6 @@ const known = {
   ),
   enableSystemLogHandler: unused(flag(true)),
   enableSystemLogQuery: unused(flag(false)),
-  shutdownGracePeriod: unused(duration('0s')),
-  shutdownGracePeriodCriticalPods: unused(duration('0s')),
-  shutdownGracePeriodByPodPriority: unused(
-    listOf(object({ priority: integer(0), shutdownGracePeriodSeconds: integer(0) })),
-  ),
   crashLoopBackOff: unused(object({ maxContainerRestartPeriod: optional(duration('5m')) })),
   reservedMemory: unused(listOf(object({ numaNode: integer(0), limits: texts() }))),
   enableProfilingHandler: unused(flag(true)),

@@ -6,8 +6,8 @@ import type { NodeFacts } from './node-facts.ts';
 type Judgement = readonly [type: string, isTrue: boolean, reason: string, message: string];
 
 export function nodeConditions(facts: NodeFacts, previous: readonly NodeCondition[], now: Instant): NodeCondition[] {
-  const { pressures, runtimeProblems } = facts;
-  const isReady = runtimeProblems.length === 0;
+  const { pressures, problems } = facts;
+  const isReady = problems.length === 0;
   const judged: Judgement[] = [
     pressures.has('memory')
       ? ['MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
@@ -20,7 +20,7 @@ export function nodeConditions(facts: NodeFacts, previous: readonly NodeConditio
       : ['PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     isReady
       ? ['Ready', true, 'KubeletReady', 'kubelet is posting ready status']
-      : ['Ready', false, 'KubeletNotReady', runtimeProblems.join('; ')],
+      : ['Ready', false, 'KubeletNotReady', problems.join('; ')],
   ];
   return judged.map(([type, isTrue, reason, message]) => {
     const status = isTrue ? 'True' : 'False';

@@ -20,8 +20,8 @@ export interface NodeFacts {
   readonly pressures: ReadonlySet<Pressure>;
   /** What device plugins offer, by resource. */
   readonly extended: ReadonlyMap<string, { readonly capacity: number; readonly allocatable: number }>;
-  /** Empty when the runtime and its network are well. */
-  readonly runtimeProblems: readonly string[];
+  /** Why the node is not ready; empty when it is, with its runtime and the runtime's network. */
+  readonly problems: readonly string[];
 }
 
 export interface NodeFactsReader {
@@ -36,6 +36,8 @@ export function createNodeFactsReader(deps: {
   images: (signal: AbortSignal) => Promise<readonly ContainerImage[]>;
   pressures: () => ReadonlySet<Pressure>;
   extended: () => NodeFacts['extended'];
+  /** What is wrong beside the runtime. */
+  problems: () => readonly string[];
 }): NodeFactsReader {
   const { cri, host, files, rootDirectory } = deps;
   let runtimeVersion = '';
@@ -77,7 +79,7 @@ export function createNodeFactsReader(deps: {
         images,
         pressures: deps.pressures(),
         extended: deps.extended(),
-        runtimeProblems,
+        problems: [...runtimeProblems, ...deps.problems()],
         runtimeVersion: runtimeVersion || 'unknown://unknown',
       };
     },

@@ -43,6 +43,9 @@ export function createPodAdmission(deps: PodAdmissionDeps): PodAdmission {
       case 'admit': {
         const lacking = await deps.give(pod, signal);
         if (lacking) return lacking;
+        // The machine may have begun to go down meanwhile.
+        const late = deps.pressure(pod);
+        if (late) return late;
         deps.accept(pod);
         return 'admitted';
       }

@@ -12,7 +12,11 @@ export function planPod(input: PlanInput): PodPlan {
   if (isTerminating(pod)) {
     const due = parseTime(pod.metadata.deletionTimestamp);
     const isLate = due !== undefined && input.now >= due;
-    return planEnd(seen, sidecarNames(pod), gracePeriodOf(pod), { isLate });
+    // A node that has no time left for it does not wait for what the deletion grants.
+    const grace = gracePeriodOf(pod);
+    return planEnd(seen, sidecarNames(pod), input.endGrace === undefined ? grace : shorter(grace, input.endGrace), {
+      isLate,
+    });
   }
   if (input.mustEnd) return planEnd(seen, sidecarNames(pod), input.endGrace ?? gracePeriodOf(pod));
   const sandbox = seen.sandboxes[0];
@@ -102,6 +106,8 @@ function tidyContainers(seen: SeenPod): PodAction[] {
     return [{ do: 'remove-container', id: container.id, name: container.name }];
   });
 }
+
+const shorter = (a: Duration, b: Duration): Duration => (a < b ? a : b);
 
 /** How long from now until `at`; never negative. */
 export const untilThen = (at: Instant, now: Instant): Duration => Math.max(0, between(now, at)) as Duration;
