@@ -6,12 +6,12 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { seconds } from '@kedge/core/time';
 import type { Device, DeviceModel } from '@kedge/model/kubeedge';
 import { createMqtt } from '@kedge/platform/mqtt';
+import { freePort } from '@kedge/testing/free-port';
 import { hasMosquitto, startMosquitto } from '@kedge/testing/mosquitto';
 import { startOpcuaServer } from '@kedge/testing/opcua';
 import { hasSocat, startSerialLine } from '@kedge/testing/serial';
@@ -103,14 +103,6 @@ async function site(t: TestContext, which: string, wanted: Wanted, more: Record<
   const is = (state: string) => (): boolean => edge.states.get('device') === state;
   const desire = (values: Readonly<Record<string, string>>): void => edge.put(deviceOf({ ...wanted, desired: values }));
   return { ...edge, start, end, has, waitFor, isObserved, is, desire, log: () => readFileSync(log, 'utf8') };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 const registers = {

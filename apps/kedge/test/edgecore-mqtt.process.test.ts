@@ -5,7 +5,6 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -18,6 +17,7 @@ import { createRandom, systemClock } from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { temporaryDirectory } from '@kedge/testing/contracts';
+import { freePort } from '@kedge/testing/free-port';
 import { stringify } from 'yaml';
 
 const root = new URL('../../../', import.meta.url).pathname;
@@ -70,15 +70,6 @@ async function fillDatabase(path: string): Promise<void> {
     });
   }
   await db.close();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function place(t: TestContext) {

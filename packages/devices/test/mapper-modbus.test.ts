@@ -8,6 +8,7 @@ import { silentLog } from '@kedge/core/log';
 import type { PropertyType } from '@kedge/model/kubeedge';
 import { createRandom, systemClock } from '@kedge/platform/node';
 import { describeMapper } from '@kedge/testing/contracts';
+import { freePort } from '@kedge/testing/free-port';
 import type { ServerTCP as Server } from 'modbus-serial';
 import { createModbusMapper } from '../src/mapper-modbus/index.ts';
 import { type FoundDevice, mapperErrors, type RawValue, readConfig } from '../src/mapper-sdk/index.ts';
@@ -16,14 +17,6 @@ const load = createRequire(import.meta.url);
 const { ServerTCP } = load('modbus-serial') as { ServerTCP: typeof Server };
 const driver = createModbusMapper({ load: async (name) => load(name) as unknown });
 const deps = { clock: systemClock, random: createRandom() };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A device with `size` addresses of each kind; whatever is behind them is an illegal address. */
 async function modbusServer(t: TestContext, { port, size = 100 }: { port?: number; size?: number } = {}) {

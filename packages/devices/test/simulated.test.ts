@@ -1,27 +1,18 @@
 // The simulated thermostat, as the Modbus mapper reads and sets it.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
 import { seconds } from '@kedge/core/time';
 import { createRandom, systemClock } from '@kedge/platform/node';
+import { freePort } from '@kedge/testing/free-port';
 import { createModbusMapper } from '../src/mapper-modbus/index.ts';
 import { mapperErrors, readConfig } from '../src/mapper-sdk/index.ts';
 import { createThermostat } from '../src/simulated/index.ts';
 
 const require = createRequire(import.meta.url);
 const load = async (name: string): Promise<unknown> => require(name) as unknown;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test('the thermostat has its registers, takes what is sensible, and refuses the rest', async () => {
   const port = await freePort();

@@ -1,10 +1,9 @@
 // Starts a Go cloudcore from the folder that $PEERS names, on ports of its own, against the API of a kubeconfig.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@kedge/testing/free-port';
 import { stringify } from 'yaml';
 
 export interface GoCloudCore {
@@ -22,21 +21,6 @@ export function findPeer(name: string): { path: string } | { missing: string } {
   if (!folder) return { missing: `$PEERS names no folder with ${name}` };
   const path = join(folder, name);
   return existsSync(path) ? { path } : { missing: `${path} does not exist` };
-}
-
-/** Below the range that the system hands out by itself, or somebody else might be given it before the program listens. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 /** `instead`: listens where another one did. `devices`: with DeviceController, for more nodes. `router`: with rules. */

@@ -1,7 +1,5 @@
 // A real OPC UA server of a test's own, on a free port and a temporary directory: some variables of every kind, users,
 // security, and a way to make it hang.
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -17,6 +15,7 @@ import {
 } from 'node-opcua-client';
 import { OPCUAServer, type OPCUAServerOptions as LibraryOptions } from 'node-opcua-server';
 import { temporaryDirectory } from '../contracts/temporary-directory.ts';
+import { freePort } from '../free-port/index.ts';
 
 export interface OpcuaServerOptions {
   /** 0 or absent: a free one. */
@@ -223,13 +222,4 @@ function stores(trustsEverybody: boolean): Pick<LibraryOptions, 'serverCertifica
     serverCertificateManager: store(trustsEverybody ? StatusCodes.Good : StatusCodes.BadCertificateUntrusted),
     userCertificateManager: store(StatusCodes.Good),
   } as unknown as LibraryOptions;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
