@@ -1,6 +1,8 @@
 // Our gRPC server against our client, and against the bytes of an old client in Go.
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { link, readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { milliseconds } from '@kedge/core/time';
@@ -102,6 +104,20 @@ describe('a gRPC server', () => {
   test('a socket of a crashed process is taken over, one in use is not', async (t) => {
     const at = await place(t, {});
     await assert.rejects(grpcServers.listen({ socketPath: at.socketPath, handlers: {} }), /another program listens/);
+    const left = `${at.socketPath}.left`;
+    const before = createServer().listen(`${left}.1`);
+    await once(before, 'listening');
+    await link(`${left}.1`, left);
+    await new Promise((resolve) => before.close(resolve));
+    const server = await grpcServers.listen({ socketPath: left, handlers: {} });
+    await server.close();
+  });
+
+  test('a file that is no socket stays where it is', async (t) => {
+    const file = join(await temporaryDirectory(t), 'important.yaml');
+    await writeFile(file, 'kept');
+    await assert.rejects(grpcServers.listen({ socketPath: file, handlers: {} }), /no socket/);
+    assert.equal(await readFile(file, 'utf8'), 'kept');
   });
 
   test('takes the path of a socket as authority, first spelled out and then from the table of headers', async (t) => {

@@ -77,8 +77,9 @@ function hand(http: Http2Server, socket: Socket): void {
 
 /** Listening fails on a file that is there already; one that nobody answers on was left by a crash. */
 async function removeLeftOver(socketPath: string): Promise<void> {
-  if (await clearSocketFile(socketPath)) return;
-  const reason = 'another program listens there: stop it, or configure another path';
+  const inTheWay = await clearSocketFile(socketPath);
+  if (inTheWay === undefined) return;
+  const reason = `${inTheWay}: take it away, or configure another path`;
   throw rpcErrors.UNREACHABLE({ method: 'listen', address: socketPath, reason });
 }
 

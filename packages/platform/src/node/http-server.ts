@@ -171,9 +171,8 @@ function usingTls<T>(work: () => T): T {
 
 async function bind(server: Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
   const isFile = address.startsWith('/');
-  if (isFile && !(await clearSocketFile(address))) {
-    throw httpErrors.LISTEN_FAILED({ address, port, reason: 'another program listens there' });
-  }
+  const inTheWay = isFile ? await clearSocketFile(address) : undefined;
+  if (inTheWay !== undefined) throw httpErrors.LISTEN_FAILED({ address, port, reason: inTheWay });
   const bound = await new Promise<{ address: string; port: number }>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
