@@ -39,6 +39,8 @@ export interface SessionsDeps {
   readonly isConnected: (clientId: string) => boolean;
 }
 
+/** QoS 2 messages of one client over all its connections; of one that is forgotten a repetition counts as new. */
+const unreleased = 64;
 /** Topics whose subscribers are remembered. */
 const manyRoutes = 1_000;
 
@@ -64,7 +66,8 @@ export function createSessions({ log, limits, memory, isAllowed, isConnected }: 
   const routes = new Map<string, Subscriber[]>();
   const queues = new Map<string, StoredPacket[]>();
   let queuedBytes = 0;
-  const incoming = new Map<string, Map<number, StoredPacket>>();
+  /** By client, the one that sent last is last: numbers of QoS 2 messages that it has sent and not released. */
+  const incoming = new Map<string, Set<number>>();
   const wills = new Map<string, object>();
   let complained = false;
 
@@ -243,17 +246,28 @@ export function createSessions({ log, limits, memory, isAllowed, isConnected }: 
       return cleared;
     },
     outgoingStream: ({ id }: ClientRef) => Readable.from([...(queues.get(id) ?? [])]),
-    async incomingStorePacket({ id }: ClientRef, packet: StoredPacket): Promise<void> {
-      const of = incoming.get(id) ?? new Map<number, StoredPacket>();
-      incoming.set(id, of.set(packet.messageId!, { ...packet }));
+    /** The message itself has been passed on; its number is there to know it again. */
+    async incomingStorePacket({ id }: ClientRef, { messageId }: Pick<StoredPacket, 'messageId'>): Promise<void> {
+      const of = incoming.get(id) ?? new Set<number>();
+      incoming.delete(id);
+      incoming.set(id, of.add(messageId!));
+      for (const oldest of of) {
+        if (of.size <= unreleased) break;
+        of.delete(oldest);
+      }
+      for (const clientId of incoming.keys()) {
+        if (incoming.size <= limits.clients) break;
+        if (clientId !== id && !isConnected(clientId)) incoming.delete(clientId);
+      }
     },
-    async incomingGetPacket({ id }: ClientRef, { messageId }: StoredPacket): Promise<StoredPacket> {
-      const packet = incoming.get(id)?.get(messageId!);
-      if (!packet) throw new Error('no such packet');
-      return packet;
+    async incomingGetPacket({ id }: ClientRef, { messageId }: Pick<StoredPacket, 'messageId'>) {
+      if (!incoming.get(id)?.has(messageId!)) throw new Error('no such packet');
+      return { messageId };
     },
-    async incomingDelPacket({ id }: ClientRef, { messageId }: StoredPacket): Promise<void> {
-      if (!incoming.get(id)?.delete(messageId!)) throw new Error('no such packet');
+    async incomingDelPacket({ id }: ClientRef, { messageId }: Pick<StoredPacket, 'messageId'>): Promise<void> {
+      const of = incoming.get(id);
+      if (!of?.delete(messageId!)) throw new Error('no such packet');
+      if (of.size === 0) incoming.delete(id);
     },
     async cleanIncoming({ id }: ClientRef): Promise<void> {
       incoming.delete(id);
