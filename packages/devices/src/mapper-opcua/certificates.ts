@@ -1,6 +1,6 @@
 // Certificates in files: the mapper's own, made on its first start, and those that devices name.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { crypto_utils } from 'node-opcua-client';
@@ -18,16 +18,45 @@ export interface Identity {
 
 const validDays = 3_650;
 
-/** What `openIdentity` has made before, or makes now. Servers have to be told to trust it. */
+/** What was made here before, or is made now. Servers have to be told to trust it. */
 export async function ownIdentity(directory: string, now: number): Promise<Identity> {
   const folder = join(directory, 'own');
-  const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'private-key.pem') };
+  const known = await findIdentity(folder, now);
+  if (known) return known;
+  // Aside, and whole: devices that are opened at once make one each, and the first in its place is everybody's.
+  const aside = `${folder}.${randomUUID()}`;
   try {
-    const known = await readIdentity(files.certificate, files.key);
-    if (known.certificate.validToDate.getTime() > now) return known;
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+    await makeIdentity(aside, now);
+    await rename(aside, folder).catch(async () => {
+      if (await findIdentity(folder, now)) return;
+      await rm(folder, { recursive: true, force: true });
+      await rename(aside, folder);
+    });
+  } finally {
+    await rm(aside, { recursive: true, force: true });
   }
+  const { certificate, key } = filesIn(folder);
+  return readIdentity(certificate, key);
+}
+
+const filesIn = (folder: string) => ({
+  certificate: join(folder, 'certificate.pem'),
+  key: join(folder, 'private-key.pem'),
+});
+
+/** Undefined: there is none, or its time is over. */
+async function findIdentity(folder: string, now: number): Promise<Identity | undefined> {
+  const { certificate, key } = filesIn(folder);
+  try {
+    const known = await readIdentity(certificate, key);
+    return known.certificate.validToDate.getTime() > now ? known : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function makeIdentity(folder: string, now: number): Promise<void> {
   const host = hostname();
   const key = await crypto_utils.generatePrivateKey(2048);
   const { privPem } = await crypto_utils.privateKeyToPEM(key);
@@ -40,16 +69,10 @@ export async function ownIdentity(directory: string, now: number): Promise<Ident
     notBefore: new Date(now),
     purpose: crypto_utils.CertificatePurpose.ForApplication,
   });
+  const files = filesIn(folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // The key first: a certificate without its key is of no use.
-  for (const [path, content] of [
-    [files.key, privPem],
-    [files.certificate, cert],
-  ] as const) {
-    await writeFile(`${path}.new`, content, { mode: 0o600 });
-    await rename(`${path}.new`, path);
-  }
-  return readIdentity(files.certificate, files.key);
+  await writeFile(files.key, privPem, { mode: 0o600 });
+  await writeFile(files.certificate, cert, { mode: 0o600 });
 }
 
 /** Throws MAPPER_BAD_CONFIG, with the file. */

@@ -1,7 +1,7 @@
 // Which servers are trusted, in a folder that people look after: certificates in `trusted`, their own or an authority's; in
 // `rejected` what was turned down, to be moved over; in `first-use` what an address has shown first, where that is asked for.
 import { createHash, X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '@kedge/core/log';
@@ -55,7 +55,9 @@ export class TrustList {
     const first = await readFile(file).catch(() => undefined);
     if (first === undefined) {
       await mkdir(join(this.#directory, 'first-use'), { recursive: true, mode: 0o700 });
-      await writeFile(file, server.toString(), { mode: 0o600 });
+      // Half a certificate would be in the way for good.
+      await writeFile(`${file}.new`, server.toString(), { mode: 0o600 });
+      await rename(`${file}.new`, file);
       this.#log.warn('a server is trusted from its first use on', { key: asked.url, reason: nameOf(server) });
       return;
     }

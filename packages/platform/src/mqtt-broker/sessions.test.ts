@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLog } from '@kedge/core/log';
+import { silentLog } from '@kedge/core/log';
 import { createSessions } from './sessions.ts';
 
 function sessionsOf(connected: readonly string[]) {
   return createSessions({
-    log: createLog({ now: () => 0, level: 'info', write: () => undefined }),
+    log: silentLog,
     limits: {
       clients: 2,
       packetBytes: 1_000,
