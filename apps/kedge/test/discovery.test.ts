@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '@kedge/model/k8s-types';
+import { parseAllDocuments } from 'yaml';
 import { readDiscoverOptions } from '../src/commands/device.ts';
+import { toYaml } from '../src/discovery/to-yaml.ts';
 import { readSearchLog, searchPod, searchState } from '../src/discovery/search-pod.ts';
 
 const base = { name: 'kedge-discover-1', namespace: 'plant', node: 'edge-1', image: 'mapper:1' };
@@ -59,6 +61,16 @@ describe('the pod that searches', () => {
       rest: ['{"time":"t","say":"x"}', 'kedge: bad', '{"protocol":"modbus","fo'],
     });
   });
+});
+
+test('a device cannot say of itself what becomes an object', () => {
+  const evil = 'x\n---\napiVersion: v1\nkind: Secret\r---\u2028kind: Pod\u0085kind: Job';
+  const found = { name: 'boiler', description: evil, protocolConfig: { url: evil }, properties: [] };
+  const documents = parseAllDocuments(toYaml({ protocol: 'mqtt', found }, { node: 'edge-1', namespace: 'default' }));
+  assert.deepEqual(
+    (documents as { toJS(): { kind: string } }[]).map((one) => one.toJS().kind),
+    ['DeviceModel', 'Device'],
+  );
 });
 
 describe('words of a search', () => {

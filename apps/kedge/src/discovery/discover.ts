@@ -2,9 +2,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { createLog } from '@kedge/core/log';
-import { proposeDevice } from '@kedge/devices/mapper-sdk';
 import { onTermination, systemClock, writeToStandardError } from '@kedge/platform/node';
 import { openKubeApi } from '../kube-access.ts';
 import { mapperImage } from '../image/mapper-image.ts';
@@ -13,6 +11,7 @@ import { defaultNodeName } from '../site/node-name.ts';
 import { readSiteState } from '../site/site-state.ts';
 import { type Found, searchHere, type SearchRequest } from './search-here.ts';
 import { searchThere } from './search-there.ts';
+import { toYaml } from './to-yaml.ts';
 
 export interface DiscoverOptions {
   readonly request: SearchRequest;
@@ -33,10 +32,7 @@ export async function discover(options: DiscoverOptions): Promise<number> {
   const print = ({ protocol, found }: Found): void => {
     count += 1;
     if (output === 'json') return void process.stdout.write(`${JSON.stringify({ protocol, found })}\n`);
-    const { model, device } = proposeDevice(found, { protocol, node: node ?? defaultNodeName(), namespace });
-    const comment = `# ${found.description ?? found.name}: rename and remove what you do not need, then "kubectl apply -f -"\n`;
-    const yaml = [model, device].map((one) => stringify(one, { aliasDuplicateObjects: false }));
-    process.stdout.write(`---\n${comment}${yaml.join('---\n')}`);
+    process.stdout.write(toYaml({ protocol, found }, { node: node ?? defaultNodeName(), namespace }));
   };
   try {
     if (node === undefined) {
