@@ -11,7 +11,7 @@ export interface SearchPodOptions {
 }
 
 export const containerName = 'search';
-const longestSeconds = 1_800;
+export const longestSeconds = 1_800;
 
 export function searchPod({ name, namespace, node, image, request }: SearchPodOptions): Pod {
   const { protocol, options } = request;

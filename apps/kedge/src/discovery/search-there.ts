@@ -6,7 +6,7 @@ import type { Pod } from '@kedge/model/k8s-types';
 import { createRandom, systemClock } from '@kedge/platform/node';
 import { milliseconds } from '@kedge/core/time';
 import type { Found, SearchRequest } from './search-here.ts';
-import { containerName, readSearchLog, searchPod, searchState } from './search-pod.ts';
+import { containerName, longestSeconds, readSearchLog, searchPod, searchState } from './search-pod.ts';
 
 export interface SearchThere {
   readonly api: KubeApi;
@@ -66,7 +66,7 @@ async function untilEnded(
   name: string,
   signal: AbortSignal,
 ): Promise<{ readonly ok: boolean; readonly say: string }> {
-  const giveUpAt = systemClock.monotonic() + startLimitMs;
+  const begun = systemClock.monotonic();
   for (;;) {
     const pod = (await api.get(pods, { namespace, name }, { signal })) as Pod;
     const state = searchState(pod);
@@ -77,10 +77,15 @@ async function untilEnded(
           'or into a registry and name it with --image',
       );
     }
-    if (pod.status?.phase !== 'Running' && systemClock.monotonic() > giveUpAt) {
+    const waited = systemClock.monotonic() - begun;
+    if (pod.status?.phase !== 'Running' && waited > startLimitMs) {
       throw new Error(
         `node ${node} did not start the search within ${startLimitMs / 1_000} s (${state.say}): is it online?`,
       );
+    }
+    // The node ends it in time; one that has gone offline meanwhile does not say so.
+    if (waited > startLimitMs + longestSeconds * 1_000) {
+      throw new Error(`node ${node} has not said how the search ended: is it online?`);
     }
     await systemClock.sleep('the search on the node', look, signal);
   }
