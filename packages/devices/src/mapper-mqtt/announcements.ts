@@ -21,6 +21,7 @@ export interface AnnouncementOptions {
 const usual = ['homeassistant/+/+/config', 'homeassistant/+/+/+/config'];
 /** What is kept at most while listening. */
 const maxTopics = 5_000;
+const maxBytes = 16 << 20;
 const maxDevices = 500;
 const maxProperties = 200;
 
@@ -54,8 +55,11 @@ export async function announcements(
   const entities: Entity[] = [];
   const plain = new Map<string, unknown>();
   const seen = new Set<string>();
+  let bytes = 0;
   const onMessage = (topic: string, { payload, length }: Heard): void => {
     if (seen.has(topic) || seen.size >= maxTopics || length === 0 || payload.length < length) return;
+    if (bytes + length > maxBytes) return;
+    bytes += length;
     seen.add(topic);
     const text = new TextDecoder().decode(payload);
     const document = parsed(text);
