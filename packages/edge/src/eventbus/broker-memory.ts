@@ -6,11 +6,15 @@ import type { Database, MqttBrokerMemory, MqttRetained, MqttSession } from '@ked
 import { type Clock, seconds } from '@kedge/core/time';
 
 export interface BrokerMemory extends MqttBrokerMemory {
-  /** Writes until aborted, and then what is left. */
+  /** Writes until aborted. */
   run(signal: AbortSignal): Promise<void>;
+  /** Writes what is left. */
+  flush(): Promise<void>;
 }
 
 const collectFor = seconds(1);
+/** Changes that wait for a disk that does not take them. */
+const manyUnwritten = 10_000;
 
 export function createBrokerMemory({ db, clock, log }: { db: Database; clock: Clock; log: Log }): BrokerMemory {
   const selectRetained = db.statement<{ topic: string; qos: number; payload: Uint8Array }>(
@@ -32,19 +36,26 @@ export function createBrokerMemory({ db, clock, log }: { db: Database; clock: Cl
     const [messages, clients] = [retained, sessions];
     if (messages.size + clients.size === 0) return;
     [retained, sessions] = [new Map(), new Map()];
-    await db.write(() => {
-      for (const [topic, message] of messages) {
-        if (message) putRetained.run(topic, message.qos, message.payload);
-        else removeRetained.run(topic);
-      }
-      for (const [client, { subscriptions }] of clients) {
-        if (subscriptions.length > 0) putSession.run(client, JSON.stringify(subscriptions));
-        else removeSession.run(client);
-      }
-    });
+    try {
+      await db.write(() => {
+        for (const [topic, message] of messages) {
+          if (message) putRetained.run(topic, message.qos, message.payload);
+          else removeRetained.run(topic);
+        }
+        for (const [client, { subscriptions }] of clients) {
+          if (subscriptions.length > 0) putSession.run(client, JSON.stringify(subscriptions));
+          else removeSession.run(client);
+        }
+      });
+    } catch (error) {
+      const isMuch = messages.size + clients.size > manyUnwritten;
+      log.warn('what the MQTT broker keeps is not on disk', { err: error, count: messages.size + clients.size });
+      if (isMuch) return;
+      // With the next change; what came meanwhile is newer.
+      retained = new Map([...messages, ...retained]);
+      sessions = new Map([...clients, ...sessions]);
+    }
   }
-  const writeOrComplain = (): Promise<void> =>
-    write().catch((error: unknown) => log.warn('what the MQTT broker keeps is not on disk', { err: error }));
 
   return {
     load: () => ({
@@ -66,9 +77,9 @@ export function createBrokerMemory({ db, clock, log }: { db: Database; clock: Cl
       while (!signal.aborted) {
         await changed.wait(signal).catch(() => undefined);
         await clock.sleep('collect what the MQTT broker keeps', collectFor, signal).catch(() => undefined);
-        await writeOrComplain();
+        await write();
       }
-      await writeOrComplain();
     },
+    flush: write,
   };
 }

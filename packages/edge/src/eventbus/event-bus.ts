@@ -270,7 +270,11 @@ export function createEventBus(deps: EventBusDeps, config: EventBusConfig): Even
         const at = { url: '', clientId: `kedge-${config.node}`, ...(credentials ? { credentials } : {}) };
         links.push(createBrokerLink({ ...common, mqtt: own, broker: async () => at, retain }));
         scope.spawn('what the broker keeps', (signal) => memory.run(signal));
-        scope.spawn('the broker inside', (signal) => own.run(signal));
+        scope.spawn('the broker inside', async (signal) => {
+          await own.run(signal);
+          // Clients that end with the broker may have left a will.
+          await memory.flush();
+        });
       }
       scope.defer(
         'twins',

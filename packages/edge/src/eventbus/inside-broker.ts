@@ -1,6 +1,7 @@
 // The broker inside edgecore: opened when EventBus first connects to it, so that a port that is taken is tried again as a
 // broker that is away is; shows the certificate that is in the files, also when that was renewed.
 import { explain } from '@kedge/core/errors';
+import { abortError } from '@kedge/core/flow';
 import type { Log, Secret } from '@kedge/core/log';
 import type {
   Files,
@@ -59,10 +60,10 @@ export function createInsideBroker(
     const [certificate, key] = [await read(paths.certificate), await read(paths.key)];
     return { certificate, key, ...(paths.clientCa === undefined ? {} : { clientCa: await read(paths.clientCa) }) };
   }
-  async function opened(): Promise<MqttBroker> {
+  async function opened(signal: AbortSignal | undefined): Promise<MqttBroker> {
     if (broker) return broker;
     shown = await readTls();
-    broker = await brokers.open({
+    const opening = await brokers.open({
       address,
       port,
       limits,
@@ -70,6 +71,12 @@ export function createInsideBroker(
       ...(credentials ? { credentials } : {}),
       ...(shown ? { tls: shown } : {}),
     });
+    // Whoever would close it has gone by.
+    if (signal?.aborted) {
+      await opening.close();
+      throw abortError(signal);
+    }
+    broker = opening;
     log.info('the MQTT broker listens', { address, port: broker.port });
     return broker;
   }
@@ -83,12 +90,13 @@ export function createInsideBroker(
 
   return {
     async connect(options) {
-      const open = await opened();
+      const open = await opened(options.signal);
       return open.connect({ ...options, url: open.url });
     },
     async run(signal) {
       while (!signal.aborted) {
         await clock.sleep('look at the certificate of the MQTT broker', lookEvery, signal).catch(() => undefined);
+        if (signal.aborted) break;
         await renew().catch((error: unknown) =>
           log.warn('the MQTT broker keeps its certificate', { reason: explain(error) }),
         );
