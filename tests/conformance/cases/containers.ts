@@ -329,4 +329,23 @@ export const containerCases: readonly Case[] = [
       assert.match(await pod.log('debug'), /sleep 1/);
     },
   },
+  {
+    name: 'the memory of a running container is raised without a new start',
+    async run(node) {
+      const sized = (memory: string) => ({ requests: { memory }, limits: { memory } });
+      const limit = 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null';
+      const script = `trap "exit 0" TERM; while true; do ${limit}; sleep 1 & wait $!; done`;
+      const pod = await node.pod({ containers: [shell(script, { resources: sized('32Mi') })] });
+      await pod.says(/^33554432$/m);
+      const { containerID } = containerOf(await pod.get());
+      await pod.patch({ spec: { containers: [{ name: 'main', resources: sized('48Mi') }] } }, 'resize');
+      await pod.says(/^50331648$/m);
+      const status = await pod.until('the resize to be over', (now) => {
+        const main = containerOf(now);
+        return now.status?.resize === undefined && main.resources?.limits?.['memory'] === '48Mi' && main;
+      });
+      assert.deepEqual([status.containerID, status.restartCount], [containerID, 0]);
+      assert.equal(status.allocatedResources?.['memory'], '48Mi');
+    },
+  },
 ];

@@ -8,7 +8,13 @@ import type { Collections } from './objects/collections.ts';
 import type { ObjectReader } from './objects/read-objects.ts';
 import type { RemoveObject } from './objects/remove-objects.ts';
 import { type ObjectWriter, systemWrite } from './objects/write-objects.ts';
-import { createBinding, createEphemeralContainers, createEviction, success } from './subresources/pod-subresources.ts';
+import {
+  createBinding,
+  createEphemeralContainers,
+  createEviction,
+  createResize,
+  success,
+} from './subresources/pod-subresources.ts';
 import { createReviews } from './subresources/reviews.ts';
 import { createScale } from './subresources/scale.ts';
 import { createApproval, createFinalize } from './subresources/small-subresources.ts';
@@ -51,6 +57,7 @@ export function createSubresources(deps: SubresourceDeps): {
       'pods/binding': { create: binding },
       'pods/eviction': createEviction(podDeps),
       'pods/ephemeralcontainers': createEphemeralContainers(podDeps),
+      'pods/resize': createResize(podDeps),
       'namespaces/finalize': createFinalize(reader, writer),
       'certificatesigningrequests.certificates.k8s.io/approval': createApproval(reader, writer),
       'serviceaccounts/token': createTokenRequest({

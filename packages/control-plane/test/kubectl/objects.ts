@@ -1,5 +1,6 @@
 // Objects that rows work on.
 import type { KubeObject } from '@kedge/model/k8s';
+import type { ResourceRequirements } from '@kedge/model/k8s-types';
 
 const template = (app: string, image: string) => ({
   metadata: { labels: { app } },
@@ -18,6 +19,11 @@ export const pod = (name: string, labels: Record<string, string> = { app: name }
   kind: 'Pod',
   metadata: { name, labels },
   spec: { containers: [{ name: 'main', image: 'busybox:1' }] },
+});
+
+export const sizedPod = (name: string, resources: ResourceRequirements): KubeObject => ({
+  ...pod(name),
+  spec: { containers: [{ name: 'main', image: 'busybox:1', resources }] },
 });
 
 export const statefulSet = (name: string, replicas = 1): KubeObject => ({

@@ -419,6 +419,12 @@ const change: Section = {
       leaves: reads('get deployment web -o jsonpath={.spec.replicas}', '2'),
     },
     {
+      command: `patch pod web --subresource=resize -p '{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"20m"}}}]}}'`,
+      gives: 'other resources for a pod that runs, without a new start',
+      given: (place) => place.create(make.sizedPod('web', { requests: { cpu: '10m' } })),
+      leaves: reads('get pod web -o jsonpath={.spec.containers[*].resources.requests.cpu}', '20m'),
+    },
+    {
       command: `patch node ~ --subresource=status --type=merge -p '{"status":{"capacity":{"example.com/lamp":"2"}}}'`,
       gives: 'a device that a node is said to have',
       given: (place) => place.create(make.node(place.unique)),

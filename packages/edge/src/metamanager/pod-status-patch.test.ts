@@ -34,6 +34,7 @@ const table: readonly [name: string, known: PodStatus | undefined, next: PodStat
     { phase: 'Failed' },
     { reason: null },
   ],
+  ['a resize that is over is cleared', { resize: 'InProgress' }, {}, { resize: null }],
   ['a field that we do not report stays', { qosClass: 'Burstable', phase: 'Running' }, { phase: 'Running' }, undefined],
   [
     'a list of one owner is replaced, not merged',

@@ -5,7 +5,8 @@ import type { PodStatus } from '@kedge/model/k8s-types';
 /** Lists that Kubernetes would merge by key, though each belongs to one owner as a whole. */
 const replacedLists: ReadonlySet<string> = new Set(['podIPs', 'hostIPs']);
 /** Fields that disappear when they no longer apply. */
-const clearedFields = ['reason', 'message'] as const;
+const clearedFields = ['reason', 'message', 'resize'] as const;
+const clearedInConditions = ['reason', 'message'] as const;
 
 /** Undefined when the cloud has it all already. */
 export function podStatusPatch(uid: string, known: PodStatus | undefined, next: PodStatus): string | undefined {
@@ -29,7 +30,7 @@ function changedConditions(known: PodStatus['conditions'] = [], next: PodStatus[
   return next.flatMap((condition) => {
     const before = known.find(({ type }) => type === condition.type);
     if (isEqual(before, condition)) return [];
-    const gone = clearedFields.filter((field) => before?.[field] && !condition[field]);
+    const gone = clearedInConditions.filter((field) => before?.[field] && !condition[field]);
     return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
   });
 }

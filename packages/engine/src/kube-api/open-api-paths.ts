@@ -1,6 +1,6 @@
 // The paths section of OpenAPI documents: as much of each operation as clients look at, which is its kind, its verb,
 // the parameters that announce server-side validation, and the patch types.
-import { apiVersionOf } from '@kedge/model/k8s';
+import { apiVersionOf, type GroupVersionKind } from '@kedge/model/k8s';
 import { patchMediaTypes, type PatchType } from '../kube-client/index.ts';
 import type { ServedResource, ServedVersion } from './catalog.ts';
 import type { Definitions } from './definitions.ts';
@@ -18,6 +18,9 @@ const methods: readonly { method: string; verb: string; action: string; onItem: 
   { method: 'delete', verb: 'deletecollection', action: 'deletecollection', onItem: false },
 ];
 
+/** A subresource is created at its own address. Streams, whose kinds are options, are not described. */
+const onSubresources = methods.filter(({ verb, onItem }) => verb === 'create' || (onItem && verb !== 'delete'));
+
 export function openApiPaths(of: ServedVersion, definitions: Definitions, dialect: Dialect): Record<string, unknown> {
   const root = of.group ? `/apis/${of.group}/${of.version}` : `/api/${of.version}`;
   const paths: Record<string, Record<string, Operation>> = {};
@@ -26,14 +29,27 @@ export function openApiPaths(of: ServedVersion, definitions: Definitions, dialec
     for (const { method, verb, action, onItem } of methods) {
       if (!(resource.verbs as readonly string[]).includes(verb)) continue;
       const path = onItem ? `${collection}/{name}` : collection;
-      (paths[path] ??= {})[method] = operation(resource, action, definitions, dialect);
+      (paths[path] ??= {})[method] = operation(resource, resource, action, definitions, dialect);
+    }
+    for (const [name, part] of Object.entries(resource.subresources)) {
+      if (part.kind.endsWith('Options')) continue;
+      for (const { method, verb, action } of onSubresources) {
+        if (!(part.verbs as readonly string[]).includes(verb)) continue;
+        const path = `${collection}/{name}/${name}`;
+        (paths[path] ??= {})[method] = operation(resource, part, action, definitions, dialect);
+      }
     }
   }
   return paths;
 }
 
-function operation(resource: ServedResource, action: string, definitions: Definitions, dialect: Dialect): Operation {
-  const { group, version, kind } = resource;
+function operation(
+  resource: ServedResource,
+  { group, version, kind }: GroupVersionKind,
+  action: string,
+  definitions: Definitions,
+  dialect: Dialect,
+): Operation {
   const name = definitions.nameOf(apiVersionOf(group, version), kind);
   const prefix = dialect === 'v2' ? '#/definitions/' : '#/components/schemas/';
   const schema = name ? { $ref: prefix + name } : { type: 'object' };

@@ -9,5 +9,6 @@ export type { KindRules } from './kind-rules.ts';
 export { checkMetadata, checkMetadataUpdate } from './object-meta.ts';
 export type { MetadataRules } from './object-meta.ts';
 export { defaultPod, defaultPodSpec, defaultPodTemplate } from './pod-defaults.ts';
+export { checkPodResize, resizedPod } from './pod-resize.ts';
 export { rulesFor } from './rules-for.ts';
 export { versionPath } from './custom-resource-definition.ts';

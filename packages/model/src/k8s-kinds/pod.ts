@@ -38,8 +38,8 @@ export const podRules = createRules<Pod>({
 });
 
 /**
- * The binding subresource sets the node and ephemeral containers have a subresource of their own; both write the spec past
- * this check.
+ * The binding subresource sets the node, and ephemeral containers and resources have subresources of their own; all three
+ * write the spec past this check.
  */
 function checkPodUpdate(spec: PodSpec, old: PodSpec): FieldError[] {
   const counts = (['containers', 'initContainers'] as const).filter(

@@ -19,9 +19,10 @@ function limit(
   rangesIn: (namespace: string) => readonly KubeObject[],
   mode: 'check' | 'fill in',
 ): void {
-  const isPod = kind.collection === 'pods' && operation === 'create';
+  const isResize = operation === 'update' && subresource === 'resize';
+  const isPod = kind.collection === 'pods' && (operation === 'create' || isResize);
   const isClaim = kind.collection === 'persistentvolumeclaims' && operation !== 'delete';
-  if ((!isPod && !isClaim) || subresource !== undefined || !object || namespace === undefined) return;
+  if ((!isPod && !isClaim) || (subresource !== undefined && !isResize) || !object || namespace === undefined) return;
   const items = rangesIn(namespace).flatMap((range) => (range as unknown as LimitRange).spec?.limits ?? []);
   if (items.length === 0) return;
   if (isPod && mode === 'fill in') for (const container of containersOf(object)) fillIn(container, items);

@@ -30,7 +30,8 @@ export const resourceQuotas = ({ quotasIn, charge }: QuotaDeps): AdmissionStep =
   name: 'ResourceQuota',
   async validate(request, call) {
     const { operation, namespace, object, subresource, dryRun } = request;
-    if (operation === 'delete' || namespace === undefined || !object || subresource !== undefined) return;
+    if (operation === 'delete' || namespace === undefined || !object) return;
+    if (subresource !== undefined && subresource !== 'resize') return;
     for (const found of quotasIn(namespace)) {
       const quota = found as unknown as ResourceQuota;
       const growth = growthFor(request, quota);

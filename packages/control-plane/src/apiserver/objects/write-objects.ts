@@ -36,6 +36,8 @@ export interface Change {
   readonly part: Part;
   /** The wanted state, made anew from each state it is tried on. Must not change `before`. */
   make(before: KubeObject): KubeObject | Promise<KubeObject>;
+  /** What is wrong with the state after admission, for a subresource whose rules are not those of the kind. */
+  check?(next: KubeObject, before: KubeObject): readonly FieldError[];
   /** Who says so, as managed fields record it; `apply` has recorded it already. */
   readonly manages: 'update' | 'apply';
 }
@@ -170,6 +172,8 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
       const refusing = refuseInvalid(kind, next, before);
       if (refusing) await refusing;
     }
+    const errors = change.check?.(next, before) ?? [];
+    if (errors.length > 0) throw invalidObject(kind.served, name, errors);
     await admission.validate({ ...request, object: next }, call);
     return next;
   }

@@ -1,4 +1,4 @@
-// Binding a pod to a node, evicting it within its disruption budget, and adding ephemeral containers.
+// Binding a pod to a node, evicting it within its disruption budget, adding ephemeral containers, and other resources for it.
 import { type Clock, toTime } from '@kedge/core/time';
 import {
   documentOfObject,
@@ -7,7 +7,8 @@ import {
   type WriteOptions,
   type Written,
 } from '@kedge/engine/kube-api';
-import { fail, type KubeObject } from '@kedge/model/k8s';
+import { fail, type FieldError, type KubeObject } from '@kedge/model/k8s';
+import { checkPodResize, resizedPod } from '@kedge/model/k8s-kinds';
 import { labelSelectorOf, matchesLabels } from '@kedge/model/k8s-selectors';
 import type { Binding, Pod, PodCondition, PodDisruptionBudget, PodSpec } from '@kedge/model/k8s-types';
 import type { Kind } from '../kinds/kind.ts';
@@ -162,7 +163,25 @@ function spend({ metadata, status }: PodDisruptionBudget, pod: string, now: stri
   };
 }
 
-export function createEphemeralContainers({ reader, writer }: PodSubresourceDeps): Subresource {
+export const createEphemeralContainers = (deps: PodSubresourceDeps): Subresource =>
+  createPodPart(deps, 'ephemeralcontainers', (wanted, before) => {
+    const { ephemeralContainers } = wanted.spec ?? {};
+    return { ...before, spec: { ...before.spec!, ...(ephemeralContainers ? { ephemeralContainers } : {}) } };
+  });
+
+export const createResize = (deps: PodSubresourceDeps): Subresource =>
+  createPodPart(deps, 'resize', resizedPod, (kind, next, before) => [
+    ...kind.rules.validate(next),
+    ...checkPodResize(next as Pod, kind.rules.defaults(structuredClone(before)) as Pod),
+  ]);
+
+/** A subresource that is a part of the pod's spec: it reads as the pod, and of what is written counts that part alone. */
+function createPodPart(
+  { reader, writer }: PodSubresourceDeps,
+  subresource: string,
+  take: (wanted: Pod, before: Pod) => Pod,
+  check?: (kind: Kind, next: KubeObject, before: KubeObject) => readonly FieldError[],
+): Subresource {
   const write = (
     { kind, namespace, name }: SubresourceTarget,
     make: (before: KubeObject) => KubeObject,
@@ -174,16 +193,11 @@ export function createEphemeralContainers({ reader, writer }: PodSubresourceDeps
         kind,
         namespace,
         name,
-        subresource: 'ephemeralcontainers',
+        subresource,
         part: 'everything',
         manages: 'update',
-        make(before) {
-          const { ephemeralContainers } = (make(before)['spec'] ?? {}) as PodSpec;
-          return {
-            ...before,
-            spec: { ...(before['spec'] as PodSpec), ...(ephemeralContainers ? { ephemeralContainers } : {}) },
-          };
-        },
+        make: (before) => take(make(before) as Pod, before as Pod) as KubeObject,
+        ...(check ? { check: (next, before) => check(kind, next, before) } : {}),
       },
       options,
       call,

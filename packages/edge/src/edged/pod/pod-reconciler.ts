@@ -134,6 +134,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       allocated: memory.wasResized ? memory.allocated : undefined,
     });
     memory.status = status;
+    // The API has marked it: what was reported before no longer stands there, even if it is as before.
+    if (pod.status?.resize === 'Proposed' && pod.metadata.uid) reporter.forget(pod.metadata.uid);
     await reporter.report(pod, status);
   }
 
