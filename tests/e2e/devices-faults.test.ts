@@ -5,15 +5,10 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import { createMqtt } from '@kedge/platform/mqtt';
+import { freePort } from '@kedge/testing/free-port';
 import { hasMosquitto, type Mosquitto, startMosquitto } from '@kedge/testing/mosquitto';
 import type { ServerTCP as Server } from 'modbus-serial';
-import {
-  createMapperProcess,
-  freePort,
-  type LineDevice,
-  type MapperProcess,
-  startLineDevice,
-} from './harness/devices.ts';
+import { createMapperProcess, type LineDevice, type MapperProcess, startLineDevice } from './harness/devices.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { type MqttApplication, startMqttApplication } from './harness/mqtt-application.ts';
 import { createParts, type Parts } from './harness/parts.ts';

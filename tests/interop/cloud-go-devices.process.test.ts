@@ -9,18 +9,10 @@ import { promisify } from 'node:util';
 import { hours, seconds } from '@kedge/core/time';
 import { isStatus } from '@kedge/model/k8s';
 import { type Device, deviceModels, devices, objectSyncs } from '@kedge/model/kubeedge';
+import { freePort } from '@kedge/testing/free-port';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
-import {
-  canRun,
-  createGoEdge,
-  eventually,
-  freePort,
-  isReady,
-  type Later,
-  scratch,
-  startLiveCloud,
-} from './cloud-go-rig.ts';
+import { canRun, createGoEdge, eventually, isReady, type Later, scratch, startLiveCloud } from './cloud-go-rig.ts';
 import { api } from './cloud-rig.ts';
 
 const version = 'v1.22.2';

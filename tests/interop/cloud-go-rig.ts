@@ -2,7 +2,6 @@
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -31,6 +30,7 @@ import {
 } from '@kedge/platform/node';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { freePort } from '@kedge/testing/free-port';
 import { parse, stringify } from 'yaml';
 import { type CloudCoreSettings, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
 
@@ -39,15 +39,6 @@ export const versions = ['v1.22.2', 'v1.23.1'] as const;
 export const edgecoreOf = (version: string): string => join(peers ?? '', `edgecore-${version}`);
 export const canRun = (version: string): boolean =>
   peers !== undefined && process.getuid?.() === 0 && existsSync(edgecoreOf(version));
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-    server.once('error', reject);
-  });
 
 export interface LiveCloud {
   readonly ports: { readonly hub: number; readonly https: number };

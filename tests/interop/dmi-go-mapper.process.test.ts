@@ -5,22 +5,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { seconds } from '@kedge/core/time';
+import { freePort } from '@kedge/testing/free-port';
 import { device, place, until } from './dmi-rig.ts';
 
 const program = join(process.env['PEERS'] ?? '/nowhere', 'mapper-v1.22.2');
 const skip = existsSync(program) ? false : 'set PEERS to a folder with mapper-v1.22.2';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function startMapper(t: TestContext, directory: string) {
   const port = await freePort();

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +21,7 @@ import {
   type PrivateContainerd,
   privateContainerd,
 } from '@kedge/testing/containerd';
+import { freePort } from '@kedge/testing/free-port';
 import { registerDevicePlugin } from '@kedge/wire/deviceplugin';
 import { startDevicePlugin } from './device-plugin-fixture.ts';
 
@@ -184,14 +184,6 @@ class Edge {
     const file = `${this.logs}/default_${name}_uid-${name}/main/${restart}.log`;
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 describe('edged on containerd', { skip: containerdMissing() ?? false }, () => {

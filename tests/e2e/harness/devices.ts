@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadKubeconfig } from '@kedge/engine/kube-client';
 import { createFiles } from '@kedge/platform/node';
+import { freePort } from '@kedge/testing/free-port';
 import type { Parts } from './parts.ts';
 import { kedgeProgram, must } from './run.ts';
 
@@ -110,14 +111,6 @@ export async function createMapperProcess(
     },
     log: () => readFileSync(logFile, 'utf8').split('\n').slice(-60).join('\n'),
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export interface ReadSample {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 
 /** Below the range that the system hands out by itself, or somebody else might be given it before the program listens. */
 export async function freePort(): Promise<number> {
-  for (;;) {
+  for (let tries = 0; tries < 100; tries++) {
     const port = randomInt(20_000, 32_000);
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
@@ -17,4 +17,5 @@ export async function freePort(): Promise<number> {
     await new Promise((resolve) => server.close(resolve));
     return port;
   }
+  throw new Error('found no free port');
 }
