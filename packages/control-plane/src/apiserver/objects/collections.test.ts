@@ -15,7 +15,7 @@ function storeOf(objects: StoredObject[]) {
   let generation = 0;
   const store = {
     revision: 1,
-    generation: () => generation,
+    generation: (resource: string) => (resource === 'steady' ? 0 : generation),
     get({ name }: { name: string }) {
       reads.push(`get ${name}`);
       return objects.find((one) => one.name === name);
@@ -56,6 +56,18 @@ describe('what every write asks for', () => {
     const { collections } = storeOf([stored('a')]);
     const { metadata } = collections.get('limitranges', 'a', 'a')!;
     assert.throws(() => (metadata.name = 'b'), TypeError);
+  });
+
+  it('takes its room once, however often it is read anew', () => {
+    const { reads, collections, changed } = storeOf([stored('a', 30_000)]);
+    collections.get('steady', '', 'other');
+    for (let n = 0; n < 40; n++) {
+      changed();
+      collections.get('limitranges', 'a', 'a');
+    }
+    assert.equal(reads.length, 41);
+    collections.get('steady', '', 'other');
+    assert.equal(reads.length, 41);
   });
 
   it('is not kept when it is big, and what is kept is bounded', () => {

@@ -58,7 +58,7 @@ interface Kept {
 }
 
 function createKept(store: ObjectStore): Kept {
-  const answers = new Map<string, { readonly value: unknown; readonly generation: number }>();
+  const answers = new Map<string, { readonly value: unknown; readonly size: number; readonly generation: number }>();
   let total = 0;
   return {
     read<T>(resource: string, what: string, look: () => { value: T; size: number }): T {
@@ -66,19 +66,17 @@ function createKept(store: ObjectStore): Kept {
       const generation = store.generation(resource);
       const known = answers.get(key);
       if (known?.generation === generation) return known.value as T;
+      if (known && answers.delete(key)) total -= known.size;
       const { value, size } = look();
       freeze(value);
-      if (size > keptAtMost) {
-        answers.delete(key);
-        return value;
-      }
+      if (size > keptAtMost) return value;
       // No order of use is kept: what is asked for with every write is back at once.
       if (total + size > allKeptAtMost || answers.size >= answersAtMost) {
         answers.clear();
         total = 0;
       }
       total += size;
-      answers.set(key, { value, generation });
+      answers.set(key, { value, size, generation });
       return value;
     },
   };
