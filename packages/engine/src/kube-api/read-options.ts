@@ -43,6 +43,9 @@ export function readFilter(query: URLSearchParams, readField: ReadField, name: s
   };
 }
 
+/** Selectable fields of custom resources may be numbers and booleans, which JSON writes without quotes. */
+const maybeNoString = /^(-?[0-9].*|true|false)$/;
+
 /**
  * Labels that must be there, and the values of fields that are always in the text: names, and the node by which node agents
  * ask. Others may have a value that the text leaves out.
@@ -53,7 +56,9 @@ function wordsOf(labels: LabelSelector, values: readonly (string | undefined)[])
     if (term.op === 'in' && term.values.length === 1) return [term.key, term.values[0]!];
     return term.op === 'exists' ? [term.key] : [];
   });
-  return [...words, ...values.filter((value) => value)].map((word) => JSON.stringify(word));
+  return [...words, ...values.filter((value) => value && !maybeNoString.test(value))].map((word) =>
+    JSON.stringify(word),
+  );
 }
 
 export function readListOptions(query: URLSearchParams, filter: ObjectFilter | undefined): ListOptions {
