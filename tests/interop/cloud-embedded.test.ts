@@ -6,13 +6,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { hours, seconds } from '@kedge/core/time';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import { clusterObjectSyncs, type Device, deviceModels, devices, objectSyncs } from '@kedge/model/kubeedge';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
-import { eventually, scratch, startLiveCloud } from './cloud-go-rig.ts';
+import { eventually, scratch, startEmbeddedApi, startLiveCloud, withDevices } from './cloud-go-rig.ts';
 import { api } from './cloud-rig.ts';
 
 const requests = api('certificatesigningrequests', 'certificates.k8s.io');
@@ -27,11 +25,7 @@ async function servingRequest(directory: string): Promise<string> {
 
 test('cloudcore serves from our API server, and starts again on what it left there', { timeout: 60_000 }, async (t) => {
   const { directory, later } = await scratch(t);
-  const server = await startTestServer({ directory: join(directory, 'api') });
-  later(() => server.stop());
-  const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-  later(() => access.close());
-  const kube = access.api;
+  const { kube } = await startEmbeddedApi({ directory, later });
 
   const first = await startLiveCloud(kube, join(directory, 'cloud.log'));
   const token = first.token();
@@ -79,21 +73,14 @@ test(
   { timeout: 60_000 },
   async (t) => {
     const { directory, later } = await scratch(t);
-    const server = await startTestServer({ directory: join(directory, 'api') });
-    later(() => server.stop());
-    const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-    later(() => access.close());
-    const kube = access.api;
+    const { kube } = await startEmbeddedApi({ directory, later });
     const cloud = await startLiveCloud(
       kube,
       join(directory, 'cloud.log'),
       undefined,
       {},
       {
-        devices: {
-          limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
-          samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
-        },
+        ...withDevices(directory),
         admission: { address: '127.0.0.1', port: 0, place: { by: 'url', url: 'https://127.0.0.1' } },
       },
     );
@@ -162,16 +149,13 @@ const collections: Readonly<Record<string, ReturnType<typeof api>>> = {
 
 test('the documented role is enough for cloudcore', { timeout: 60_000 }, async (t) => {
   const { directory, later } = await scratch(t);
-  const server = await startTestServer({ directory: join(directory, 'api') });
-  later(() => server.stop());
-  const admin = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-  later(() => admin.close());
+  const { server, kube: admin } = await startEmbeddedApi({ directory, later });
   const document = await readFile(join(import.meta.dirname, '../../docs/cloudcore-rbac.yaml'), 'utf8');
   for (const parsed of parseAllDocuments(document)) {
     const object = parsed.toJS() as KubeObject;
-    await admin.api.create(collections[object.kind!]!, object.metadata.namespace, object);
+    await admin.create(collections[object.kind!]!, object.metadata.namespace, object);
   }
-  const { status } = (await admin.api.create(
+  const { status } = (await admin.create(
     api('serviceaccounts'),
     'kubeedge',
     {
@@ -208,23 +192,20 @@ test('the documented role is enough for cloudcore', { timeout: 60_000 }, async (
     undefined,
     {},
     {
-      devices: {
-        limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
-        samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
-      },
+      ...withDevices(directory),
       admission: { address: '127.0.0.1', port: 0, place: { by: 'url', url: 'https://127.0.0.1' } },
     },
   );
   later(() => cloud.stop());
   const metadata = { name: 'd', namespace: 'default' };
-  await admin.api.create(devices, 'default', {
+  await admin.create(devices, 'default', {
     apiVersion: 'devices.kubeedge.io/v1beta1',
     kind: 'Device',
     metadata,
     spec: { deviceModelRef: { name: 'none' }, nodeName: 'e1', properties: [] },
   });
   await eventually('the status of the device', 10_000, async () => {
-    const { status: written } = (await admin.api.get(devices, metadata)) as Device;
+    const { status: written } = (await admin.get(devices, metadata)) as Device;
     return written?.conditions?.[0]?.reason === 'ModelNotFound' || written;
   });
   assert.deepEqual(refused, []);

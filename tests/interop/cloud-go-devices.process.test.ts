@@ -6,13 +6,20 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { hours, seconds } from '@kedge/core/time';
 import { isStatus } from '@kedge/model/k8s';
 import { type Device, deviceModels, devices, objectSyncs } from '@kedge/model/kubeedge';
 import { freePort } from '@kedge/testing/free-port';
-import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
-import { canRun, createGoEdge, eventually, isReady, type Later, scratch, startLiveCloud } from './cloud-go-rig.ts';
+import {
+  canRun,
+  createGoEdge,
+  eventually,
+  isReady,
+  type Later,
+  scratch,
+  startEmbeddedApi,
+  startLiveCloud,
+  withDevices,
+} from './cloud-go-rig.ts';
 import { api } from './cloud-rig.ts';
 
 const version = 'v1.22.2';
@@ -48,16 +55,9 @@ const skip =
 
 test(`devices of edgecore ${version} are ours, both ways`, { skip, timeout: 240_000 }, async (t) => {
   const { directory, later } = await scratch(t);
-  const server = await startTestServer({ directory: join(directory, 'api') });
-  later(() => server.stop());
-  const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-  later(() => access.close());
-  const kube = access.api;
+  const { kube } = await startEmbeddedApi({ directory, later });
   const more = {
-    devices: {
-      limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
-      samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
-    },
+    ...withDevices(directory),
     admission: {
       address: '127.0.0.1',
       port: 0,

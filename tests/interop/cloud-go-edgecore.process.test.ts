@@ -9,10 +9,17 @@ import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import type { Node } from '@kedge/model/k8s-types';
 import { createHttpClient } from '@kedge/platform/node';
-import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { startTestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 
-import { canRun, createGoEdge, eventually, isReady, scratch, startLiveCloud, versions } from './cloud-go-rig.ts';
+import {
+  canRun,
+  createGoEdge,
+  eventually,
+  isReady,
+  scratch,
+  startEmbeddedApi,
+  startLiveCloud,
+  versions,
+} from './cloud-go-rig.ts';
 import { api } from './cloud-rig.ts';
 
 const pods = api('pods');
@@ -66,11 +73,7 @@ for (const version of versions) {
   const skip = canRun(version) ? false : `PEERS names no folder with edgecore-${version}, or this is not root`;
   test(`edgecore ${version} joins, runs pods and loses none`, { skip, timeout: 600_000 }, async (t) => {
     const { directory, later } = await scratch(t);
-    const server = await startTestServer({ directory: join(directory, 'api') });
-    later(() => server.stop());
-    const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
-    later(() => access.close());
-    const kube = access.api;
+    const { server, kube } = await startEmbeddedApi({ directory, later });
     await prepareNamespace(kube);
     let cloud = await startLiveCloud(kube, join(directory, 'cloud.log'));
     later(() => cloud.stop());

@@ -33,12 +33,36 @@ import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { freePort } from '@kedge/testing/free-port';
 import { parse, stringify } from 'yaml';
 import { type CloudCoreSettings, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
+import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { startTestServer, type TestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 
 export const peers = process.env['PEERS'];
 export const versions = ['v1.22.2', 'v1.23.1'] as const;
 export const edgecoreOf = (version: string): string => join(peers ?? '', `edgecore-${version}`);
 export const canRun = (version: string): boolean =>
   peers !== undefined && process.getuid?.() === 0 && existsSync(edgecoreOf(version));
+
+export interface Scratch {
+  readonly directory: string;
+  readonly later: Later;
+}
+
+/** Our own API server, kept in the test's directory, and its administrator. */
+export async function startEmbeddedApi({ directory, later }: Scratch): Promise<{ server: TestServer; kube: KubeApi }> {
+  const server = await startTestServer({ directory: join(directory, 'api') });
+  later(() => server.stop());
+  const access = await openKubeApi(server.kubeconfigPath, 'kedge-test');
+  later(() => access.close());
+  return { server, kube: access.api };
+}
+
+/** Settings of a cloudcore with devices. */
+export const withDevices = (directory: string) => ({
+  devices: {
+    limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
+    samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
+  },
+});
 
 export interface LiveCloud {
   readonly ports: { readonly hub: number; readonly https: number };
@@ -219,7 +243,7 @@ async function unmountBelow(directory: string): Promise<void> {
 export type Later = (cleanup: () => Promise<unknown>) => void;
 
 /** A directory for the test, and a way to name what has to be undone, last first, before it goes. */
-export async function scratch(t: TestContext): Promise<{ directory: string; later: Later }> {
+export async function scratch(t: TestContext): Promise<Scratch> {
   const directory = await mkdtemp(join(tmpdir(), 'kedge-go-'));
   const cleanups: (() => Promise<unknown>)[] = [];
   t.after(async () => {
