@@ -237,7 +237,7 @@ describe('the broker inside', () => {
     }
   });
 
-  test('speaks TLS, asks for certificates of its CA, and shows a renewed one', async (t) => {
+  test('speaks TLS, asks for certificates of its CA, and takes renewed ones of both', async (t) => {
     const authorities = createCertificateAuthorities();
     const [notBefore, notAfter] = [Date.now() - 60_000, Date.now() + 3_600_000];
     const validity = { notBefore, notAfter };
@@ -265,6 +265,12 @@ describe('the broker inside', () => {
     await assert.rejects(mqtt.connect({ ...options, tls: { ca } }));
     broker.renew(await issue('serverAuth'));
     await (await mqtt.connect({ ...options, tls: { ca, ...own } })).close();
+    const otherCa = await authorities.createAuthority({
+      subject: { commonName: 'other CA', organizations: [] },
+      ...validity,
+    });
+    broker.renew({ ...(await issue('serverAuth')), clientCa: otherCa.certificatePem });
+    await assert.rejects(mqtt.connect({ ...options, tls: { ca, ...own } }));
     assert.throws(() => broker.renew({ certificate: 'none', key: 'none' }), withCode('MQTT_BAD_TLS'));
     await assert.rejects(start(t, { tls: { certificate: 'none', key: 'none' } }), withCode('MQTT_BAD_TLS'));
     await assert.rejects(start(t, { port: broker.port }), withCode('MQTT_LISTEN_FAILED'));

@@ -97,8 +97,8 @@ export interface MqttBrokerOptions {
 export interface MqttBroker extends Mqtt {
   readonly url: string;
   readonly port: number;
-  /** New connections see this certificate. */
-  renew(tls: { readonly certificate: string; readonly key: string }): void;
+  /** What counts for new connections; whether clients have to show a certificate stays as it was. */
+  renew(tls: NonNullable<MqttBrokerOptions['tls']>): void;
   /** Its connections end with it. */
   close(): Promise<void>;
 }

@@ -82,10 +82,12 @@ export function createInsideBroker(
   }
   async function renew(): Promise<void> {
     const now = await readTls();
-    if (!broker || !now || (now.certificate === shown?.certificate && now.key === shown.key)) return;
+    const isSame =
+      now?.certificate === shown?.certificate && now?.key === shown?.key && now?.clientCa === shown?.clientCa;
+    if (!broker || !now || isSame) return;
     broker.renew(now);
     shown = now;
-    log.info('the MQTT broker shows a new certificate');
+    log.info('the MQTT broker has new certificates');
   }
 
   return {
@@ -98,7 +100,7 @@ export function createInsideBroker(
         await clock.sleep('look at the certificate of the MQTT broker', lookEvery, signal).catch(() => undefined);
         if (signal.aborted) break;
         await renew().catch((error: unknown) =>
-          log.warn('the MQTT broker keeps its certificate', { reason: explain(error) }),
+          log.warn('the MQTT broker keeps its certificates', { reason: explain(error) }),
         );
       }
       await broker?.close();

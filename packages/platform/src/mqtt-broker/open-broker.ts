@@ -135,9 +135,8 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     url,
     port,
     connect: inside.connect,
-    renew: ({ certificate, key }) => {
-      if (options.tls)
-        usingTls(() => (server as TlsServer).setSecureContext(contextOf({ ...options.tls!, certificate, key })));
+    renew: (tls) => {
+      if (options.tls) usingTls(() => (server as TlsServer).setSecureContext(contextOf({ ...options.tls, ...tls })));
     },
     close: () => (closing ??= close()),
   };
