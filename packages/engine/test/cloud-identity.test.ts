@@ -157,6 +157,8 @@ for (const [names, isGood] of [
   [['edge-1.example'], true],
   [['Cloud.example'], false],
   [['*.example'], false],
+  [['cl*.example'], false],
+  [['cloud.example.'], false],
   [['192.0.2.2'], false],
 ] as const) {
   test(`an edge ${isGood ? 'may' : 'may not'} have a serving certificate for ${names.join()}`, async () => {

@@ -33,8 +33,10 @@ export const isOurs = (
     advertiseAddress,
     dnsNames,
   }: { readonly advertiseAddress: readonly string[]; readonly dnsNames: readonly string[] },
-): boolean =>
-  name.startsWith('*') || [...advertiseAddress, ...dnsNames].some((own) => own.toLowerCase() === name.toLowerCase());
+): boolean => name.includes('*') || [...advertiseAddress, ...dnsNames].some((own) => plain(own) === plain(name));
+
+/** As clients compare names: in any case, and with or without the dot at the end. */
+const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 /** Edges of v1.15 and older have one name for all of them. */
 export const isLegacyEdge = ({ commonName, organizations }: PeerCertificate): boolean =>
