@@ -1,6 +1,6 @@
 // Runs the tests in groups and counts them. Unit and module tests share one process (they start in milliseconds);
-// files that start processes of their own are named `*.process.test.ts` and get a process each; end-to-end tests run
-// one after the other.
+// files that start processes of their own are named `*.process.test.ts` and get a process each; end-to-end tests, which
+// mostly wait, run two at a time.
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 
@@ -60,7 +60,7 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       files: globSync('tests/e2e/**/*.test.ts').sort(),
       options: ['--test-timeout=1200000'],
       batch: 1,
-      batchesAtOnce: 1,
+      batchesAtOnce: 2,
     },
     conformance: {
       name: 'node conformance',
@@ -74,7 +74,7 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       files: [...edgeSuite.map((name) => `tests/e2e/${name}.test.ts`), conformance],
       options: ['--test-timeout=1200000'],
       batch: 1,
-      batchesAtOnce: 1,
+      batchesAtOnce: 2,
       environment: { KEDGE_EDGE_RUNTIME: 'lean' },
     },
   };
