@@ -374,6 +374,20 @@ describe('a pod whose resources are changed while it runs', () => {
     assert.equal(status(site)?.containerStatuses?.[0]?.resources?.limits?.['cpu'], '3');
   });
 
+  test('is told again what stands in the way when the API has marked the pod anew', async (t) => {
+    const site = await edged(t);
+    site.put('web', sized('1', '64Mi'));
+    await site.pass(seconds(1));
+    resize(site, 'web', sized('9', '64Mi'));
+    await site.pass(seconds(1));
+    assert.equal(status(site)?.resize, 'Infeasible');
+    site.statuses.delete('web');
+    const pod = site.pods.get('uid-web')!;
+    site.change({ ...pod, spec: { ...pod.spec!, ...sized('10', '64Mi') }, status: { resize: 'Proposed' } });
+    await site.pass(seconds(1));
+    assert.equal(status(site)?.resize, 'Infeasible');
+  });
+
   test('while edged was away gets them when it is back, and keeps them through another restart', async (t) => {
     const site = await edged(t);
     site.put('web', sized('500m', '64Mi'));
