@@ -25,6 +25,8 @@ const oldDmi = './edgecore-dmi-v1alpha1.cjs';
 const grants = './edgecore-grants.cjs';
 /** Loaded by the daemon when there are manifests of static pods: it has the reader for YAML. */
 const staticPods = './edgecore-static-pods.cjs';
+/** Loaded by the daemon where pods get time to end when the machine goes down. */
+const shutdown = './edgecore-shutdown.cjs';
 
 /** Loaded by the mapper for OPC UA: five times as large as all the other mappers together. */
 const opcua = './mapper-opcua.cjs';
@@ -60,11 +62,12 @@ const programs: readonly Program[] = [
       '@kedge/wire/dmi/v1alpha1': oldDmi,
       '@kedge/edge/edged/grants': grants,
       '@kedge/edge/edged/static-pods': staticPods,
+      '@kedge/platform/shutdown': shutdown,
       '@kedge/edge/eventbus': eventBus,
       '@kedge/edge/alarms': alarms,
       '@kedge/edge/deviceapi': deviceApi,
     },
-    external: [mqtt, broker, oldDmi, grants, staticPods, eventBus, alarms, deviceApi],
+    external: [mqtt, broker, oldDmi, grants, staticPods, shutdown, eventBus, alarms, deviceApi],
     lean: 'dist/edgecore-daemon.lean.cjs',
   },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
@@ -74,6 +77,7 @@ const programs: readonly Program[] = [
   { entry: 'packages/edge/src/deviceapi/index.ts', out: 'dist/edgecore-deviceapi.cjs' },
   { entry: 'packages/wire/src/dmi/v1alpha1/index.ts', out: 'dist/edgecore-dmi-v1alpha1.cjs' },
   { entry: 'packages/edge/src/edged/grants/index.ts', out: 'dist/edgecore-grants.cjs' },
+  { entry: 'packages/platform/src/shutdown/index.ts', out: 'dist/edgecore-shutdown.cjs' },
   { entry: 'packages/edge/src/edged/static-pods/index.ts', out: 'dist/edgecore-static-pods.cjs' },
 ];
 

@@ -67,13 +67,22 @@ export interface PartsOptions {
   readonly apiAlone?: boolean;
   /** Keys of edgecore's modules, over those of a site. */
   readonly edgeModules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Keys of its tailoredKubeletConfig, over those of a site. */
+  readonly kubeletConfig?: Readonly<Record<string, unknown>>;
   /** What edgecore runs on, whatever the environment says. */
   readonly edgeRuntime?: EdgeRuntime;
 }
 
 export async function createParts(
   name: string,
-  { diskBytes, realApi: wantsRealApi, apiAlone = false, edgeModules = {}, edgeRuntime }: PartsOptions = {},
+  {
+    diskBytes,
+    realApi: wantsRealApi,
+    apiAlone = false,
+    edgeModules = {},
+    kubeletConfig = {},
+    edgeRuntime,
+  }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
@@ -161,7 +170,10 @@ export async function createParts(
       return stdout === '' ? undefined : Buffer.from(stdout, 'base64').toString('utf8');
     });
     const facts = { node, token, runtimeSocket: runtime.socket, cgroupRoot: runtime.cgroupRoot, pauseImage };
-    const config = parse(edgecoreConfig(layout, edgePorts, facts)) as { modules: Record<string, object> };
+    const config = parse(edgecoreConfig(layout, edgePorts, facts)) as {
+      modules: Record<string, object> & { edged: { tailoredKubeletConfig: object } };
+    };
+    Object.assign(config.modules.edged.tailoredKubeletConfig, kubeletConfig);
     for (const [name, keys] of Object.entries(edgeModules)) config.modules[name] = { ...config.modules[name], ...keys };
     await writeFile(layout.edge.config, stringify(config));
     haveToken = true;

@@ -60,7 +60,7 @@ function machine(t: TestContext, { hasLogind = true, delay = 5_000_000 } = {}) {
     ending.abort();
     await until('the lock is gone', () => !existsSync(at('lock')));
     process.env['PATH'] = before;
-    process.removeAllListeners('SIGPWR');
+    process.removeAllListeners('SIGUSR2');
     rmSync(directory, { recursive: true });
   });
   const written: string[] = [];
@@ -123,16 +123,20 @@ test('cannot be held while a shutdown is under way', async (t) => {
   host.say('busy', '');
   await assert.rejects(host.next(seconds(1)), /already running/);
   assert.deepEqual(host.granted, []);
+  // SIGUSR2 is heard all the same.
+  const next = host.next(seconds(1));
+  process.kill(process.pid, 'SIGUSR2');
+  assert.equal((await next).from, 'SIGUSR2');
 });
 
 for (const hasLogind of [true, false]) {
-  test(`SIGPWR is a shutdown, and edgecore ends after it, ${hasLogind ? 'beside' : 'without'} logind`, async (t) => {
+  test(`SIGUSR2 is a shutdown, and edgecore ends after it, ${hasLogind ? 'beside' : 'without'} logind`, async (t) => {
     const host = machine(t, { hasLogind });
     const next = host.next(seconds(1));
     await until('it is waited for', () => host.granted.length === 1);
-    process.kill(process.pid, 'SIGPWR');
+    process.kill(process.pid, 'SIGUSR2');
     const begun = await next;
-    assert.equal(begun.from, 'SIGPWR');
+    assert.equal(begun.from, 'SIGUSR2');
     assert.equal(host.isHeld(), hasLogind);
     assert.equal(host.ended(), 0);
     await begun.letGo();

@@ -1,16 +1,16 @@
-// Hears of the machine's shutdown from systemd-logind, where there is one, and by SIGPWR everywhere. logind is spoken to
+// Hears of the machine's shutdown from systemd-logind, where there is one, and by SIGUSR2 everywhere. logind is spoken to
 // through its own programs: `systemd-inhibit` holds the lock as long as `busctl monitor` runs below it, and both end with
 // this process, because the shell beside them reads from us until we are gone.
 import type * as ChildProcess from 'node:child_process';
 import { abortError } from '@kedge/core/flow';
 import { type Files, type HostShutdown, type HostShutdowns, hostErrors, type Processes } from '@kedge/core/ports';
-import { type Clock, type Duration, milliseconds } from '@kedge/core/time';
+import { type Clock, type Duration, milliseconds, seconds } from '@kedge/core/time';
 
 export interface HostShutdownsDeps {
   readonly clock: Clock;
   readonly files: Pick<Files, 'info' | 'makeDirectory' | 'writeAtomically'>;
   readonly processes: Processes;
-  /** As SIGTERM would: whoever sent SIGPWR waits for it. */
+  /** As SIGTERM would: whoever sent SIGUSR2 waits for it. */
   readonly endProcess: () => void;
 }
 
@@ -22,6 +22,7 @@ const match = `type='signal',interface='${manager}',member='PrepareForShutdown'`
 const script = `exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec busctl --system monitor "--match=$1"`;
 const configuration = '/etc/systemd/logind.conf.d/99-kedge.conf';
 const longestLine = 4_096;
+const tryAgainAfter = seconds(10);
 
 export function createHostShutdowns(deps: HostShutdownsDeps): HostShutdowns {
   const { clock, files, processes, endProcess } = deps;
@@ -33,14 +34,18 @@ export function createHostShutdowns(deps: HostShutdownsDeps): HostShutdowns {
   function listen(): void {
     if (isListening) return;
     isListening = true;
-    process.on('SIGPWR', () => {
+    process.on('SIGUSR2', () => {
       wasHeard = true;
       hear?.();
     });
   }
 
-  /** logind is there, as far as the disk says. */
-  const hasLogind = async (): Promise<boolean> => (await files.info('/run/systemd/seats')) !== undefined;
+  /** As far as the disk says: images of containers have logind's folder too, but no bus. */
+  const hasLogind = async (): Promise<boolean> => {
+    const places = ['/run/systemd/seats', '/run/dbus/system_bus_socket'];
+    const infos = await Promise.all(places.map((path) => files.info(path)));
+    return infos.every((info) => info !== undefined);
+  };
 
   async function longestDelay(signal: AbortSignal): Promise<Duration> {
     const property = ['org.freedesktop.login1', '/org/freedesktop/login1', manager, 'InhibitDelayMaxUSec'];
@@ -110,7 +115,7 @@ export function createHostShutdowns(deps: HostShutdownsDeps): HostShutdowns {
   }
 
   const bySignal = (stop: () => Promise<void>): HostShutdown => ({
-    from: 'SIGPWR',
+    from: 'SIGUSR2',
     async letGo() {
       wasHeard = false;
       await stop();
@@ -139,22 +144,29 @@ export function createHostShutdowns(deps: HostShutdownsDeps): HostShutdowns {
         await untilSignal(signal);
         return bySignal(async () => undefined);
       }
-      const granted = await askForDelay(wish, signal);
-      const { begun, stop } = holdBack(() => held(granted), signal);
       const over = new AbortController();
-      const heard = untilSignal(AbortSignal.any([signal, over.signal]));
+      const either = AbortSignal.any([signal, over.signal]);
+      let stop = async (): Promise<void> => undefined;
+      async function fromLogind(): Promise<HostShutdown> {
+        try {
+          const granted = await askForDelay(wish, either);
+          const hold = holdBack(() => held(granted), signal);
+          stop = hold.stop;
+          await hold.begun;
+          return { from: 'systemd-logind', letGo: stop };
+        } catch (error) {
+          await stop();
+          // The signal is heard in any case.
+          await clock.sleep('logind to answer', tryAgainAfter, either);
+          throw error;
+        }
+      }
+      const heard = [fromLogind(), untilSignal(either).then(() => bySignal(() => stop()))];
       try {
-        return await Promise.race([
-          begun.then((): HostShutdown => ({ from: 'systemd-logind', letGo: stop })),
-          heard.then(() => bySignal(stop)),
-        ]);
-      } catch (error) {
-        await stop();
-        throw error;
+        return await Promise.race(heard);
       } finally {
         over.abort();
-        heard.catch(() => undefined);
-        begun.catch(() => undefined);
+        for (const one of heard) one.catch(() => undefined);
       }
     },
   };

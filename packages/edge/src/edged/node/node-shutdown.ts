@@ -32,7 +32,9 @@ const terminated = {
 const refused = { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' };
 
 const lookEvery = milliseconds(250);
-const tryAgainAfter = seconds(10);
+const tryAgainAfter = seconds(1);
+/** A machine that is let go does not go down that instant. */
+const letGoFor = seconds(10);
 
 export function createNodeShutdown(deps: NodeShutdownDeps): NodeShutdown {
   const { clock, shutdowns, pods, settings } = deps;
@@ -96,15 +98,19 @@ export function createNodeShutdown(deps: NodeShutdownDeps): NodeShutdown {
     start(scope) {
       scope.spawn('node shutdown', async (signal) => {
         while (!signal.aborted) {
-          await follow(signal).catch((error: unknown) => {
-            signal.throwIfAborted();
-            const reason = explain(error);
-            if (reason !== complaint && !isShuttingDown) {
-              log.warn('a shutdown of the machine would not be heard', { reason });
-            }
-            complaint = reason;
-          });
-          await clock.sleep('next shutdown of the machine', tryAgainAfter, signal);
+          const wait = await follow(signal).then(
+            () => letGoFor,
+            (error: unknown) => {
+              signal.throwIfAborted();
+              const reason = explain(error);
+              if (reason !== complaint && !isShuttingDown) {
+                log.warn('a shutdown of the machine would not be heard', { reason });
+              }
+              complaint = reason;
+              return tryAgainAfter;
+            },
+          );
+          await clock.sleep('next shutdown of the machine', wait, signal);
         }
       });
     },
