@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { installCloudCoreDefinitions } from '../interop/peers/cloudcore-definitions.ts';
-import { findPeer, type GoCloudCore, startGoCloudCore } from '../interop/peers/go-cloudcore.ts';
+import { findPeer, type GoCloudCore, startGoCloudCore, withCaFile } from '../interop/peers/go-cloudcore.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
 import { createParts, type Parts } from './harness/parts.ts';
+import { eventually } from './harness/run.ts';
 import { showcase } from './manifests.ts';
 
 for (const version of ['v1.22.2', 'v1.23.1']) {
@@ -24,7 +25,7 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
       await installCloudCoreDefinitions(access.api);
       await access.close();
       await parts.kubectl('create', 'namespace', 'kubeedge');
-      cloud = await startGoCloudCore(program, parts.kubeconfig);
+      cloud = await startGoCloudCore(program, await withCaFile(parts.kubeconfig));
       parts.routeEdgeTo(cloud.hubPort, cloud.httpsPort);
       await parts.start('edgecore');
       await parts.waitReady().catch((error: unknown) => {
@@ -45,6 +46,21 @@ for (const version of ['v1.22.2', 'v1.23.1']) {
       assert.equal(await httpGet(`http://${ip}:8080/data/config/greeting`), 'hello');
       assert.equal(await httpGet(`http://${ip}:8080/data/secret/password`), 'swordfish');
       assert.equal((await httpGet(`http://${ip}:8080/data/all/token`)).split('.').length, 3);
+    });
+
+    it('gives its log to the API, which knows the edge by the certificate that cloudcore issued', async () => {
+      // The kubelet's endpoints are served once cloudcore has told whose certificates callers have.
+      const log = await eventually(
+        'a log',
+        async () => {
+          const { code, stdout } = await parts.kubectl.try('logs', 'show');
+          return code === 0 ? stdout : undefined;
+        },
+        20_000,
+      ).catch((error: unknown) => {
+        throw new Error(parts.logs(), { cause: error });
+      });
+      assert.equal(log.trim(), 'serving');
     });
 
     it('ends a deleted pod and lets the API forget it', async () => {

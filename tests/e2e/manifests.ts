@@ -22,7 +22,7 @@ spec:
     - name: web
       image: docker.io/library/busybox:1.35
       imagePullPolicy: IfNotPresent
-      command: [sh, -c, 'env > /scratch/env; ln -s /data/token/token /scratch/token; exec httpd -f -p 8080 -h /']
+      command: [sh, -c, 'echo serving; env > /scratch/env; ln -s /data/token/token /scratch/token; exec httpd -f -p 8080 -h /']
       env:
         - { name: LITERAL, value: "one" }
         - { name: EXPANDED, value: "$(LITERAL)-two" }

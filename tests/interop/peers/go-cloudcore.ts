@@ -1,10 +1,11 @@
 // Starts a Go cloudcore from the folder that $PEERS names, on ports of its own, against the API of a kubeconfig.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@kedge/testing/free-port';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 
 export interface GoCloudCore {
   readonly httpsPort: number;
@@ -21,6 +22,23 @@ export function findPeer(name: string): { path: string } | { missing: string } {
   if (!folder) return { missing: `$PEERS names no folder with ${name}` };
   const path = join(folder, name);
   return existsSync(path) ? { path } : { missing: `${path} does not exist` };
+}
+
+/**
+ * The kubeconfig with its CA in a file beside it, as cloudcore has it in a cluster: the edges that ask for the CA are told
+ * nothing by a Go cloudcore whose kubeconfig holds it.
+ */
+export async function withCaFile(kubeconfig: string): Promise<string> {
+  const config = parse(await readFile(kubeconfig, 'utf8')) as { clusters: { cluster: Record<string, string> }[] };
+  for (const { cluster } of config.clusters) {
+    const { 'certificate-authority-data': data = '' } = cluster;
+    delete cluster['certificate-authority-data'];
+    cluster['certificate-authority'] = `${kubeconfig}.ca.crt`;
+    await writeFile(`${kubeconfig}.ca.crt`, Buffer.from(data, 'base64'));
+  }
+  const path = `${kubeconfig}.ca-file`;
+  await writeFile(path, stringify(config), { mode: 0o600 });
+  return path;
 }
 
 /** `instead`: listens where another one did. `devices`: with DeviceController, for more nodes. `router`: with rules. */
