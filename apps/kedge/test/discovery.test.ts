@@ -34,6 +34,11 @@ describe('the pod that searches', () => {
     assert.deepEqual(spec!.containers![0]!.securityContext, { privileged: true });
   });
 
+  test('takes no password, which others could read', () => {
+    const options = { broker: 'mqtt://10.0.0.1', username: 'ann', password: 'swordfish' };
+    assert.throws(() => searchPod({ ...base, request: { protocol: 'mqtt', options } }), /readable in the pod/);
+  });
+
   const waiting = (reason: string): Pod['status'] => ({
     phase: 'Pending',
     containerStatuses: [

@@ -1,5 +1,6 @@
 // The pod that searches from a node: what it is, and what to make of what it wrote. Pure.
 import type { Pod } from '@kedge/model/k8s-types';
+import { CommandLineError } from '../commands/command-line-error.ts';
 import type { Found, SearchRequest } from './search-here.ts';
 
 export interface SearchPodOptions {
@@ -13,8 +14,14 @@ export interface SearchPodOptions {
 export const containerName = 'search';
 export const longestSeconds = 1_800;
 
+/** Throws for options that are nobody else's business: whoever may read pods reads their arguments. */
 export function searchPod({ name, namespace, node, image, request }: SearchPodOptions): Pod {
   const { protocol, options } = request;
+  if (options['password'] !== undefined) {
+    throw new CommandLineError(
+      'a password would be readable in the pod that searches: search without one, or on the node itself (without --node)',
+    );
+  }
   const words = [
     ...(protocol === undefined ? [] : [protocol]),
     ...Object.entries(options).map((entry) => entry.join('=')),
