@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ImageSpec, TarEntry } from '@kedge/platform/containerd';
+import { type ImageSpec, type TarEntry, tarDirectory, tarText } from '@kedge/platform/containerd';
 import { kedgeVersion } from '../commands/version.ts';
 import { packageFiles } from './package-files.ts';
 
@@ -29,10 +29,10 @@ const nsswitch = 'hosts: files dns\n';
 /** Made of the installation in `root`. */
 export async function mapperImageSpec(root: string, reference: string = mapperImage): Promise<ImageSpec> {
   const files: TarEntry[] = [
-    ...['dev', 'etc', 'kedge', 'proc', 'sys', 'var'].map(directory),
+    ...['dev', 'etc', 'kedge', 'proc', 'sys', 'var'].map(tarDirectory),
     { type: 'directory', path: 'tmp', mode: 0o1777 },
-    text('etc/passwd', passwd),
-    text('etc/nsswitch.conf', nsswitch),
+    tarText('etc/passwd', passwd),
+    tarText('etc/nsswitch.conf', nsswitch),
   ];
   const node = process.execPath;
   files.push(await fileFrom(node, 'kedge/node'));
@@ -66,11 +66,3 @@ async function fileFrom(from: string, path: string): Promise<TarEntry> {
   const { mode } = await stat(from);
   return { type: 'file', path, mode: mode & 0o111 ? 0o755 : 0o644, content: await readFile(from) };
 }
-
-const directory = (path: string): TarEntry => ({ type: 'directory', path, mode: 0o755 });
-const text = (path: string, content: string): TarEntry => ({
-  type: 'file',
-  path,
-  mode: 0o644,
-  content: Buffer.from(content),
-});

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { ImageSpec } from './image.ts';
-import type { TarEntry } from './tar.ts';
+import { type TarEntry, tarDirectory, tarText } from './tar.ts';
 
 export const busyboxImage = 'docker.io/library/busybox:1.35';
 export const pauseImage = 'registry.kedge.local/pause:1';
@@ -31,13 +31,13 @@ export async function busyboxImageSpec(options: BusyboxOptions = {}): Promise<Im
     reference,
     command,
     files: [
-      directory('bin'),
+      tarDirectory('bin'),
       { type: 'file', path: 'bin/busybox', mode: 0o755, content },
       ...applets.map((name): TarEntry => ({ type: 'symlink', path: `bin/${name}`, target: 'busybox' })),
-      ...['dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'var', 'var/log'].map(directory),
+      ...['dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'var', 'var/log'].map(tarDirectory),
       { type: 'directory', path: 'tmp', mode: 0o1777 },
-      text('etc/passwd', passwd),
-      text('etc/group', group),
+      tarText('etc/passwd', passwd),
+      tarText('etc/group', group),
       ...files,
     ],
   };
@@ -51,11 +51,3 @@ export async function pauseImageSpec({ binary = '/bin/busybox' }: { binary?: str
     files: [{ type: 'file', path: 'busybox', mode: 0o755, content: await readFile(binary) }],
   };
 }
-
-const directory = (path: string): TarEntry => ({ type: 'directory', path, mode: 0o755 });
-const text = (path: string, content: string): TarEntry => ({
-  type: 'file',
-  path,
-  mode: 0o644,
-  content: Buffer.from(content),
-});

@@ -24,5 +24,5 @@ export { layOutImages, writeImageArchive } from './image.ts';
 export type { Descriptor, ImageBlobs, ImageSpec } from './image.ts';
 export { containerdSite } from './site.ts';
 export type { ContainerdSite } from './site.ts';
-export { encodeTar } from './tar.ts';
+export { encodeTar, tarDirectory, tarText } from './tar.ts';
 export type { TarEntry } from './tar.ts';

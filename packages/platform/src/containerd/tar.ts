@@ -5,6 +5,17 @@ export type TarEntry =
   | { readonly type: 'directory'; readonly path: string; readonly mode: number }
   | { readonly type: 'symlink'; readonly path: string; readonly target: string };
 
+/** A folder that everybody may enter. */
+export const tarDirectory = (path: string): TarEntry => ({ type: 'directory', path, mode: 0o755 });
+
+/** A file of text that everybody may read. */
+export const tarText = (path: string, content: string): TarEntry => ({
+  type: 'file',
+  path,
+  mode: 0o644,
+  content: Buffer.from(content),
+});
+
 const blockSize = 512;
 const typeFlags = { file: '0', symlink: '2', directory: '5' } as const;
 
