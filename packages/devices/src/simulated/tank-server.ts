@@ -9,6 +9,7 @@ import type { Module } from '@kedge/core/module';
 import type { Clock } from '@kedge/core/time';
 import type * as Client from 'node-opcua-client';
 import type * as Library from 'node-opcua-server';
+import { certificateStore } from './certificate-store.ts';
 import { fill, halfTank, inflow, type Tank } from './tank.ts';
 
 export interface TankDeps {
@@ -57,8 +58,8 @@ export function createTank({ clock, log, load }: TankDeps, { address, port, dire
         port,
         resourcePath: '/',
         ...(await makeIdentity(client, directory, clock.now())),
-        serverCertificateManager: trustEverybody(StatusCodes.Good),
-        userCertificateManager: trustEverybody(StatusCodes.Good),
+        serverCertificateManager: certificateStore(StatusCodes.Good),
+        userCertificateManager: certificateStore(StatusCodes.Good),
         securityModes: [MessageSecurityMode.None, MessageSecurityMode.SignAndEncrypt],
         securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256],
         isAuditing: false,
@@ -168,27 +169,4 @@ async function makeIdentity(
   await writeFile(files.privateKeyFile, privPem, { mode: 0o600 });
   await writeFile(files.certificateFile, cert);
   return files;
-}
-
-type CertificateStore = NonNullable<Library.OPCUAServerOptions['serverCertificateManager']>;
-
-/** What the library asks of a store of certificates; its own ones are folders with a watcher on each. */
-function trustEverybody(good: Client.StatusCode): CertificateStore {
-  const check = async (_: unknown, callback?: (error: null, status: Client.StatusCode) => void) => {
-    callback?.(null, good);
-    return good;
-  };
-  const nothing = async (): Promise<undefined> => undefined;
-  return {
-    referenceCounter: 0,
-    initialize: nothing,
-    dispose: nothing,
-    checkCertificate: check,
-    getTrustStatus: check,
-    verifyCertificate: async () => 'Good',
-    trustCertificate: nothing,
-    rejectCertificate: nothing,
-    addIssuer: nothing,
-    addRevocationList: nothing,
-  } as unknown as CertificateStore;
 }

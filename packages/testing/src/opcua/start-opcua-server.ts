@@ -13,7 +13,8 @@ import {
   Variant,
   VariantArrayType,
 } from 'node-opcua-client';
-import { OPCUAServer, type OPCUAServerOptions as LibraryOptions } from 'node-opcua-server';
+import { certificateStore } from '@kedge/devices/simulated';
+import { OPCUAServer } from 'node-opcua-server';
 import { temporaryDirectory } from '../contracts/temporary-directory.ts';
 import { freePort } from '../free-port/index.ts';
 
@@ -86,7 +87,10 @@ export async function startOpcuaServer(t: TestContext, options: OpcuaServerOptio
     resourcePath: '/',
     certificateFile,
     privateKeyFile,
-    ...stores(options.trustsEverybody ?? true),
+    serverCertificateManager: certificateStore(
+      (options.trustsEverybody ?? true) ? StatusCodes.Good : StatusCodes.BadCertificateUntrusted,
+    ),
+    userCertificateManager: certificateStore(StatusCodes.Good),
     serverInfo: { applicationUri: uri },
     securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
     securityPolicies: [
@@ -195,31 +199,4 @@ export async function makeIdentity(): Promise<ServerIdentity> {
     purpose: crypto_utils.CertificatePurpose.ForApplication,
   });
   return { certificate: cert, key: privPem };
-}
-
-/** Of clients and of users, in memory: the library's own are folders. */
-function stores(trustsEverybody: boolean): Pick<LibraryOptions, 'serverCertificateManager' | 'userCertificateManager'> {
-  const store = (verdict: typeof StatusCodes.Good) => {
-    const check = async (_: unknown, callback?: (error: null, status: typeof StatusCodes.Good) => void) => {
-      callback?.(null, verdict);
-      return verdict;
-    };
-    const nothing = async (): Promise<undefined> => undefined;
-    return {
-      referenceCounter: 0,
-      initialize: nothing,
-      dispose: nothing,
-      checkCertificate: check,
-      getTrustStatus: check,
-      verifyCertificate: async () => 'Good',
-      trustCertificate: nothing,
-      rejectCertificate: nothing,
-      addIssuer: nothing,
-      addRevocationList: nothing,
-    };
-  };
-  return {
-    serverCertificateManager: store(trustsEverybody ? StatusCodes.Good : StatusCodes.BadCertificateUntrusted),
-    userCertificateManager: store(StatusCodes.Good),
-  } as unknown as LibraryOptions;
 }
