@@ -15,6 +15,7 @@ import { createEventBus } from '@kedge/edge/eventbus';
 import { createMqtt } from '@kedge/platform/mqtt';
 import { createMqttBrokers } from '@kedge/platform/mqtt-broker';
 import { createFiles, createHttpClient, createRandom, systemClock } from '@kedge/platform/node';
+import { smallBroker } from '@kedge/testing/mqtt';
 import { edgeNode } from './cloud-rig.ts';
 import { eventually, node, readToken, startApi, startEdge, whenTrue } from './peers/edge-rig.ts';
 import { findPeer, startGoCloudCore } from './peers/go-cloudcore.ts';
@@ -22,15 +23,6 @@ import { findPeer, startGoCloudCore } from './peers/go-cloudcore.ts';
 const version = 'v1.22.2';
 const peer = findPeer(`cloudcore-${version}`);
 const rules = (resource: string) => ({ group: 'rules.kubeedge.io', version: 'v1', resource });
-const limits = {
-  clients: 10,
-  packetBytes: 1 << 20,
-  subscriptionsPerClient: 10,
-  queuedPerSession: 10,
-  queuedBytes: 1 << 20,
-  retained: 10,
-  retainedBytes: 1 << 20,
-};
 
 test(`rules of a Go cloudcore ${version}`, { skip: 'missing' in peer && peer.missing, timeout: 180_000 }, async (t) => {
   assert.ok('path' in peer);
@@ -76,7 +68,7 @@ test(`rules of a Go cloudcore ${version}`, { skip: 'missing' in peer && peer.mis
       },
       {
         node,
-        inside: { address: '127.0.0.1', port: 0, credentials: undefined, tls: undefined, retain: false, limits },
+        inside: smallBroker,
       },
     );
     return { modules: [twins, bus], handlers: bus.handlers, outbox: toAnyOutbox(bus.outbox) };

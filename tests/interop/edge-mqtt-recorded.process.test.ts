@@ -15,6 +15,7 @@ import { createMqtt } from '@kedge/platform/mqtt';
 import { createMqttBrokers } from '@kedge/platform/mqtt-broker';
 import { createFiles, createRandom, systemClock } from '@kedge/platform/node';
 import { hasMosquitto, startMosquitto } from '@kedge/testing/mosquitto';
+import { smallBroker } from '@kedge/testing/mqtt';
 import { downstreamFromWire } from '@kedge/wire/hub';
 import { openTestDatabase } from '../../packages/edge/test/link-fixture.ts';
 import { readRecording } from './recorded/read-recording.ts';
@@ -136,17 +137,7 @@ describe('recorded MQTT traffic', () => {
   });
 
   test('with the broker inside', async (t) => {
-    const limits = {
-      clients: 10,
-      packetBytes: 1 << 20,
-      subscriptionsPerClient: 10,
-      queuedPerSession: 10,
-      queuedBytes: 1 << 20,
-      retained: 10,
-      retainedBytes: 1 << 20,
-    };
-    const open = { address: '127.0.0.1', port: 0, credentials: undefined, tls: undefined, retain: false };
-    const edge = await startEdge(t, { inside: { ...open, limits } });
+    const edge = await startEdge(t, { inside: smallBroker });
     const { fields } = await edge.found('the MQTT broker listens');
     await replay(t, edge, `tcp://127.0.0.1:${String(fields['port'])}`);
   });

@@ -9,29 +9,14 @@ import { milliseconds } from '@kedge/core/time';
 import { createMqtt } from '@kedge/platform/mqtt';
 import { systemClock } from '@kedge/platform/node';
 import { temporaryDirectory, withCode } from '@kedge/testing/contracts';
-import { FakeBroker } from '@kedge/testing/mqtt';
+import { FakeBroker, smallBroker } from '@kedge/testing/mqtt';
 import { connectApplication, device, type EdgeDevices, startEdgeDevices } from './eventbus-fixture.ts';
 
 const base = '$hw/events/device/default/temp-1';
 const name = { namespace: 'default', name: 'temp-1' };
 const mqtt = createMqtt();
-const inside = {
-  address: '127.0.0.1',
-  port: 0,
-  credentials: { username: 'app', password: secret('right') },
-  tls: undefined,
-  retain: false,
-  limits: {
-    clients: 10,
-    packetBytes: 1 << 20,
-    subscriptionsPerClient: 10,
-    queuedPerSession: 10,
-    queuedBytes: 1 << 20,
-    retained: 10,
-    retainedBytes: 1 << 20,
-  },
-};
-const { credentials } = inside;
+const credentials = { username: 'app', password: secret('right') };
+const inside = { ...smallBroker, credentials };
 
 async function until(edge: EdgeDevices, sentence: string) {
   for (;;) {
