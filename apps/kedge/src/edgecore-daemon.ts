@@ -36,7 +36,9 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
     systemClock.now(),
   );
   if (opened.setAside) log.error('the database was damaged and is rebuilt from the cloud', { path: opened.setAside });
-  const begin = createBeginAgain({ log, processes: createProcesses() });
+  const files = createFiles();
+  const processes = createProcesses();
+  const begin = createBeginAgain({ log, processes });
   const { database, guard } = guardDatabase(opened.database, { clock: systemClock, log, onDamage: begin.now });
   const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
   const modules = await createEdgeCore(
@@ -46,20 +48,20 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       random,
       metrics: createMetrics(),
       db: database,
-      files: createFiles(),
+      files,
       keys: createKeys(),
       openHttpClient: createHttpClient,
       dialer: createDialer(),
       cri: createCri(channel),
-      processes: createProcesses(),
-      mounts: createMounts(createProcesses()),
-      cgroups: createCgroups(createProcesses()),
+      processes,
+      mounts: createMounts(processes),
+      cgroups: createCgroups(processes),
       host: createHost(),
       openShutdowns: async () =>
         (await import('@kedge/platform/shutdown')).createHostShutdowns({
           clock: systemClock,
-          files: createFiles(),
-          processes: createProcesses(),
+          files,
+          processes,
           endProcess: () => process.kill(process.pid, 'SIGTERM'),
         }),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
