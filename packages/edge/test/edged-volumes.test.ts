@@ -4,8 +4,13 @@ import { describe, test, type TestContext } from 'node:test';
 import { minutes, seconds } from '@kedge/core/time';
 import { EdgedFixture, image } from './edged-fixture.ts';
 
-async function edged(t: TestContext, ...options: ConstructorParameters<typeof EdgedFixture>): Promise<EdgedFixture> {
-  const fixture = new EdgedFixture(...options);
+async function edged(
+  t: TestContext,
+  options?: ConstructorParameters<typeof EdgedFixture>[0],
+  prepare: (fixture: EdgedFixture) => void = () => undefined,
+): Promise<EdgedFixture> {
+  const fixture = new EdgedFixture(options);
+  prepare(fixture);
   await fixture.start();
   t.after(async () => {
     assert.deepEqual(await fixture.stop(), []);
@@ -32,6 +37,31 @@ describe('a volume', () => {
     assert.equal(await site.files.readText(file), '2');
     assert.equal(site.state('web'), 'running');
   });
+
+  for (const when of ['while its container is being made', 'while it is being refreshed']) {
+    test(`shows labels that changed ${when}`, async (t) => {
+      let onWrite = (): void => undefined;
+      const site = await edged(t, {}, ({ files }) => {
+        const { symlink } = files;
+        Object.assign(files, { symlink: (...link: Parameters<typeof symlink>) => (onWrite(), symlink(...link)) });
+      });
+      const items = [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }];
+      const relabel = (color: string): void =>
+        void site.put('web', { volumes: [{ name: 'v', downwardAPI: { items } }] }, { labels: { color } });
+      relabel('red');
+      if (when === 'while it is being refreshed') {
+        await site.pass(seconds(1));
+        relabel('green');
+      }
+      onWrite = () => {
+        onWrite = () => undefined;
+        relabel('blue');
+      };
+      await site.pass(seconds(5));
+      const file = `${volumes}/kubernetes.io~downward-api/v/labels`;
+      assert.equal(await site.files.readText(file), 'color="blue"');
+    });
+  }
 
   test('whose ConfigMap is missing holds the pod until it comes', async (t) => {
     const site = await edged(t);

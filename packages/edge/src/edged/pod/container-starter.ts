@@ -23,7 +23,7 @@ import { containerMounts } from '../volumes/container-mounts.ts';
 import type { Volumes, VolumesResult } from '../volumes/volumes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { PodAction } from './pod-action.ts';
-import type { PodMemory } from './pod-memory.ts';
+import { earlier, type PodMemory } from './pod-memory.ts';
 import type { PodSetup } from './pod-setup.ts';
 import { allContainersOf, describePod, ephemeralContainersOf, specOf, uidOf } from './pod-spec.ts';
 
@@ -219,7 +219,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
         deps.log.warn('volumes could not be set up', { pod: describePod(pod), reason: ready.volumes.problem });
         return { failed: true, retryAt: undefined };
       }
-      memory.renewAt = ready.volumes.renewAt;
+      memory.renewAt = earlier(memory.renewAt, ready.volumes.renewAt);
       await setup.writeHostsFile(pod, addresses(pod, sandbox).podIps);
       let failed = false;
       let retryAt: Instant | undefined;

@@ -57,3 +57,6 @@ export const createPodMemory = (): PodMemory => ({
   renewAt: undefined,
   removalAsked: false,
 });
+
+export const earlier = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
+  a === undefined || (b !== undefined && b < a) ? b : a;

@@ -29,7 +29,7 @@ import type { CarryOut } from './carry-out.ts';
 import type { ContainerStarter } from './container-starter.ts';
 import { readLastWords } from './last-words.ts';
 import type { PlanInput, PodPlan, Waiting } from './pod-action.ts';
-import { createPodMemory, type PodMemory } from './pod-memory.ts';
+import { createPodMemory, earlier, type PodMemory } from './pod-memory.ts';
 import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
 import { allContainersOf, describePod, isTerminating, specOf } from './pod-spec.ts';
@@ -171,7 +171,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     const result = await working;
     const after = plan.actions.length > 0 ? await observer.observe(uid, signal) : seen;
     if (plan.actions.length > 0) prober.follow(pod, after);
-    await refreshVolumes(pod, after, memory, plan, signal);
+    // Of a pod that has changed meanwhile, the next look refreshes them: this one would show what was.
+    if (memory.pod === wanted) await refreshVolumes(pod, after, memory, plan, signal);
     await report(pod, after, memory, plan);
     if (awaitsInit(pod, after)) deps.expectChange();
     memory.failures = result.failed ? memory.failures + 1 : 0;
@@ -214,8 +215,10 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       memory.renewAt = undefined;
       return;
     }
+    // What changes while it is done asks for the next time.
+    memory.renewAt = undefined;
     const result = await deps.starter.volumes(pod, signal);
-    memory.renewAt = result.ok ? result.renewAt : plus(clock.now(), minutes(1));
+    memory.renewAt = earlier(memory.renewAt, result.ok ? result.renewAt : plus(clock.now(), minutes(1)));
     if (!result.ok) deps.events.pod(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${result.problem}`);
   }
 
