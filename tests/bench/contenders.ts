@@ -17,16 +17,24 @@ export interface Contender {
   readonly api: KubeApi;
   readonly runtimeSocket: string;
   readonly link: CountingProxy;
-  /** Process id of edgecore. */
+  /** Process id of the edgecore that was started last. */
   readonly pid: number;
+  readonly node: string;
+  /** Kills edgecore and starts it again, after `meanwhile`; the node may not be Ready yet. */
+  restartEdge(meanwhile?: () => Promise<void>): Promise<void>;
   remove(): Promise<void>;
+}
+
+export interface ContenderOptions {
+  /** Folder of a memory cgroup that edgecore is in. */
+  readonly edgeCgroup?: string;
 }
 
 const goVersion = 'v1.22.2';
 
 /** Ours, and the Go one where it can run; each call starts one, up to its node being Ready. */
-export function contenders(): readonly (() => Promise<Contender>)[] {
-  const ours = edgeRuntimes.map((runtime) => () => ourEdge(runtime));
+export function contenders(): readonly ((options?: ContenderOptions) => Promise<Contender>)[] {
+  const ours = edgeRuntimes.map((runtime) => (options?: ContenderOptions) => ourEdge(runtime, options));
   if (canRun(goVersion)) return [...ours, goEdge];
   console.log(`No baseline: PEERS names no folder with edgecore-${goVersion}.\n`);
   return ours;
@@ -44,8 +52,8 @@ export async function openContenders(): Promise<readonly Contender[]> {
   }
 }
 
-export async function ourEdge(runtime: EdgeRuntime): Promise<Contender> {
-  const parts = await createParts(`bench-${runtime}`, { edgeRuntime: runtime });
+export async function ourEdge(runtime: EdgeRuntime, options: ContenderOptions = {}): Promise<Contender> {
+  const parts = await createParts(`bench-${runtime}`, { edgeRuntime: runtime, ...options });
   const link = await startCountingProxy(parts.hubPort);
   const close = async (): Promise<void> => {
     await parts.remove();
@@ -62,7 +70,15 @@ export async function ourEdge(runtime: EdgeRuntime): Promise<Contender> {
       api: access.api,
       runtimeSocket,
       link,
-      pid: parts.pid('edgecore'),
+      node: parts.node,
+      get pid() {
+        return parts.pid('edgecore');
+      },
+      async restartEdge(meanwhile) {
+        await parts.end('edgecore', 'SIGKILL');
+        await meanwhile?.();
+        await parts.start('edgecore');
+      },
       remove,
     };
   } catch (error) {
@@ -71,7 +87,7 @@ export async function ourEdge(runtime: EdgeRuntime): Promise<Contender> {
   }
 }
 
-async function goEdge(): Promise<Contender> {
+async function goEdge({ edgeCgroup }: ContenderOptions = {}): Promise<Contender> {
   const parts = await createParts('bench-go');
   const link = await startCountingProxy(parts.hubPort);
   const cleanups: (() => Promise<unknown>)[] = [() => parts.remove(), () => link.close()];
@@ -93,13 +109,29 @@ async function goEdge(): Promise<Contender> {
         stop: () => Promise.resolve(),
       },
       directory,
+      ...(edgeCgroup === undefined ? {} : { cgroup: edgeCgroup }),
     });
     edge.start();
     await parts.waitReady();
     const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 1_000 });
     cleanups.push(() => access.close());
     const runtimeSocket = edge.site.socket;
-    return { name: `KubeEdge ${goVersion}`, api: access.api, runtimeSocket, link, pid: edge.pid, remove: close };
+    return {
+      name: `KubeEdge ${goVersion}`,
+      api: access.api,
+      runtimeSocket,
+      link,
+      node: parts.node,
+      get pid() {
+        return edge.pid;
+      },
+      async restartEdge(meanwhile) {
+        await edge.stop();
+        await meanwhile?.();
+        edge.start();
+      },
+      remove: close,
+    };
   } catch (error) {
     await close();
     throw error;

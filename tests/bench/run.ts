@@ -1,5 +1,5 @@
-// `npm run bench [-- api|start|edge|link|devices|churn ...]`: measures and prints tables in Markdown; never part of the
-// tests. `churn` takes an hour ($CHURN_MINUTES) and runs only when it is named. Every figure
+// `npm run bench [-- api|start|edge|link|devices|churn|limit ...]`: measures and prints tables in Markdown; never part of the
+// tests. `churn` takes an hour ($CHURN_MINUTES), `limit` half of one; they run only when they are named. Every figure
 // stands beside a baseline taken in the same run where there is one.
 import { cpus, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 /** Only when they are named. */
 const long = {
   churn: async (): Promise<void> => (await import('./churn.ts')).benchChurn(),
+  limit: async (): Promise<void> => (await import('./limit.ts')).benchLimit(),
 };
 
 const all = { ...suites, ...long };

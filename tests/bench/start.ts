@@ -1,48 +1,77 @@
-// Pod start, from the create call to Running at a watcher, beside what the runtime alone takes for the same sandbox and
-// container.
+// Pod start, from the create call to Running at a watcher, of one pod and of several at once, beside what the runtime alone takes
+// for the same sandboxes and containers; and the way back, from a container's end to the watcher.
 import { bareCriStarts, untilNothingRuns } from './bare-cri.ts';
 import { type Contender, contenders } from './contenders.ts';
-import { podImage, podStart, removePod } from './pods.ts';
+import { podEnd, podImage, podStarts, removePod, removePods } from './pods.ts';
 import { quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
 
-const starts = 20;
+/** How many at once, and how often. */
+const bursts = [
+  { size: 1, rounds: 20 },
+  { size: 10, rounds: 4 },
+  { size: 50, rounds: 2 },
+] as const;
+const ends = 20;
 
-/** One pod started and ended, so that it costs the next one nothing. */
-async function startOnce({ api, runtimeSocket }: Contender, name: string): Promise<number> {
-  const took = await podStart(api, name);
-  await removePod(api, name);
-  await untilNothingRuns(runtimeSocket);
-  return took;
+interface Starts {
+  readonly bare: readonly number[];
+  readonly pods: readonly number[];
 }
 
-/** Bare and pod in turn, so that both see the same machine; nothing of another contender runs meanwhile. */
-async function measureStarts(contender: Contender): Promise<(string | number)[][]> {
+/** Bare and pods in turn, so that both see the same machine; nothing of another contender runs meanwhile. */
+async function measureBurst({ api, runtimeSocket }: Contender, size: number, rounds: number): Promise<Starts> {
   const bare: number[] = [];
-  const took: number[] = [];
-  await startOnce(contender, 'warm-up');
-  for (let run = 0; run < starts; run++) {
-    bare.push(...(await bareCriStarts(contender.runtimeSocket, podImage, 1)));
-    took.push(await startOnce(contender, `start-${run}`));
+  const pods: number[] = [];
+  for (let round_ = 0; round_ < rounds; round_++) {
+    bare.push(...(await bareCriStarts(runtimeSocket, podImage, size)));
+    const names = Array.from({ length: size }, (_, n) => `start-${size}-${round_}-${n}`);
+    pods.push(...(await podStarts(api, names)));
+    await removePods(api, names);
+    await untilNothingRuns(runtimeSocket);
   }
-  const row = (name: string, values: readonly number[]): (string | number)[] => [
-    name,
-    Math.round(quantile(values, 0.5)),
-    Math.round(quantile(values, 0.9)),
-    round(quantile(values, 0.5) / quantile(bare, 0.5), 2),
-  ];
-  return [row(`runtime alone, beside ${contender.name}`, bare), row(contender.name, took)];
+  return { bare, pods };
+}
+
+async function measureStarts(contender: Contender): Promise<(string | number)[][]> {
+  await measureBurst(contender, 1, 1);
+  const rows: (string | number)[][] = [];
+  for (const { size, rounds } of bursts) {
+    const { bare, pods } = await measureBurst(contender, size, rounds);
+    const row = (name: string, values: readonly number[]): (string | number)[] => [
+      name,
+      size,
+      Math.round(quantile(values, 0.5)),
+      Math.round(quantile(values, 0.99)),
+      round(quantile(values, 0.5) / quantile(bare, 0.5), 2),
+    ];
+    rows.push(row(`runtime alone, beside ${contender.name}`, bare), row(contender.name, pods));
+  }
+  return rows;
+}
+
+/** Containers that end at any time between two looks at the runtime. */
+async function measureEnds({ api, runtimeSocket, name }: Contender): Promise<(string | number)[]> {
+  const took: number[] = [];
+  for (let n = 0; n < ends; n++) {
+    took.push(await podEnd(api, runtimeSocket, `end-${n}`, 1 + n / ends));
+    await removePod(api, `end-${n}`);
+  }
+  return [name, Math.round(quantile(took, 0.5)), Math.round(quantile(took, 0.99))];
 }
 
 export async function benchStart(): Promise<void> {
-  const rows: (string | number)[][] = [];
+  const started: (string | number)[][] = [];
+  const ended: (string | number)[][] = [];
   for (const open of contenders()) {
     const contender = await open();
     try {
-      rows.push(...(await measureStarts(contender)));
+      started.push(...(await measureStarts(contender)));
+      ended.push(await measureEnds(contender));
     } finally {
       await contender.remove();
     }
   }
-  printTable(`Pod start, ${starts} each`, ['', 'median ms', 'p90 ms', 'ratio of medians'], rows);
+  printTable('Pod start', ['', 'at once', 'p50 ms', 'p99 ms', 'ratio of p50'], started);
+  printTable(`From the end of a container to Succeeded, ${ends} each`, ['', 'p50 ms', 'p99 ms'], ended);
 }

@@ -34,6 +34,7 @@ import { freePort } from '@kedge/testing/free-port';
 import { parse, stringify } from 'yaml';
 import { type CloudCoreSettings, createCloudCore } from '../../apps/kedge/src/cloudcore.ts';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
+import { inCgroup } from '../e2e/harness/run.ts';
 import { startTestServer, type TestServer } from '../../packages/control-plane/test/apiserver/test-server.ts';
 
 export const peers = process.env['PEERS'];
@@ -153,7 +154,16 @@ export async function createGoEdge(
     cloud,
     directory,
     mqtt,
-  }: { version: string; node: string; cloud: LiveCloud; directory: string; mqtt?: string },
+    cgroup,
+  }: {
+    version: string;
+    node: string;
+    cloud: LiveCloud;
+    directory: string;
+    mqtt?: string;
+    /** Folder of a memory cgroup that it is in from its first instruction. */
+    cgroup?: string;
+  },
 ): Promise<GoEdge> {
   const site = containerdSite(join(directory, 'c'));
   await writeContainerdConfig(site);
@@ -209,7 +219,9 @@ export async function createGoEdge(
       const out = createWriteStream(logFile, { flags: 'a' });
       // Written anew every time: edgecore takes the token out, and empty lists with it.
       writeFileSync(configFile, stringify(config));
-      child = spawn(edgecoreOf(version), ['--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const command = [edgecoreOf(version), '--config', configFile];
+      const [program = '', ...args] = cgroup === undefined ? command : inCgroup(cgroup, command);
+      child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
       child.stdout?.pipe(out, { end: false });
       child.stderr?.pipe(out, { end: false });
       ended = new Promise((resolve) => child!.once('exit', () => resolve()));

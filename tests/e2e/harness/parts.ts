@@ -21,7 +21,7 @@ import { sampleImageSpec } from '../../../apps/kedge/src/site/workload.ts';
 import { type Kubectl, kubectlFor } from './kubectl.ts';
 import { createRealApi } from './real-api.ts';
 import { freePortBase } from './ports.ts';
-import { eventually, kedgeProgram, must } from './run.ts';
+import { eventually, inCgroup, kedgeProgram, must } from './run.ts';
 
 export type Part = 'apiserver' | 'cloudcore' | 'edgecore';
 
@@ -71,6 +71,8 @@ export interface PartsOptions {
   readonly kubeletConfig?: Readonly<Record<string, unknown>>;
   /** What edgecore runs on, whatever the environment says. */
   readonly edgeRuntime?: EdgeRuntime;
+  /** Folder of a memory cgroup that edgecore is in from its first instruction. */
+  readonly edgeCgroup?: string;
 }
 
 export async function createParts(
@@ -82,6 +84,7 @@ export async function createParts(
     edgeModules = {},
     kubeletConfig = {},
     edgeRuntime,
+    edgeCgroup,
   }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
@@ -148,7 +151,9 @@ export async function createParts(
   function launch(part: Part): void {
     const log = openSync(logOf(part), 'a');
     const runtime = part === 'edgecore' && edgeRuntime ? ['--runtime', edgeRuntime] : [];
-    const child = spawn(kedgeProgram, [part, '--config', configOf[part], ...runtime], { stdio: ['ignore', log, log] });
+    const command = [kedgeProgram, part, '--config', configOf[part], ...runtime];
+    const [program = '', ...args] = part === 'edgecore' && edgeCgroup ? inCgroup(edgeCgroup, command) : command;
+    const child = spawn(program, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     children.set(part, child);
     child.once('exit', () => {

@@ -50,6 +50,15 @@ export async function must(command: string, args: readonly string[], options: Ru
   return stdout;
 }
 
+/** The command that runs `command` in a cgroup, under one process id. */
+export const inCgroup = (folder: string, command: readonly string[]): readonly string[] => [
+  'sh',
+  '-c',
+  'echo $$ > "$0"/cgroup.procs && exec "$@"',
+  folder,
+  ...command,
+];
+
 /** Looks every 100 ms until `look` gives something; says what it waited for when it never does. */
 export async function eventually<T>(
   what: string,
