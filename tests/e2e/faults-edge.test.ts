@@ -51,8 +51,15 @@ describe('an edge that loses what it has', () => {
     for (const [id, pid] of tasks) assert.equal(now.get(id), pid, `task ${id} is the same as before`);
   }
 
+  /** Signals that are blocked and ignored: a program inherits both from the one whose place it takes. */
+  const signalsOf = (pid: number): readonly string[] =>
+    readFileSync(`/proc/${pid}/status`, 'utf8').match(/^Sig(?:Blk|Ign):.*$/gm) ?? [];
+  const openFilesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
   it('takes over a configuration that is right under the same process id, and none that is wrong', async () => {
     const pid = parts.pid('edgecore');
+    const signals = signalsOf(pid);
+    const openFiles = openFilesOf(pid);
     const { config } = parts.layout.edge;
     const before = readFileSync(config, 'utf8');
     writeFileSync(config, before.replace(/^modules:$/m, 'modules:\n  nonsense: true'));
@@ -74,7 +81,10 @@ describe('an edge that loses what it has', () => {
       return stdout === 'done' || undefined;
     });
     assert.equal(parts.pid('edgecore'), pid);
-    process.kill(pid, 0);
+    assert.match(String(signals), /^SigBlk:\t0+,SigIgn/);
+    assert.deepEqual(signalsOf(pid), signals);
+    // Requests of the moment have some of their own; what was open before the reload would be there twice.
+    await eventually('no more open files than before', async () => openFilesOf(pid) <= openFiles);
     await nothingRestarted();
   });
 

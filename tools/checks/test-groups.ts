@@ -22,7 +22,16 @@ interface Group {
 }
 
 /** Tests of a whole edge that say nothing about its runtime; they have to pass on each. */
-const edgeSuite = ['autonomy', 'devices', 'faults-disk', 'faults-host', 'faults-hub', 'kill-nine', 'shutdown'];
+const edgeSuite = [
+  'autonomy',
+  'devices',
+  'faults-disk',
+  'faults-edge',
+  'faults-host',
+  'faults-hub',
+  'kill-nine',
+  'shutdown',
+];
 
 const conformance = 'tests/conformance/node-conformance.test.ts';
 

@@ -34,11 +34,7 @@ export function createBeginAgain({ log, processes }: { log: Log; processes: Proc
   return {
     restart: {
       signal: restart.signal,
-      again() {
-        // The lean profile cannot take its own place: whoever supervises it starts it again.
-        if (!process.execve) process.exit(1);
-        return process.execve(runtime, [runtime, program, ...args], process.env);
-      },
+      again: () => process.execve!(runtime, [runtime, program, ...args], process.env),
     },
     onHangUp: {
       name: 'reload',
