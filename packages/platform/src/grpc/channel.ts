@@ -1,10 +1,11 @@
 // A client connection that carries many calls at once. It connects when a call needs it and again after it broke; a
 // call that was under way then fails and is not repeated, since nobody knows whether it took effect.
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import { connect } from 'node:net';
 import { milliseconds, minutes, type Duration } from '@kedge/core/time';
 import { type CallOptions, rpcErrors, type RpcTransport } from '@kedge/wire/rpc';
 import { type Exchange, openExchange } from './exchange.ts';
+import { encodeFrame } from './framing.ts';
+import { Http2Connection } from './http2/index.ts';
 
 export interface GrpcChannelOptions {
   readonly socketPath: string;
@@ -21,40 +22,30 @@ export interface GrpcChannel extends RpcTransport {
 
 export function openGrpcChannel(options: GrpcChannelOptions): GrpcChannel {
   const { socketPath, maxMessageBytes = 16 * 1024 * 1024, timeout = minutes(2) } = options;
-  let session: ClientHttp2Session | undefined;
+  let connection: Http2Connection | undefined;
   let closed = false;
 
-  const connected = (): ClientHttp2Session => {
-    if (session && !session.closed && !session.destroyed) return session;
-    const opened = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
-    const forget = (): void => {
-      if (session === opened) session = undefined;
-    };
-    // Every call hears of a broken connection through its own stream; here it only must not be an uncaught event.
-    opened.on('error', forget).on('close', forget).on('goaway', forget);
-    return (session = opened);
-  };
+  // Every call hears of a broken connection through its own stream.
+  const connected = (): Http2Connection =>
+    connection?.isOpen ? connection : (connection = new Http2Connection(connect(socketPath), { side: 'client' }, {}));
 
   const open = (path: string, message: Uint8Array, call: CallOptions, limit: Duration | undefined): Exchange => {
     if (closed) throw rpcErrors.UNREACHABLE({ method: path, address: socketPath, reason: 'the channel is closed' });
     call.signal?.throwIfAborted();
     const request = {
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: path,
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':path': path,
       // Some servers refuse the path of a socket here, which other clients send.
-      [constants.HTTP2_HEADER_AUTHORITY]: 'localhost',
+      ':authority': 'localhost',
       'content-type': 'application/grpc',
       te: 'trailers',
       ...(limit === undefined ? {} : { 'grpc-timeout': `${Math.ceil(limit)}m` }),
     };
-    let stream: ClientHttp2Stream;
-    try {
-      stream = connected().request(request);
-    } catch (cause) {
-      session = undefined;
-      throw rpcErrors.UNREACHABLE({ method: path, address: socketPath, reason: 'the connection is closing' }, cause);
-    }
-    return openExchange(stream, message, { path, address: socketPath, maxMessageBytes, limit, signal: call.signal });
+    const stream = connected().request(request, encodeFrame(message));
+    if (!stream)
+      throw rpcErrors.UNREACHABLE({ method: path, address: socketPath, reason: 'too many calls wait already' });
+    return openExchange(stream, { path, address: socketPath, maxMessageBytes, limit, signal: call.signal });
   };
 
   return {
@@ -75,8 +66,8 @@ export function openGrpcChannel(options: GrpcChannelOptions): GrpcChannel {
     },
     close() {
       closed = true;
-      session?.destroy();
-      session = undefined;
+      connection?.close('the channel was closed');
+      connection = undefined;
     },
   };
 }

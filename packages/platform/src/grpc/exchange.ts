@@ -1,9 +1,9 @@
 // One call on one HTTP/2 stream: sends the request, hands out answers in order, and turns every way a call can end into
 // an end or one typed error.
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 import type { Duration } from '@kedge/core/time';
 import { type RpcCode, rpcCodes, rpcErrors } from '@kedge/wire/rpc';
-import { encodeFrame, FrameReader } from './framing.ts';
+import { FrameReader } from './framing.ts';
+import type { Headers, Http2Stream } from './http2/index.ts';
 
 /** Answers that wait to be taken; beyond this the peer is held back by HTTP/2 flow control. */
 const waitingLimit = 64;
@@ -22,13 +22,16 @@ export interface Exchange {
   cancel(): void;
 }
 
+const grpcStatus = 'grpc-status';
 const codeNames = new Map(Object.entries(rpcCodes).map(([name, code]) => [code as number, name as RpcCode]));
 
-export function openExchange(stream: ClientHttp2Stream, message: Uint8Array, options: ExchangeOptions): Exchange {
+/** `stream` has sent its request. */
+export function openExchange(stream: Http2Stream, options: ExchangeOptions): Exchange {
   const { path, address, maxMessageBytes, limit, signal } = options;
   const reader = new FrameReader(maxMessageBytes);
   const waiting: Uint8Array[] = [];
-  let status: IncomingHttpHeaders | undefined;
+  let status: Headers | undefined;
+  let httpStatus: string | undefined;
   let outcome: { error?: unknown } | undefined;
   let wake: (() => void) | undefined;
 
@@ -37,7 +40,7 @@ export function openExchange(stream: ClientHttp2Stream, message: Uint8Array, opt
     outcome = error === undefined ? {} : { error };
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+    stream.reset('CANCEL');
     wake?.();
   };
   const timer =
@@ -47,44 +50,41 @@ export function openExchange(stream: ClientHttp2Stream, message: Uint8Array, opt
   const onAbort = (): void => finish(signal?.reason ?? new Error('aborted'));
   signal?.addEventListener('abort', onAbort, { once: true });
 
-  const failure = (trailers: IncomingHttpHeaders): unknown => {
-    const code = codeNames.get(Number(trailers['grpc-status']));
+  const failure = (trailers: Headers): unknown => {
+    const code = codeNames.get(Number(trailers.get(grpcStatus)));
     if (code === 'OK') return reader.isEmpty ? undefined : malformed('the last message is cut short');
     if (code !== undefined) return rpcErrors.REFUSED({ method: path, code, message: readMessage(trailers) });
-    const http = trailers[':status'] ?? status?.[':status'];
-    return malformed(`the answer is not gRPC (HTTP status ${http})`);
+    return malformed(`the answer is not gRPC (HTTP status ${httpStatus})`);
   };
   const malformed = (reason: string): unknown => rpcErrors.MALFORMED({ method: path, reason });
-
-  stream.on('response', (headers) => {
-    status = headers;
-    // A failure without any message comes in one block of headers.
-    if (headers['grpc-status'] !== undefined) finish(failure(headers));
-  });
-  stream.on('trailers', (trailers) => {
-    status = trailers;
-  });
-  stream.on('data', (chunk: Uint8Array) => {
-    const messages = reader.push(chunk);
-    if (Array.isArray(messages)) {
-      waiting.push(...messages);
-      if (waiting.length > waitingLimit) stream.pause();
-      wake?.();
-    } else if (messages.kind === 'too large') {
-      finish(rpcErrors.TOO_LARGE({ method: path, bytes: messages.bytes, limit: maxMessageBytes }));
-    } else {
-      finish(malformed('the peer compressed its answer, which it was not asked to'));
-    }
-  });
-  stream.on('error', (cause) => finish(unreachable(cause.message, cause)));
-  stream.on('close', () => {
-    if (status?.['grpc-status'] !== undefined) finish(failure(status));
-    else finish(unreachable('the connection broke'));
-  });
   const unreachable = (reason: string, cause?: unknown): unknown =>
     rpcErrors.UNREACHABLE({ method: path, address, reason }, cause);
 
-  stream.end(encodeFrame(message));
+  stream.listen({
+    headers(headers) {
+      httpStatus = headers.get(':status') ?? httpStatus;
+      // A failure without any message comes in one block of headers, any other end in a second one.
+      if (headers.has(grpcStatus)) status = headers;
+    },
+    data(chunk) {
+      const messages = reader.push(chunk);
+      if (Array.isArray(messages)) {
+        waiting.push(...messages);
+        if (waiting.length > waitingLimit) stream.pause();
+        wake?.();
+      } else if (messages.kind === 'too large') {
+        finish(rpcErrors.TOO_LARGE({ method: path, bytes: messages.bytes, limit: maxMessageBytes }));
+      } else {
+        finish(malformed('the peer compressed its answer, which it was not asked to'));
+      }
+    },
+    end: () => undefined,
+    closed(why) {
+      if (status) finish(failure(status));
+      else if (why) finish(unreachable(why.reason, why.cause));
+      else finish(malformed(`the answer is not gRPC (HTTP status ${httpStatus})`));
+    },
+  });
   return {
     async next() {
       while (waiting.length === 0) {
@@ -96,7 +96,7 @@ export function openExchange(stream: ClientHttp2Stream, message: Uint8Array, opt
         wake = undefined;
       }
       const first = waiting.shift();
-      if (waiting.length === 0 && stream.isPaused()) stream.resume();
+      if (waiting.length === 0 && stream.isPaused) stream.resume();
       return first;
     },
     cancel: () => finish(new Error('cancelled')),
@@ -104,9 +104,8 @@ export function openExchange(stream: ClientHttp2Stream, message: Uint8Array, opt
 }
 
 /** Percent-encoded UTF-8 in the trailer; left as it is when a peer did not encode it properly. */
-function readMessage(trailers: IncomingHttpHeaders): string {
-  const raw = trailers['grpc-message'];
-  const text = Array.isArray(raw) ? raw.join(', ') : (raw ?? '');
+function readMessage(trailers: Headers): string {
+  const text = trailers.get('grpc-message') ?? '';
   try {
     return decodeURIComponent(text);
   } catch {

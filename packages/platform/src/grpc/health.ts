@@ -1,9 +1,11 @@
 // Asks a gRPC server once whether it is well, on a connection of its own. The two messages of the health checking
 // protocol have one field each: they are written and read here rather than generated.
-import { connect, constants } from 'node:http2';
+import { connect } from 'node:net';
 import type { ProbeNetwork } from '@kedge/core/ports';
 import { rpcErrors } from '@kedge/wire/rpc';
 import { openExchange } from './exchange.ts';
+import { encodeFrame } from './framing.ts';
+import { Http2Connection } from './http2/index.ts';
 
 const path = '/grpc.health.v1.Health/Check';
 /** An answer is two bytes; a server that sends more does not speak this protocol. */
@@ -12,30 +14,26 @@ const maxMessageBytes = 1_024;
 export const askGrpcHealth: ProbeNetwork['grpcHealth'] = async ({ host, port, service }, signal) => {
   signal.throwIfAborted();
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const session = connect(`http://${address}`);
   // The call hears of a broken connection through its own stream.
-  session.on('error', () => undefined);
+  const connection = new Http2Connection(connect({ host, port }), { side: 'client' }, {});
   try {
-    const stream = session.request({
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: path,
+    const fields = {
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':path': path,
+      ':authority': address,
       'content-type': 'application/grpc',
       'user-agent': 'kube-probe/1.32',
       te: 'trailers',
-    });
-    const exchange = openExchange(stream, encodeRequest(service), {
-      path,
-      address,
-      maxMessageBytes,
-      limit: undefined,
-      signal,
-    });
+    };
+    const stream = connection.request(fields, encodeFrame(encodeRequest(service)))!;
+    const exchange = openExchange(stream, { path, address, maxMessageBytes, limit: undefined, signal });
     let answer: Uint8Array | undefined;
     for (let next = await exchange.next(); next; next = await exchange.next()) answer = next;
     if (!answer) throw rpcErrors.MALFORMED({ method: path, reason: 'success without an answer' });
     return decodeStatus(answer);
   } finally {
-    session.destroy();
+    connection.close('the probe is over');
   }
 };
 

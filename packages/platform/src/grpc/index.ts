@@ -1,4 +1,4 @@
-// gRPC without a gRPC library: calls over node:http2 on a Unix socket, both ends, just what protobuf services need.
+// gRPC without a gRPC library: calls over HTTP/2 on a Unix socket, both ends, just what protobuf services need.
 //
 //     const channel = openGrpcChannel({ socketPath: '/run/containerd/containerd.sock' });
 //     const cri = createCri(channel);

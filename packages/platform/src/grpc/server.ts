@@ -1,9 +1,7 @@
 // A gRPC server on a Unix socket: unary calls, each with a deadline, an end and a bound. It takes what clients of every
-// age send (see authority.ts).
+// age send: up to about version 1.57 those in Go put the path of the socket into `:authority`, which nobody looks at here.
 import { chmod } from 'node:fs/promises';
-import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { createServer as createNetServer, type Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { createServer } from 'node:net';
 import { explain } from '@kedge/core/errors';
 import { minutes } from '@kedge/core/time';
 import {
@@ -16,32 +14,28 @@ import {
   type RpcServers,
 } from '@kedge/wire/rpc';
 import { clearSocketFile } from '../node/socket-file.ts';
-import { AuthorityRewriter } from './authority.ts';
 import { encodeFrame, FrameReader } from './framing.ts';
+import { type HeaderFields, type Headers, Http2Connection, type Http2Stream } from './http2/index.ts';
 
 /** A message that goes into a trailer; more would not fit a peer's limit for headers. */
 const maxStatusBytes = 4_096;
+/** Calls that one connection may have open at once. */
+const maxStreamsEach = 128;
 
 export const grpcServers: RpcServers = { listen: listenGrpc };
 
 async function listenGrpc(options: RpcListenOptions): Promise<RpcListening> {
   const { socketPath, maxConnections = 64 } = options;
   await removeLeftOver(socketPath);
-  const sessions = new Set<ServerHttp2Session>();
+  const connections = new Set<Http2Connection>();
   const calls = createCalls(options);
-  const http = createServer({ settings: { maxConcurrentStreams: 128, enablePush: false } });
-  http.on('session', (session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-    session.on('error', () => session.destroy());
-  });
-  http.on('sessionError', () => undefined);
-  http.on('stream', (stream, headers) => calls.answer(stream, headers));
-  const sockets = new Set<Socket>();
-  const net = createNetServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    hand(http, socket);
+  const net = createServer((socket) => {
+    const connection: Http2Connection = new Http2Connection(
+      socket,
+      { side: 'server', maxStreams: maxStreamsEach },
+      { stream: calls.answer, closed: () => connections.delete(connection) },
+    );
+    connections.add(connection);
   });
   net.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
@@ -56,23 +50,10 @@ async function listenGrpc(options: RpcListenOptions): Promise<RpcListening> {
     async close() {
       const closed = new Promise<void>((resolve) => net.close(() => resolve()));
       calls.stop();
-      for (const session of sessions) session.destroy();
-      for (const socket of sockets) socket.destroy();
+      for (const connection of connections) connection.close('the server stops');
       await closed;
     },
   };
-}
-
-/** Bytes come in through the rewriter and go out as they are. */
-function hand(http: Http2Server, socket: Socket): void {
-  const incoming = new AuthorityRewriter();
-  socket.pipe(incoming);
-  const both = Duplex.from({ readable: incoming, writable: socket });
-  socket.on('error', () => both.destroy());
-  socket.on('close', () => both.destroy());
-  both.on('error', () => socket.destroy());
-  both.on('close', () => socket.destroy());
-  http.emit('connection', both);
 }
 
 /** Listening fails on a file that is there already; one that nobody answers on was left by a crash. */
@@ -84,7 +65,7 @@ async function removeLeftOver(socketPath: string): Promise<void> {
 }
 
 interface Calls {
-  answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  answer(this: void, stream: Http2Stream): void;
   stop(): void;
 }
 
@@ -94,47 +75,44 @@ function createCalls(options: RpcListenOptions): Calls {
   let running = 0;
   return {
     stop: () => stopped.abort(new Error('the server stops')),
-    answer(stream, headers) {
-      const path = String(headers[':path']);
-      const handler = handlerOf(handlers, path);
-      const ended = new AbortController();
-      stream.on('error', () => ended.abort(gone));
-      stream.on('close', () => ended.abort(gone));
-      if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith('application/grpc')) {
-        stream.respond({ ':status': 415 }, { endStream: true });
-        return;
-      }
-      if (!handler) return fail(stream, 'UNIMPLEMENTED', `unknown method ${path}`);
-      if (running >= maxCalls) return fail(stream, 'RESOURCE_EXHAUSTED', `more than ${maxCalls} calls at once`);
-      running += 1;
-      const limit = Math.min(timeout, deadlineOf(headers['grpc-timeout']) ?? timeout);
-      const timer = setTimeout(() => ended.abort(late), limit);
-      const signal = AbortSignal.any([ended.signal, stopped.signal]);
-      const inTime = new Promise<never>((_, reject) =>
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-      );
-      inTime.catch(() => undefined);
-      const work = readMessage(stream, maxMessageBytes).then((message) => handler(message, { signal }));
-      Promise.race([work, inTime])
-        .then(
-          (message) => succeed(stream, message),
-          (error: unknown) => {
-            if (error === late) fail(stream, 'DEADLINE_EXCEEDED', `no answer within ${limit} ms`);
-            else if (rpcErrors.REFUSED.is(error)) fail(stream, error.details.code, error.details.message);
-            else if (rpcErrors.TOO_LARGE.is(error)) fail(stream, 'RESOURCE_EXHAUSTED', explain(error));
-            else if (rpcErrors.MALFORMED.is(error)) fail(stream, 'INVALID_ARGUMENT', explain(error));
-            else fail(stream, 'UNKNOWN', explain(error));
-          },
-        )
-        .catch(() => stream.destroy());
-      // The place is free once the work has really ended, not when nobody waits for it any more.
-      const free = (): void => {
-        clearTimeout(timer);
-        running -= 1;
-      };
-      work.then(free, free);
+    answer(stream) {
+      const request = readRequest(stream, maxMessageBytes, (headers) => begin(stream, headers, request));
     },
   };
+
+  function begin(stream: Http2Stream, headers: Headers, { message, ended }: Request): void {
+    const path = headers.get(':path') ?? '';
+    const handler = handlerOf(handlers, path);
+    if (headers.get(':method') !== 'POST' || !headers.get('content-type')?.startsWith('application/grpc'))
+      return refuse(stream, { ':status': '415' });
+    if (!handler) return fail(stream, 'UNIMPLEMENTED', `unknown method ${path}`);
+    if (running >= maxCalls) return fail(stream, 'RESOURCE_EXHAUSTED', `more than ${maxCalls} calls at once`);
+    running += 1;
+    const limit = Math.min(timeout, deadlineOf(headers.get('grpc-timeout')) ?? timeout);
+    const timer = setTimeout(() => ended.abort(late), limit);
+    const signal = AbortSignal.any([ended.signal, stopped.signal]);
+    const inTime = new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    );
+    inTime.catch(() => undefined);
+    const work = message.then((bytes) => handler(bytes, { signal }));
+    void Promise.race([work, inTime]).then(
+      (answer) => succeed(stream, answer),
+      (error: unknown) => {
+        if (error === late) fail(stream, 'DEADLINE_EXCEEDED', `no answer within ${limit} ms`);
+        else if (rpcErrors.REFUSED.is(error)) fail(stream, error.details.code, error.details.message);
+        else if (rpcErrors.TOO_LARGE.is(error)) fail(stream, 'RESOURCE_EXHAUSTED', explain(error));
+        else if (rpcErrors.MALFORMED.is(error)) fail(stream, 'INVALID_ARGUMENT', explain(error));
+        else fail(stream, 'UNKNOWN', explain(error));
+      },
+    );
+    // The place is free once the work has really ended, not when nobody waits for it any more.
+    const free = (): void => {
+      clearTimeout(timer);
+      running -= 1;
+    };
+    work.then(free, free);
+  }
 }
 
 const gone = new Error('the caller has gone');
@@ -142,46 +120,63 @@ const late = new Error('the deadline has passed');
 
 const handlerOf = (handlers: RpcHandlers, path: string) => (Object.hasOwn(handlers, path) ? handlers[path] : undefined);
 
-function readMessage(stream: ServerHttp2Stream, limit: number): Promise<Uint8Array> {
+interface Request {
+  /** Rejects when it is too large, malformed, or does not come to its end. */
+  readonly message: Promise<Uint8Array>;
+  /** Aborted when the caller has gone. */
+  readonly ended: AbortController;
+}
+
+function readRequest(stream: Http2Stream, limit: number, begin: (headers: Headers) => void): Request {
   const reader = new FrameReader(limit);
-  return new Promise((resolve, reject) => {
+  const ended = new AbortController();
+  const message = new Promise<Uint8Array>((resolve, reject) => {
     const malformed = (reason: string) => reject(rpcErrors.MALFORMED({ method: 'request', reason }));
-    let message: Uint8Array | undefined;
-    stream.on('data', (chunk: Uint8Array) => {
-      const some = reader.push(chunk);
-      if (Array.isArray(some)) {
-        if (some.length + (message ? 1 : 0) > 1) malformed('more than one message');
-        message ??= some[0];
-      } else if (some.kind === 'too large') {
-        reject(rpcErrors.TOO_LARGE({ method: 'request', bytes: some.bytes, limit }));
-        stream.pause();
-      } else malformed('compressed messages are not supported');
+    let only: Uint8Array | undefined;
+    const finish = (): void => (only && reader.isEmpty ? resolve(only) : malformed('the message is cut short'));
+    let hasBegun = false;
+    stream.listen({
+      headers(headers, last) {
+        if (!hasBegun) begin(headers);
+        hasBegun = true;
+        if (last) finish();
+      },
+      data(chunk) {
+        const some = reader.push(chunk);
+        if (Array.isArray(some)) {
+          if (some.length + (only ? 1 : 0) > 1) malformed('more than one message');
+          only ??= some[0];
+        } else if (some.kind === 'too large') {
+          reject(rpcErrors.TOO_LARGE({ method: 'request', bytes: some.bytes, limit }));
+          stream.pause();
+        } else malformed('compressed messages are not supported');
+      },
+      end: finish,
+      closed() {
+        ended.abort(gone);
+        reject(gone);
+      },
     });
-    stream.on('end', () => (message && reader.isEmpty ? resolve(message) : malformed('the message is cut short')));
-    stream.on('close', () => reject(gone));
   });
+  // Where the call is refused at once nobody waits for it.
+  message.catch(() => undefined);
+  return { message, ended };
 }
 
-function succeed(stream: ServerHttp2Stream, message: Uint8Array): void {
-  if (stream.destroyed || stream.closed) return;
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  stream.end(encodeFrame(message));
+const head = { ':status': '200', 'content-type': 'application/grpc' };
+
+function succeed(stream: Http2Stream, message: Uint8Array): void {
+  stream.sendHeaders(head);
+  stream.sendData(encodeFrame(message), { 'grpc-status': '0' });
 }
 
-function fail(stream: ServerHttp2Stream, code: RpcCode, message: string): void {
-  if (stream.destroyed || stream.closed) return;
-  stream.respond(
-    {
-      ':status': 200,
-      'content-type': 'application/grpc',
-      'grpc-status': String(rpcCodes[code]),
-      'grpc-message': encodeStatus(message),
-    },
-    { endStream: true },
-  );
+const fail = (stream: Http2Stream, code: RpcCode, message: string): void =>
+  refuse(stream, { ...head, 'grpc-status': String(rpcCodes[code]), 'grpc-message': encodeStatus(message) });
+
+function refuse(stream: Http2Stream, fields: HeaderFields): void {
+  stream.sendHeaders(fields, true);
   // What the caller still sends is of no interest.
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.reset('NO_ERROR');
 }
 
 /** Printable ASCII stays as it is, the rest is percent-encoded UTF-8. */
@@ -200,7 +195,7 @@ function encodeStatus(text: string): string {
 const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
 /** Milliseconds; undefined when there is none or it cannot be read. */
-function deadlineOf(header: string | string[] | undefined): number | undefined {
+function deadlineOf(header: string | undefined): number | undefined {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(header)) ?? [];
   return digits === undefined ? undefined : Math.min(2 ** 31 - 1, Math.ceil(Number(digits) * units[unit!]!));
 }
