@@ -5,6 +5,7 @@ import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import { type Database, databaseErrors, type Statement } from '@kedge/core/ports';
 import { type Clock, hours } from '@kedge/core/time';
+import { lookAtDatabase } from './look-at-database.ts';
 
 const lookEvery = hours(1);
 
@@ -74,18 +75,15 @@ export function guardDatabase(
     guard: {
       name: 'database-guard',
       async start(scope) {
-        const forget = statement('PRAGMA shrink_memory');
-        const check = statement<{ readonly quick_check: string }>('PRAGMA quick_check(1)');
         scope.spawn('database guard', async (signal) => {
           while (!signal.aborted) {
             await clock.sleep('look at the database', lookEvery, signal).catch(() => undefined);
             if (signal.aborted) return;
             try {
-              // What is in memory is well: the file is what is asked about.
-              forget.all();
-              const said = check.get()?.quick_check;
-              if (said !== undefined && said !== 'ok') found(said);
+              const said = await lookAtDatabase({ statement }, clock, signal);
+              if (said !== undefined) found(said);
             } catch (error) {
+              if (signal.aborted) return;
               // Damage was told of by the statement; anything else is tried again.
               log.debug('the database could not be looked at', { reason: explain(error) });
             }

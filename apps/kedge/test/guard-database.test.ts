@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { FakeClock } from '@kedge/core/testing';
 import { minutes, seconds } from '@kedge/core/time';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { guardDatabase } from '../src/guard-database.ts';
+import { lookAtDatabase } from '../src/look-at-database.ts';
 
 test('damage of a database in use is noticed, once', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'kedge-guard-'));
@@ -40,4 +41,33 @@ test('damage of a database in use is noticed, once', async (t) => {
   assert.equal(damages, 1);
   assert.deepEqual(await clock.until(scope.close(seconds(1))), []);
   await database.close();
+});
+
+test('a large database is looked at in pieces, and damage in any of them is found', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'kedge-guard-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'edge.db');
+  const sql = `CREATE TABLE small (name TEXT PRIMARY KEY); CREATE TABLE "odd ""name" (body TEXT NOT NULL);
+    CREATE TABLE large (series INTEGER, at INTEGER, body TEXT, PRIMARY KEY (series, at)) WITHOUT ROWID;`;
+  const database = openDatabase({ path, migrations: [{ name: 'first', sql }], durability: 'normal', cacheKiB: 256 });
+  t.after(() => database.close());
+  database.writeNow(() => {
+    const insert = database.statement('INSERT INTO large VALUES (?, ?, ?)');
+    for (let n = 0; n < 30_000; n++) insert.run(n % 7, n, 'x'.repeat(50));
+    const odd = database.statement('INSERT INTO "odd ""name" VALUES (?)');
+    for (let n = 0; n < 6_000; n++) odd.run(`${n}`);
+  });
+  database.statement('PRAGMA wal_checkpoint(TRUNCATE)').all();
+  const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
+  const look = () => clock.until(lookAtDatabase(database, clock, new AbortController().signal));
+  assert.equal(await look(), undefined);
+  const pieces = clock.now();
+  assert.ok(pieces >= 10 * 20, `${pieces} ms of pauses`);
+  await assert.rejects(lookAtDatabase(database, clock, AbortSignal.abort(new Error('enough'))), /enough/);
+
+  const file = openSync(path, 'r+');
+  const { size } = fstatSync(file);
+  writeSync(file, Buffer.alloc(4_096, 0xa5), 0, 4_096, (Math.floor(size / 4_096) - 60) * 4_096);
+  closeSync(file);
+  await assert.rejects(look(), /DATABASE_CORRUPT|damaged|malformed/);
 });

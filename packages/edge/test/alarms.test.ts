@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { openScope } from '@kedge/core/flow';
 import { silentLog } from '@kedge/core/log';
+import type { Database } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
-import { seconds } from '@kedge/core/time';
+import { minutes, seconds } from '@kedge/core/time';
 import { type Alarms, createAlarms } from '@kedge/edge/alarms';
 import { createDeviceTwin, type DeviceTwin } from '@kedge/edge/devicetwin';
 import { edgeMigrations } from '@kedge/edge/metamanager';
@@ -52,6 +53,7 @@ async function rig(t: TestContext, rules: readonly object[] = [hot, slow]) {
   ]);
   const listeners = new Map<string, { onPut(object: KubeObject): void; onDelete(last: KubeObject): void }>();
   let serial = 0;
+  let isFull = false;
   const common = { clock, log: silentLog, random: { next: () => 0.5, uuid: () => `id-${(serial += 1)}` }, db };
   const events: Told[] = [];
   const news: string[] = [];
@@ -70,7 +72,11 @@ async function rig(t: TestContext, rules: readonly object[] = [hot, slow]) {
       },
     });
     const outbox = { event: ({ event }: { event: KubeObject }) => void events.push(event as unknown as Told) };
-    alarms = createAlarms({ ...common, twins: twin, events: outbox }, { node: 'edge-1' });
+    const disk: Database = {
+      ...db,
+      write: (work) => (isFull ? Promise.reject(new Error('disk full')) : db.write(work)),
+    };
+    alarms = createAlarms({ ...common, db: disk, twins: twin, events: outbox }, { node: 'edge-1' });
     alarms.watch(({ alarm }) => void news.push(`${alarm.name} ${alarm.state} ${alarm.value}`));
     await twin.start(scope);
     await alarms.start(scope);
@@ -84,6 +90,12 @@ async function rig(t: TestContext, rules: readonly object[] = [hot, slow]) {
     clock,
     events,
     news,
+    fillDisk: (now: boolean) => void (isFull = now),
+    rows: () =>
+      db
+        .statement<{ rule: string }>('SELECT rule FROM alarm')
+        .all()
+        .map(({ rule }) => rule),
     active: () => alarms.active(oven).map(({ name }) => name),
     /** The conditions that wait for the cloud. */
     async conditions() {
@@ -169,6 +181,34 @@ describe('a rule of a model', () => {
     assert.deepEqual(site.news, ['too-hot raised 90', 'too-hot cleared 70']);
     await site.restart();
     assert.deepEqual(site.active(), []);
+  });
+
+  test('is heard at once while the disk takes nothing, and is on it as soon as it does', async (t) => {
+    const site = await rig(t);
+    site.fillDisk(true);
+    await site.say('temperature', '90');
+    await site.say('temperature', '70');
+    await site.say('temperature', '91');
+    assert.deepEqual(site.news, ['too-hot raised 90', 'too-hot cleared 70', 'too-hot raised 91']);
+    assert.deepEqual(site.rows(), []);
+    await site.clock.advance(minutes(1));
+    site.fillDisk(false);
+    await site.clock.advance(minutes(5));
+    assert.deepEqual(site.rows(), ['too-hot']);
+    assert.equal(site.news.length, 3, 'nothing is heard twice');
+    assert.equal((await site.conditions())?.find(({ type }) => type === 'Alarm')?.status, 'True');
+    await site.restart();
+    assert.deepEqual(site.active(), ['too-hot']);
+  });
+
+  test('of a device that goes while the disk takes nothing leaves nothing behind', async (t) => {
+    const site = await rig(t);
+    site.fillDisk(true);
+    await site.say('temperature', '90');
+    await site.remove();
+    site.fillDisk(false);
+    await site.clock.advance(minutes(10));
+    assert.deepEqual(site.rows(), []);
   });
 
   test('counts from when it is there, and its alarm ends with it', async (t) => {

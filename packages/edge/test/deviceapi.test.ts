@@ -74,6 +74,7 @@ describe('the local API for devices', () => {
       ['GET', '/v1/devices/default/temp-1/twins', 404],
       ['GET', '/v1/devices/default/temp-1/history?last=soon', 400],
       ['GET', '/v1/devices/default/temp-1/history?limit=x', 400],
+      ['GET', '/v1/devices/default/temp-1/history?limit=0', 400],
       ['GET', '/v1/%ff', 404],
       ['PUT', '/v1/devices/default/temp-1', 405],
     ];

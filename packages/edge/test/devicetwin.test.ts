@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import { openScope } from '@kedge/core/flow';
+import type { Database } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
 import { hours, minutes, seconds } from '@kedge/core/time';
 import {
@@ -42,6 +43,9 @@ interface Rig {
   /** What is to be sent, all of it, in order; nothing is settled. */
   offered(isDense?: boolean): QuestionBody[];
   next(isDense?: boolean): DeviceOutboxItem | undefined;
+  readonly db: Database;
+  /** Once, right before the next write. */
+  beforeWrite(run: () => void): void;
   /** The same database with a new process. */
   restart(): Promise<void>;
 }
@@ -56,13 +60,22 @@ async function rig(
   const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
   const listeners = new Map<string, { onPut(object: KubeObject): void; onDelete(last: KubeObject): void }>();
   let serial = 0;
+  let before = (): void => undefined;
   let scope = openScope({ clock, name: 'twin' });
   const start = async (): Promise<DeviceTwin> => {
     const twin = createDeviceTwin({
       clock,
       log: silentLog,
       random: { next: () => 0.5, uuid: () => `id-${(serial += 1)}` },
-      db,
+      db: {
+        ...db,
+        write(work) {
+          const run = before;
+          before = () => undefined;
+          run();
+          return db.write(work);
+        },
+      },
       objects: {
         list: (type) => objects.filter(({ kind }) => (kind === 'Device') === (type === 'device')),
         listen(type, listener) {
@@ -86,6 +99,8 @@ async function rig(
       return twin;
     },
     clock,
+    db,
+    beforeWrite: (run) => void (before = run),
     put(object) {
       objects.push(object);
       listeners.get('device')?.onPut(object);
@@ -435,6 +450,28 @@ describe('the history of a device', () => {
       numbers,
       Array.from(numbers, (_, n) => numbers[0]! + n),
     );
+  });
+
+  test('is bounded in one answer, whatever is asked for', async (t) => {
+    const site = await rig(t, undefined, undefined, { ...limits, perProperty: 20_000, total: 50_000 });
+    for (let n = 0; n < 12_000; n += 1) await say(site, n % 2 === 0 ? 'color' : 'power', `${n}`);
+    await site.clock.advance(seconds(10));
+    const counts = (query = {}): number[] =>
+      Object.values(site.twin.history(lamp, query)!).map((samples) => samples.length);
+    const [color = 0, power = 0] = counts();
+    assert.ok(color <= 5_000 && power <= 5_000, `${color} ${power}`);
+    assert.deepEqual(counts({ limit: 0 }), []);
+    assert.deepEqual(counts({ limit: 1 }), [1, 1]);
+  });
+
+  test('that is on its way to the disk when the device goes leaves no series behind', async (t) => {
+    const site = await rig(t, undefined, undefined, limits);
+    await say(site, 'color', 'red');
+    site.beforeWrite(() => site.remove(device('lamp')));
+    await site.clock.advance(seconds(20));
+    site.put(device('lamp'));
+    assert.deepEqual(site.twin.history(lamp, {}), {});
+    assert.deepEqual(site.db.statement('SELECT * FROM history_series').all(), []);
   });
 
   test('keeps nothing where none is wanted', async (t) => {

@@ -1,7 +1,7 @@
 // Our gRPC server against our client, and against the bytes of an old client in Go.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { link, readFile, writeFile } from 'node:fs/promises';
+import { link, readFile, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -111,6 +111,27 @@ describe('a gRPC server', () => {
     await new Promise((resolve) => before.close(resolve));
     const server = await grpcServers.listen({ socketPath: left, handlers: {} });
     await server.close();
+  });
+
+  test('nobody but the owner and the group may connect, and nobody but the owner until it is ready', async (t) => {
+    const socketPath = join(await temporaryDirectory(t), 's.sock');
+    const modes: number[] = [];
+    const umask = process.umask();
+    const listening = grpcServers.listen({ socketPath, handlers: {} });
+    let isReady = false;
+    void listening.then(() => (isReady = true));
+    while (!isReady) {
+      const found = await stat(socketPath).catch(() => undefined);
+      if (found) modes.push(found.mode & 0o777);
+    }
+    t.after(async () => (await listening).close());
+    modes.push((await stat(socketPath)).mode & 0o777);
+    assert.deepEqual(
+      modes.filter((mode) => mode !== 0o600 && mode !== 0o660),
+      [],
+    );
+    assert.equal(modes.at(-1), 0o660);
+    assert.equal(process.umask(), umask);
   });
 
   test('a file that is no socket stays where it is', async (t) => {

@@ -26,8 +26,8 @@ export interface Files {
   readLink(path: string): Promise<string | undefined>;
   chmod(path: string, mode: number): Promise<void>;
   chown(path: string, uid: number, gid: number): Promise<void>;
-  /** What a file or a tree takes of its disk, links not followed, other file systems left out; 0 when there is none. */
-  usedBytes(path: string): Promise<number>;
+  /** What a file or a tree takes of its disk, links not followed, other file systems left out; 0 when there is none. Rejects on abort. */
+  usedBytes(path: string, signal?: AbortSignal): Promise<number>;
   space(path: string): Promise<{ totalBytes: number; freeBytes: number; totalInodes: number; freeInodes: number }>;
 }
 

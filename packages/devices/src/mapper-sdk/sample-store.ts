@@ -19,7 +19,7 @@ export const sampleMigrations: readonly Migration[] = [
   },
 ];
 
-export interface KeptSample extends ReportedSample {
+interface KeptSample extends ReportedSample {
   readonly id: number;
 }
 

@@ -1,10 +1,10 @@
 // Keeps the alarms of the devices here: evaluates each value that is reported, remembers on disk which ones stand, and tells
 // of the changes: a Kubernetes Event, a condition of the device, and whoever watches.
-import { KeyedMutex, Wakeup } from '@kedge/core/flow';
+import { createBackoff, KeyedMutex, Wakeup } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Module } from '@kedge/core/module';
 import type { Database, Random } from '@kedge/core/ports';
-import { type Clock, instant, milliseconds, toTime } from '@kedge/core/time';
+import { type Clock, instant, milliseconds, minutes, seconds, toTime } from '@kedge/core/time';
 import {
   type Device,
   deviceId,
@@ -58,6 +58,14 @@ interface Kept {
   state: AlarmState;
 }
 
+/** An alarm that came or went, as it is kept and told of. */
+interface Change {
+  readonly device: DeviceName;
+  readonly rule: string;
+  readonly kept: Kept;
+  readonly event: Parameters<Events['event']>[0] | undefined;
+}
+
 /** Events of one device: so many at once, and one more each time; an alarm that flaps must not flood the API. */
 const burst = 20;
 const oneMoreAfter = 10_000;
@@ -77,6 +85,9 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
   const budgets = new Map<string, { left: number; at: number }>();
   const inOrder = new KeyedMutex();
   const pending = new Wakeup();
+  /** The newest change of each alarm that the disk has not taken, by device and rule. */
+  const unwritten = new Map<string, Change>();
+  const failed = new Wakeup();
 
   const moment = () => ({ now: clock.now(), monotonic: clock.monotonic() });
   const nameOf = ({ metadata }: Device): DeviceName => ({
@@ -121,19 +132,72 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
   function tell(device: Device, alarm: Alarm, { rule, state }: Kept): void {
     const name = nameOf(device);
     const id = deviceId(name);
-    const work = inOrder.run(id, async () => {
-      const written = db.write(() =>
-        state.at === 'raised' ? put.run(id, rule.name, JSON.stringify({ rule, state })) : remove.run(id, rule.name),
-      );
-      // In the same commit: what is told once is told for good.
-      sendEvent(device, alarm);
-      await written;
+    const change: Change = { device: name, rule: rule.name, kept: { rule, state }, event: eventOf(device, alarm) };
+    void inOrder.run(id, async () => {
+      const isKept = await keep(change);
+      // Whoever listens here needs no disk.
       for (const watcher of watchers) watcher({ device: name, alarm });
-      await sayCondition(name);
+      if (isKept) await sayConditionOf(change);
     });
-    work.catch((error: unknown) => log.warn('an alarm is not told', { device: id, name: alarm.name, err: error }));
     const fields = { device: id, name: alarm.name, value: alarm.value, severity: alarm.severity };
     log[alarm.state === 'raised' && rule.severity !== 'info' ? 'warn' : 'info'](`alarm ${alarm.state}`, fields);
+  }
+
+  /** False: the disk does not take it; it is tried again, unless something newer comes. */
+  async function keep(change: Change): Promise<boolean> {
+    const { device, rule, kept: now, event } = change;
+    const id = deviceId(device);
+    const key = `${id} ${rule}`;
+    try {
+      const written = db.write(() =>
+        now.state.at === 'raised' ? put.run(id, rule, JSON.stringify(now)) : remove.run(id, rule),
+      );
+      // In the same commit: what is told once is told for good.
+      if (event) events.event(event);
+      await written;
+      unwritten.delete(key);
+      return true;
+    } catch (error) {
+      if (unwritten.size === 0)
+        log.error('alarms are not on disk; it is tried again', { device: id, name: rule, err: error });
+      unwritten.set(key, change);
+      failed.wake();
+      return false;
+    }
+  }
+
+  async function sayConditionOf(change: Change): Promise<void> {
+    try {
+      await sayCondition(change.device);
+    } catch (error) {
+      const id = deviceId(change.device);
+      log.warn('an alarm is not a condition of its device yet', { device: id, name: change.rule, err: error });
+      // Its Event is out.
+      unwritten.set(`${id} ${change.rule}`, { ...change, event: undefined });
+      failed.wake();
+    }
+  }
+
+  async function tryAgain(signal: AbortSignal): Promise<void> {
+    const wait = createBackoff({ first: seconds(5), max: minutes(5) });
+    while (!signal.aborted) {
+      if (unwritten.size === 0) {
+        wait.reset();
+        await failed.wait(signal).catch(() => undefined);
+      }
+      await clock.sleep('the disk takes alarms again', wait.next(), signal).catch(() => undefined);
+      if (signal.aborted) return;
+      for (const [key, change] of [...unwritten]) {
+        const id = deviceId(change.device);
+        await inOrder.run(id, async () => {
+          // Something newer, or the device has gone.
+          if (unwritten.get(key) !== change) return;
+          unwritten.delete(key);
+          if (!kept.has(id)) return;
+          if (await keep(change)) await sayConditionOf(change);
+        });
+      }
+    }
   }
 
   async function sayCondition(device: DeviceName): Promise<void> {
@@ -167,10 +231,15 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
     return true;
   }
 
-  function sendEvent(device: Device, { name: rule, state, severity, message }: Alarm): void {
+  /** Undefined: there have been too many. */
+  function eventOf(
+    device: Device,
+    { name: rule, state, severity, message }: Alarm,
+  ): Parameters<Events['event']>[0] | undefined {
     const { namespace = 'default', name = '', uid } = device.metadata;
     if (!mayTell(`${namespace}/${name}`)) {
-      return log.warn('an alarm flaps: no Event this time; give its rule a hysteresis or a time', { name: rule });
+      log.warn('an alarm flaps: no Event this time; give its rule a hysteresis or a time', { name: rule });
+      return undefined;
     }
     const eventName = `${name}.${random.uuid().replaceAll('-', '').slice(0, 16)}`;
     const now = toTime(instant(clock.now()));
@@ -195,7 +264,7 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
       reportingComponent: 'kedge-alarms',
       reportingInstance: node,
     } as unknown as KubeObject;
-    events.event({ ref: { type: 'event', namespace, name: eventName }, event, change: 'insert' });
+    return { ref: { type: 'event', namespace, name: eventName }, event, change: 'insert' };
   }
 
   function ofDevice(id: string): Map<string, Kept> {
@@ -220,6 +289,7 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
       if (devices.has(id)) continue;
       kept.delete(id);
       budgets.delete(id);
+      for (const key of unwritten.keys()) if (key.startsWith(`${id} `)) unwritten.delete(key);
       const gone = [...of.keys()];
       db.write(() => gone.forEach((rule) => remove.run(id, rule))).catch((error: unknown) =>
         log.warn('the alarms of a device that is gone are still on disk', { device: id, err: error }),
@@ -306,6 +376,7 @@ export function createAlarms(deps: AlarmsDeps, { node }: { readonly node: string
         }),
       );
       scope.spawn('alarms that wait', waitForPending);
+      scope.spawn('alarms that are not on disk', tryAgain);
     },
   };
 }

@@ -50,6 +50,7 @@ export function answerRequest(
       if (!/^\d{1,15}$/.test(text)) return refuse(400, `${key} is "${text}", needs a number`);
       numbers.set(key, Number(text));
     }
+    if (numbers.get('limit') === 0) return refuse(400, 'limit is 0, needs 1 or more');
     const found = reader.history(of, {
       property: query.get('property') ?? undefined,
       since: span === undefined ? numbers.get('since') : now - span,

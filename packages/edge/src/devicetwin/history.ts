@@ -30,7 +30,7 @@ export interface HistorySample {
 
 export interface History {
   add(device: string, property: string, sample: HistorySample): void;
-  /** By property, the oldest first. */
+  /** By property, the oldest first; at most `mostPerQuery` altogether, of each property the newest. */
   query(device: string, query: HistoryQuery): Record<string, HistorySample[]>;
   /** The device is gone. */
   forget(device: string): void;
@@ -42,6 +42,7 @@ const gatherFor = seconds(5);
 /** So many are written at once, however young. */
 const manyGathered = 2_000;
 const sweepEvery = minutes(5);
+/** Samples of all properties of a device in one answer. */
 export const mostPerQuery = 10_000;
 
 interface Gathered extends HistorySample {
@@ -57,6 +58,8 @@ export function createHistory(
   // An edge without devices prepares nothing.
   const sql = () => (statements ??= prepare(db));
   let gathered: Gathered[] = [];
+  /** On their way to the disk. */
+  let written: readonly Gathered[] = [];
   /** Samples on disk by series, counted when first needed. */
   let counts: Map<number, number> | undefined;
   let sweptAt = clock.monotonic();
@@ -113,19 +116,21 @@ export function createHistory(
   }
 
   async function write(): Promise<void> {
-    const samples = gathered;
     const isDue = clock.monotonic() - sweptAt >= sweepEvery;
-    if (samples.length === 0 && !isDue) return;
-    gathered = [];
+    if (gathered.length === 0 && !isDue) return;
+    [written, gathered] = [gathered, []];
     if (isDue) sweptAt = clock.monotonic();
+    const count = written.length;
     await db
       .write(() => {
-        store(samples);
+        // Without those of devices that went meanwhile.
+        store(written);
+        written = [];
         if (isDue) sweep();
       })
       .catch((error: unknown) => {
-        counts = undefined;
-        log.warn('the history of devices has a gap: it cannot be written', { count: samples.length, err: error });
+        [counts, written] = [undefined, []];
+        log.warn('the history of devices has a gap: it cannot be written', { count, err: error });
       });
   }
 
@@ -139,27 +144,33 @@ export function createHistory(
     },
     query(device, { property, since = 0, until = Number.MAX_SAFE_INTEGER, limit = mostPerQuery }) {
       const from = Math.max(since, clock.now() - maxAge);
-      const most = Math.min(limit, mostPerQuery, perProperty);
+      const isAsked = (name: string): boolean => property === undefined || name === property;
+      const recent = [...written, ...gathered].filter(
+        (one) => one.device === device && isAsked(one.property) && one.at >= from && one.at <= until,
+      );
+      const series = sql()
+        .seriesOfDevice.all(device)
+        .filter(({ name }) => isAsked(name));
+      const properties = new Set([...series, ...recent.map((one) => ({ name: one.property }))].map(({ name }) => name));
+      // Each has its share of what fits into one answer.
+      const share = Math.floor(mostPerQuery / Math.max(1, properties.size));
+      const most = Math.max(0, Math.min(limit, share, perProperty));
       const found = new Map<string, HistorySample[]>();
-      for (const { id, name } of sql().seriesOfDevice.all(device)) {
-        if (property !== undefined && name !== property) continue;
-        found.set(name, sql().select.all(id, from, until, most).toReversed());
-      }
-      for (const one of gathered) {
-        if (one.device !== device || (property !== undefined && one.property !== property)) continue;
-        if (one.at < from || one.at > until) continue;
+      for (const { id, name } of series) found.set(name, sql().select.all(id, from, until, most).toReversed());
+      for (const one of recent) {
         const of = found.get(one.property) ?? [];
         found.set(one.property, of);
         of.push({ at: one.at, value: one.value });
       }
       return Object.fromEntries(
         [...found]
-          .filter(([, samples]) => samples.length > 0)
-          .map(([name, samples]) => [name, samples.toSorted((a, b) => a.at - b.at).slice(-most)]),
+          .map(([name, samples]) => [name, newest(samples, most)] as const)
+          .filter(([, samples]) => samples.length > 0),
       );
     },
     forget(device) {
       gathered = gathered.filter((one) => one.device !== device);
+      written = written.filter((one) => one.device !== device);
       for (const { id } of sql().seriesOfDevice.all(device)) counts?.delete(id);
       sql().forgetSamples.run(device);
       sql().forgetSeries.run(device);
@@ -180,6 +191,9 @@ export function createHistory(
     },
   };
 }
+
+const newest = (samples: readonly HistorySample[], most: number): HistorySample[] =>
+  samples.toSorted((a, b) => a.at - b.at).slice(Math.max(0, samples.length - most));
 
 function prepare(db: Database) {
   return {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { abortError } from '@kedge/core/flow';
 import { type FileInfo, type Files, filesErrors } from '@kedge/core/ports';
 import { removeTree } from './remove-tree.ts';
 
@@ -32,7 +33,11 @@ export function createFiles(): Files {
     readLink: (path) => orAbsent('read', path, () => fs.readlink(path)),
     chmod: (path, mode) => attempt('change the mode of', path, () => fs.chmod(path, mode)),
     chown: (path, uid, gid) => attempt('change the owner of', path, () => fs.lchown(path, uid, gid)),
-    usedBytes: (path) => attempt('measure', path, () => usedBytes(path)),
+    async usedBytes(path, signal) {
+      const bytes = await attempt('measure', path, () => usedBytes(path, signal));
+      if (signal?.aborted) throw abortError(signal);
+      return bytes;
+    },
     async space(path) {
       const { bsize, blocks, bavail, files, ffree } = await attempt('measure', path, () => fs.statfs(path));
       return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, totalInodes: files, freeInodes: ffree };
@@ -40,8 +45,8 @@ export function createFiles(): Files {
   };
 }
 
-/** Directory by directory, entry by entry: a tree may be larger than what memory there is for its names. */
-async function usedBytes(root: string): Promise<number> {
+/** Directory by directory, entry by entry: a tree may be larger than what memory there is for its names. Stops on abort. */
+async function usedBytes(root: string, signal: AbortSignal | undefined): Promise<number> {
   const top = await fs.lstat(root).catch(() => undefined);
   if (!top) return 0;
   let bytes = top.blocks * blockBytes;
@@ -51,6 +56,7 @@ async function usedBytes(root: string): Promise<number> {
     // What goes away while it is counted takes nothing.
     const entries = await fs.opendir(directory).catch(() => undefined);
     for await (const { name } of entries ?? []) {
+      if (signal?.aborted) return bytes;
       const path = `${directory}/${name}`;
       const info = await fs.lstat(path).catch(() => undefined);
       if (!info || info.dev !== top.dev) continue;

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Log } from '@kedge/core/log';
 import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
 import { type Duration, seconds } from '@kedge/core/time';
-import { clearSocketFile } from './socket-file.ts';
+import { clearSocketFile, listenPrivately } from './socket-file.ts';
 import { createExchanges } from './http-exchange.ts';
 import { createUpgrades } from './http-upgrade.ts';
 
@@ -181,13 +181,15 @@ async function bind(server: Server, { address, port }: ListenOptions): Promise<{
           : httpErrors.LISTEN_FAILED({ address, port, reason: error.message }, error),
       );
     });
-    server.listen(isFile ? { path: address } : { host: address, port }, () => {
+    const onListening = (): void => {
       server.removeAllListeners('error');
       // From here on: out of file descriptors in accept, mostly. The server goes on.
       server.on('error', () => undefined);
       const at = server.address();
       resolve(typeof at === 'object' && at ? { address: at.address, port: at.port } : { address, port });
-    });
+    };
+    if (isFile) listenPrivately(() => server.listen({ path: address }, onListening));
+    else server.listen({ host: address, port }, onListening);
   });
   if (isFile) await chmod(address, 0o600);
   return bound;

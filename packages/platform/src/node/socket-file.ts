@@ -20,3 +20,16 @@ export async function clearSocketFile(path: string): Promise<string | undefined>
   await unlink(path).catch(() => undefined);
   return undefined;
 }
+
+/**
+ * Begins to listen at a path that nobody else may connect to, not even for a moment: the file is made inside `listen`. Who is to
+ * have more than the owner gets it with `chmod` afterwards.
+ */
+export function listenPrivately(listen: () => void): void {
+  const before = process.umask(0o177);
+  try {
+    listen();
+  } finally {
+    process.umask(before);
+  }
+}

@@ -128,6 +128,11 @@ export function describeFiles(
       assert.equal(await files.usedBytes(join(path, 'nothing')), 0);
     });
 
+    test('measuring a tree ends on abort', async (t) => {
+      const path = await directory(t);
+      await assert.rejects(files.usedBytes(path, AbortSignal.abort(new Error('enough'))), /enough/);
+    });
+
     test('space tells what a file system has and has left', async (t) => {
       const space = await files.space(await directory(t));
       assert.ok(space.totalBytes > 0 && space.freeBytes <= space.totalBytes);

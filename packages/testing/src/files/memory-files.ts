@@ -1,5 +1,6 @@
 // A file system in memory: directories, files, links, modes and owners, as far as the Files port tells of them. Nothing
 // waits for a disk, so tests with a clock that stands still stay deterministic.
+import { abortError } from '@kedge/core/flow';
 import { type FileInfo, type Files, filesErrors } from '@kedge/core/ports';
 
 interface Owned {
@@ -150,7 +151,10 @@ export function createMemoryFiles(): MemoryFiles {
     chown: async (path, uid, gid) => {
       Object.assign(existing(path, 'change the owner of'), { uid, gid });
     },
-    usedBytes: async (path) => sizeOf(find(path, false)),
+    async usedBytes(path, signal) {
+      if (signal?.aborted) throw abortError(signal);
+      return sizeOf(find(path, false));
+    },
     space: async () => ({ totalBytes: 1e12, freeBytes: 5e11, totalInodes: 1e6, freeInodes: 5e5 }),
     ownerOf(path) {
       const entry = find(path, false);

@@ -72,15 +72,15 @@ const lookEvery = seconds(30);
 export function watchStorageLimits(deps: StorageLimitsDeps, scope: Scope): void {
   const { clock, files, paths } = deps;
 
-  async function measure(pod: Pod, layers: ReadonlyMap<string, number>): Promise<StorageUse> {
+  async function measure(pod: Pod, layers: ReadonlyMap<string, number>, signal: AbortSignal): Promise<StorageUse> {
     const volumes = new Map<string, number>();
     for (const volume of specOf(pod).volumes ?? []) {
       if (!onDisk(volume)) continue;
-      volumes.set(volume.name, await files.usedBytes(paths.volume(uidOf(pod), 'empty-dir', volume.name)));
+      volumes.set(volume.name, await files.usedBytes(paths.volume(uidOf(pod), 'empty-dir', volume.name), signal));
     }
     const containers = new Map<string, number>();
     for (const { name } of limitsContainers(pod) ? allContainersOf(pod) : []) {
-      const logs = await files.usedBytes(`${paths.logDirectory(pod)}/${name}`);
+      const logs = await files.usedBytes(`${paths.logDirectory(pod)}/${name}`, signal);
       containers.set(name, logs + (layers.get(`${uidOf(pod)}/${name}`) ?? 0));
     }
     return { volumes, containers };
@@ -92,7 +92,7 @@ export function watchStorageLimits(deps: StorageLimitsDeps, scope: Scope): void 
     const usage = limited.some(limitsContainers) ? await readContainerUsage(deps.cri, deps.site, { signal }) : [];
     const layers = new Map(usage.map((one) => [`${one.uid}/${one.container}`, Number(one.writtenBytes ?? 0n)]));
     for (const pod of limited) {
-      const excess = findExcess(pod, await measure(pod, layers));
+      const excess = findExcess(pod, await measure(pod, layers, signal));
       if (excess !== undefined) deps.evict(pod, excess);
     }
   }

@@ -10,9 +10,6 @@ import { uidOf } from './pod-spec.ts';
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const isMirror = ({ metadata }: Pod): boolean => metadata.annotations?.[mirrorAnnotation] !== undefined;
-/** Set on pods from files; the API would not let anybody else set it. */
-const configSource = 'kubernetes.io/config.source';
-export const isStatic = ({ metadata }: Pod): boolean => metadata.annotations?.[configSource] === 'file';
 
 export interface WantedPods {
   readonly pods: DesiredPods;

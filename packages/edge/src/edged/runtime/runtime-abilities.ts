@@ -8,12 +8,6 @@ export interface RuntimeAbilities {
   readonly strictSupplementalGroups: boolean;
 }
 
-export const noAbilities: RuntimeAbilities = {
-  recursiveReadOnlyMounts: false,
-  userNamespaces: false,
-  strictSupplementalGroups: false,
-};
-
 /** `handler`: the runtime class's; empty for the default one. */
 export async function readAbilities(cri: Cri, handler: string, signal: AbortSignal): Promise<RuntimeAbilities> {
   const { runtimeHandlers, features } = await cri.status({}, { signal });

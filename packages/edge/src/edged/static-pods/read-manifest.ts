@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 
 export const configSource = 'kubernetes.io/config.source';
 export const configHash = 'kubernetes.io/config.hash';
-export const configSeen = 'kubernetes.io/config.seen';
+const configSeen = 'kubernetes.io/config.seen';
 
 const longestManifest = 1 << 20;
 

@@ -48,7 +48,7 @@ export function createStaticPods(deps: StaticPodsDeps): StaticPods {
   const log = deps.log.child({ module: 'static-pods' });
   const pods = new Map<string, Pod>();
   /** Paths by uid. */
-  const sourceOf = new Map<string, string>();
+  let sourceOf: ReadonlyMap<string, string> = new Map();
   /** By namespace and name: they end before another of their name may start. */
   const ending = new Map<string, string>();
   const complaints = new Map<string, string>();
@@ -70,6 +70,7 @@ export function createStaticPods(deps: StaticPodsDeps): StaticPods {
 
   async function read(): Promise<Map<string, Pod>> {
     const wanted = new Map<string, Pod>();
+    const sources = new Map<string, string>();
     const names = new Set<string>();
     // Files that editors and package managers leave beside are no manifests.
     const listed = ((await files.list(directory)) ?? []).filter((name) => !name.startsWith('.')).sort();
@@ -88,12 +89,15 @@ export function createStaticPods(deps: StaticPodsDeps): StaticPods {
       complain(path, isTaken ? `there is another pod ${nameOf(pod)}` : undefined);
       if (!isTaken) keep(uidOf(pod), pods.get(uidOf(pod)) ?? pod, path);
     }
+    const paths = new Set(listed.map((file) => `${directory}/${file}`));
+    for (const path of complaints.keys()) if (!paths.has(path)) complaints.delete(path);
+    sourceOf = sources;
     return wanted;
 
     function keep(uid: string, pod: Pod, path: string): void {
       wanted.set(uid, pod);
       names.add(nameOf(pod));
-      sourceOf.set(uid, path);
+      sources.set(uid, path);
     }
   }
   /** True while one waits for another to end. */
@@ -102,12 +106,16 @@ export function createStaticPods(deps: StaticPodsDeps): StaticPods {
     for (const [uid, pod] of pods) {
       if (wanted.has(uid)) continue;
       pods.delete(uid);
-      sourceOf.delete(uid);
       ending.set(nameOf(pod), uid);
       log.info('static pod is no longer wanted', { pod: nameOf(pod), uid });
       deps.onDelete(pod);
     }
     let isWaiting = false;
+    // Nobody waits for those that nothing follows.
+    const names = new Set([...wanted.values()].map(nameOf));
+    for (const [name, uid] of ending) {
+      if (!names.has(name) && (await deps.isGone(uid, signal))) ending.delete(name);
+    }
     for (const [uid, pod] of wanted) {
       if (pods.has(uid)) continue;
       const before = ending.get(nameOf(pod));
