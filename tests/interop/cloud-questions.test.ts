@@ -261,3 +261,45 @@ test('a node that asks faster than the API answers is told to come again, and it
   await settle();
   assert.equal(edge.received.length, 600);
 });
+
+test('a node learns of the services around its pods, as far as environments name them', async (t) => {
+  const cloud = await startCloud(t);
+  await cloud.kube.create(nodes, undefined, edgeNode('e1'));
+  const make = (namespace: string, name: string, spec: object) =>
+    cloud.kube.create(api('services'), namespace, {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace, labels: { some: 'label' } },
+      spec,
+    });
+  await make('default', 'db', {
+    clusterIP: '10.0.0.9',
+    ports: [{ name: 'sql', port: 5432, protocol: 'TCP', nodePort: 1 }],
+  });
+  await make('default', 'headless', { clusterIP: 'None', ports: [{ port: 1 }] });
+  await make('default', 'alias', { type: 'ExternalName', externalName: 'example.com' });
+  await make('default', 'kubernetes', { clusterIP: '10.0.0.1', ports: [{ name: 'https', port: 443 }] });
+  await make('shop', 'dns', { clusterIP: '10.0.0.10', ports: [{ port: 53, protocol: 'UDP' }] });
+  await cloud.kube.create(pods, 'shop', { ...boundPod('web', 'e1'), metadata: { name: 'web', namespace: 'shop' } });
+  const edge = cloud.dial('e1');
+  await settle();
+  const master = {
+    metadata: { name: 'kubernetes', namespace: 'default' },
+    spec: { clusterIP: '10.0.0.1', ports: [{ name: 'https', port: 443 }] },
+  };
+  const dns = {
+    metadata: { name: 'dns', namespace: 'shop' },
+    spec: { clusterIP: '10.0.0.10', ports: [{ port: 53, protocol: 'UDP' }] },
+  };
+  assert.deepEqual((await edge.ask('query', 'shop/servicelist/all'))!.content, {
+    apiVersion: 'v1',
+    kind: 'ServiceList',
+    metadata: {},
+    items: [master, dns],
+  });
+  assert.equal(reasonOf(await edge.ask('query', 'default/servicelist/all')), 'Forbidden');
+  await cloud.kube.create(pods, 'default', boundPod('web', 'e1'));
+  await settle();
+  const { items } = (await edge.ask('query', 'default/servicelist/all'))!.content as { items: KubeObject[] };
+  assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), ['db', 'kubernetes']);
+});

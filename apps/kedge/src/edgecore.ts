@@ -84,7 +84,7 @@ export async function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSet
   const { node } = settings.edged;
   const askTimeout = settings.meta.remoteQueryTimeout;
   const meta = createMetaManager({ db: on.db, clock, log, random, node, askTimeout });
-  const { pods, store, objects, tokens, outbox, asks } = meta;
+  const { pods, store, objects, tokens, services, outbox, asks } = meta;
   const identity = createEdgeIdentity(
     { clock, log, random, files, keys: on.keys, openHttpClient: on.openHttpClient },
     { ...settings.identity, isKnown: () => !store.isEmpty || pods.list().length > 0 },
@@ -98,6 +98,7 @@ export async function createEdgeCore(on: EdgeCorePlatform, settings: EdgeCoreSet
     store,
     objects,
     tokens,
+    services,
     outbox,
     asks,
     link,

@@ -91,6 +91,7 @@ class Edge {
           value: { token: 'a-token', expiresAt: (Date.now() + 3_600_000) as Instant },
         }),
       },
+      services: { around: async () => [] },
       outbox: {
         podStatus: async ({ ref, status }) => void this.statuses.set(ref.name, status),
         podDelete: async ({ ref }) => void this.removals.push(ref.name),

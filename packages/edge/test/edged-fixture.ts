@@ -6,7 +6,7 @@ import type { CgroupLimits, HostShutdowns, HttpServers } from '@kedge/core/ports
 import { type Duration, minutes, seconds } from '@kedge/core/time';
 import { nodeName } from '@kedge/model/k8s';
 import { failure, type KubeObject } from '@kedge/model/k8s';
-import type { Event, Pod, PodSpec, PodStatus } from '@kedge/model/k8s-types';
+import type { Event, Pod, PodSpec, PodStatus, Service } from '@kedge/model/k8s-types';
 import type { Outcome, QuestionBody } from '@kedge/model/messages';
 import { createEdged, type EdgedConfig, type EdgedDeps } from '@kedge/edge/edged';
 import { FakeCri, type FakeCriOptions } from '@kedge/testing/cri';
@@ -120,6 +120,7 @@ export class EdgedFixture {
   readonly events: Event[] = [];
   /** ConfigMaps and Secrets by `type/namespace/name`. */
   readonly objects = new Map<string, KubeObject>();
+  services: Service[] = [];
   readonly mounted = new Set<string>();
   readonly cgroupsRemoved: string[] = [];
   readonly cgroupLimits = new Map<string, CgroupLimits>();
@@ -319,6 +320,7 @@ export class EdgedFixture {
           return { ok: true, value: { token: `token-${this.tokenSerial}`, expiresAt } };
         },
       },
+      services: { around: async () => this.services },
       outbox: {
         podStatus: async ({ ref, uid, status }) => {
           const pod = this.pods.get(uid);

@@ -294,3 +294,13 @@ test('more messages than the burst leave at the agreed pace', async () => {
   assert.equal(arrived(), 120);
   await edge.stop();
 });
+
+test('an upstream cloud is not asked about services, which it would not answer', async () => {
+  const edge = await startEdge();
+  const cloud = await edge.accept();
+  await edge.clock.advance(seconds(1));
+  const before = cloud.received.length;
+  assert.deepEqual(await edge.meta.services.around('default', new AbortController().signal), []);
+  assert.equal(cloud.received.length, before);
+  await edge.stop();
+});

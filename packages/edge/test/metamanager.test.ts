@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import type { Database } from '@kedge/core/ports';
 import { FakeClock } from '@kedge/core/testing';
-import { hours, minutes, plus, toTime } from '@kedge/core/time';
+import { hours, minutes, plus, seconds, toTime } from '@kedge/core/time';
 import { createMetaManager, edgeMigrations } from '@kedge/edge/metamanager';
 import { type KubeObject, nodeName, resourceVersion } from '@kedge/model/k8s';
 import { messageId, type ObjectRef, type Outcome, type Question } from '@kedge/model/messages';
@@ -260,4 +260,56 @@ test('a question that nobody answers ends after a minute, one whose asker gives 
   const given = meta.asks.ask({ kind: 'object.get', ref }, stop.signal);
   stop.abort(new Error('enough'));
   await assert.rejects(given, /enough/);
+});
+
+const service = (name: string, port = 80) => ({
+  metadata: { name, namespace: 'default' },
+  spec: { clusterIP: '10.0.0.2', ports: [{ port }] },
+});
+const serviceList = (items: unknown): Outcome<unknown> => ({ ok: true, value: { kind: 'ServiceList', items } });
+
+test('services are those of now, and those of before once the cloud is away, also after a restart', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-meta-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const open = () => openDatabase({ path: join(folder, 'edge.db'), migrations: edgeMigrations, durability: 'normal' });
+  const first = start(open());
+  assert.deepEqual(await first.meta.services.around('default', signal), []);
+  for (const port of [80, 81]) {
+    const offline = first.answer(() => serviceList([service('db', port), { metadata: { name: 'broken' } }, null]));
+    assert.deepEqual(await first.meta.services.around('default', signal), [service('db', port)]);
+    offline();
+  }
+  assert.deepEqual(await first.meta.services.around('default', signal), [service('db', 81)]);
+  await first.db.close();
+
+  const { meta, db, answer } = start(open());
+  assert.deepEqual(await meta.services.around('default', signal), [service('db', 81)]);
+  answer(() => ({ ok: false, status: { kind: 'Status', status: 'Failure', reason: 'Forbidden', code: 403 } as never }));
+  assert.deepEqual(await meta.services.around('default', signal), [service('db', 81)]);
+  await db.close();
+});
+
+test('services of a namespace that has no pods any more are forgotten with the next answer', async () => {
+  const { meta, db, answer, put } = start();
+  await put('pod', pod('web', 'u1', 1));
+  const namespaces = () =>
+    db
+      .statement<{ namespace: string }>('SELECT namespace FROM service_list ORDER BY 1')
+      .all()
+      .map((row) => row.namespace);
+  answer(() => serviceList([service('db')]));
+  for (const namespace of ['default', 'old', 'new']) await meta.services.around(namespace, signal);
+  assert.deepEqual(namespaces(), ['default', 'new']);
+});
+
+test('a cloud that does not answer about services holds a start up once, and is asked again later', async () => {
+  const { meta, clock } = start();
+  let asked = 0;
+  meta.asks.attach(async () => void asked++);
+  const began = clock.monotonic();
+  for (let i = 0; i < 3; i++) assert.deepEqual(await clock.until(meta.services.around('default', signal)), []);
+  assert.deepEqual([clock.monotonic() - began, asked], [5_000, 1]);
+  await clock.advance(seconds(30));
+  await clock.until(meta.services.around('default', signal));
+  assert.equal(asked, 2);
 });

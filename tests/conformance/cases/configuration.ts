@@ -123,7 +123,6 @@ export const configurationCases: readonly Case[] = [
   },
   {
     name: 'a pod learns of the services that were there before it, by its environment',
-    missing: 'no edge hears of services; their names resolve where EdgeMesh runs',
     async run(node) {
       const service = await node.create('Service', { spec: { ports: [{ port: 8765 }], selector: { no: 'pod' } } });
       const { spec } = await node.get<{ spec: { clusterIP: string } }>('Service', service);
@@ -131,8 +130,15 @@ export const configurationCases: readonly Case[] = [
       const pod = await node.pod(once(`env | grep ^${prefix}_ | sort`, {}, { enableServiceLinks: true }));
       await pod.ended();
       const seen = await pod.log();
-      for (const line of [`${prefix}_SERVICE_HOST=${spec.clusterIP}`, `${prefix}_SERVICE_PORT=8765`])
-        assert.ok(lines(seen).includes(line), `${line} in:\n${seen}`);
+      assert.deepEqual(lines(seen), [
+        `${prefix}_PORT=tcp://${spec.clusterIP}:8765`,
+        `${prefix}_PORT_8765_TCP=tcp://${spec.clusterIP}:8765`,
+        `${prefix}_PORT_8765_TCP_ADDR=${spec.clusterIP}`,
+        `${prefix}_PORT_8765_TCP_PORT=8765`,
+        `${prefix}_PORT_8765_TCP_PROTO=tcp`,
+        `${prefix}_SERVICE_HOST=${spec.clusterIP}`,
+        `${prefix}_SERVICE_PORT=8765`,
+      ]);
     },
   },
   {

@@ -18,7 +18,9 @@ const own: Belongings = {
   uses: (node, type, namespace, name) =>
     node === 'n1' &&
     namespace === 'default' &&
-    ['configmap/conf', 'secret/key', 'persistentvolumeclaim/data', 'device/thermo-1'].includes(`${type}/${name}`),
+    ['configmap/conf', 'secret/key', 'persistentvolumeclaim/data', 'device/thermo-1', 'namespace/'].includes(
+      `${type}/${name}`,
+    ),
 };
 
 const base = { id: messageId('1'), at: 0 };
@@ -93,6 +95,8 @@ const table: [string, Upstream, boolean][] = [
   ['any other Secret', get('secret', 'casecret', 'kubeedge'), false],
   ['a claim of its pod', get('persistentvolumeclaim', 'data', 'default'), true],
   ['another claim', get('persistentvolumeclaim', 'mine', 'default'), false],
+  ['the services around its pods', get('servicelist', 'all', 'default'), true],
+  ['the services of another namespace', get('servicelist', 'all', 'kube-system'), false],
   ['something unheard of', get('clusterrole', 'admin'), false],
   ['creating its Node', create('node', object('n1')), true],
   ['creating another Node', create('node', object('n2')), false],

@@ -16,7 +16,7 @@ export interface Belongings {
     namespace: string,
     name: string,
   ): { readonly node: string | undefined; readonly uid: string; readonly serviceAccount: string } | undefined;
-  /** Whether a pod on `node` refers to the object; of a device, whether it is one of `node`. */
+  /** Whether a pod on `node` refers to the object (a nameless `namespace`: is in it); of a device, whether it is one of `node`. */
   uses(node: NodeName, type: string, namespace: string, name: string): boolean;
 }
 
@@ -84,6 +84,8 @@ function mayGet(node: NodeName, { type, namespace = '', name }: ObjectRef, own: 
     // Says nothing about anybody's pods.
     case 'runtimeclass':
       return allowed;
+    case 'servicelist':
+      return only(own.uses(node, 'namespace', namespace, ''), 'no pod of the namespace is on this node');
     default:
       return denied(`a node does not read objects of type ${type}`);
   }

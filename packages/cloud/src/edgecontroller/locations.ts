@@ -1,4 +1,5 @@
-// Which node needs which ConfigMap, Secret and claim: a table kept from the pods bound to nodes, and nothing else.
+// Which node needs which ConfigMap, Secret and claim, and has pods in which namespace (a nameless `namespace`): a table
+// kept from the pods bound to nodes, and nothing else.
 import type { NodeName } from '@kedge/model/k8s';
 import { podReferences } from '@kedge/model/k8s-pods';
 import type { Pod } from '@kedge/model/k8s-types';
@@ -22,7 +23,8 @@ export class Locations {
     const node = pod.spec?.nodeName as NodeName | undefined;
     if (!node) return;
     const namespace = pod.metadata.namespace ?? '';
-    const keys = podReferences(pod).map(({ type, name }) => keyOf(type, namespace, name));
+    const referred = podReferences(pod).map(({ type, name }) => keyOf(type, namespace, name));
+    const keys = [...referred, keyOf('namespace', namespace, '')];
     this.#places.set(podKey(pod), { node, keys });
     for (const key of keys) this.#count(key, node, 1);
   }

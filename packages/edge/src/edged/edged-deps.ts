@@ -17,7 +17,7 @@ import type { Clock } from '@kedge/core/time';
 import type { Cri } from '@kedge/wire/cri';
 import type { OpenRpcChannel, RpcServers } from '@kedge/wire/rpc';
 import type { EdgedConfig } from './config.ts';
-import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Tokens } from './ports.ts';
+import type { Asks, DesiredPods, DesiredStore, Link, Objects, Outbox, Services, Tokens } from './ports.ts';
 
 export interface EdgedDeps {
   readonly clock: Clock;
@@ -34,6 +34,7 @@ export interface EdgedDeps {
   readonly store: DesiredStore;
   readonly objects: Objects;
   readonly tokens: Tokens;
+  readonly services: Services;
   readonly outbox: Outbox;
   readonly asks: Asks;
   readonly link: Link;

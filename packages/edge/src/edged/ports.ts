@@ -1,7 +1,7 @@
 // What edged needs of its neighbours, in its own words; whoever wires the edge hands in parts that fit.
 import type { Instant } from '@kedge/core/time';
 import type { KubeObject } from '@kedge/model/k8s';
-import type { Event, Pod, PodStatus } from '@kedge/model/k8s-types';
+import type { Event, Pod, PodStatus, Service } from '@kedge/model/k8s-types';
 import type { ObjectRef, Outcome, QuestionBody } from '@kedge/model/messages';
 
 /** The pods that this node is to run, as stored on it. */
@@ -53,6 +53,15 @@ export interface Outbox {
   /** The pod has ended here and may be removed from the API. Goes out after the statuses before it. */
   podDelete(report: { readonly ref: ObjectRef; readonly uid: string }): Promise<void>;
   event(report: { readonly ref: ObjectRef; readonly event: Event; readonly change: 'insert' | 'update' }): void;
+}
+
+/** Services as far as environments name them: name, namespace, address and ports. */
+export interface Services {
+  /**
+   * Of the namespace, and `default/kubernetes`: as the cloud says now or, while it does not, as it said last. Rejects only
+   * when `signal` aborts.
+   */
+  around(namespace: string, signal: AbortSignal): Promise<readonly Service[]>;
 }
 
 export interface Asks {

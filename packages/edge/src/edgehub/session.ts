@@ -3,7 +3,7 @@ import { orAbort } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Random, Socket } from '@kedge/core/ports';
 import { type Clock, type Duration, milliseconds, minutes } from '@kedge/core/time';
-import type { NodeName } from '@kedge/model/k8s';
+import { failure, type NodeName } from '@kedge/model/k8s';
 import { type Downstream, type Handlers, messageId, type Question, type Upstream } from '@kedge/model/messages';
 import type { EdgeCodec } from '@kedge/wire/hub';
 import { drainOutbox, toTold } from './drain-outbox.ts';
@@ -93,6 +93,15 @@ export async function runSession<Item extends OutboxItem>(
    * cloud is asked whether the Lease is still there: an edge notices by it that its Node was deleted.
    */
   async function put(question: Question): Promise<void> {
+    if (!codec.isDense && question.kind === 'object.get' && question.ref.type === 'servicelist') {
+      // An upstream cloud would leave it unanswered.
+      const outcome = {
+        ok: false,
+        status: failure('MethodNotAllowed', 'this cloud does not tell of services'),
+      } as const;
+      const { kind, ref, id } = question;
+      return handlers.reply({ ...stamp(), kind: 'reply', to: id, question: kind, ref, outcome, wantsAck: false });
+    }
     if (!codec.isDense || question.kind !== 'object.update' || question.ref.type !== 'lease') {
       return outgoing.send(question);
     }

@@ -128,4 +128,8 @@ export const edgeMigrations: readonly Migration[] = [
         PRIMARY KEY (device, rule)
       ) WITHOUT ROWID;`,
   },
+  {
+    name: '7 services that environments of pods name',
+    sql: 'CREATE TABLE service_list (namespace TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;',
+  },
 ];

@@ -11,4 +11,5 @@ export { createMetaManager } from './meta-manager.ts';
 export type { Completeness, MetaManager, MetaManagerDeps } from './meta-manager.ts';
 export type { FetchedType, Objects } from './objects.ts';
 export type { Outbox, OutboxItem, OutboxSource } from './outbox.ts';
+export type { Services } from './services.ts';
 export type { IssuedToken, TokenRequest, Tokens } from './tokens.ts';

@@ -11,6 +11,7 @@ import { createDesiredObjects, type DesiredObjects, type ObjectListener } from '
 import { createObjectStore } from './object-store.ts';
 import { createObjects, type Objects } from './objects.ts';
 import { createOutbox, type Outbox, type OutboxSource } from './outbox.ts';
+import { createServices, type Services } from './services.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export interface MetaManager extends Module {
@@ -19,6 +20,7 @@ export interface MetaManager extends Module {
   /** Devices and models of this node. */
   readonly devices: DeviceObjects;
   readonly tokens: Pick<Tokens, 'request'>;
+  readonly services: Pick<Services, 'around'>;
   readonly outbox: Outbox & OutboxSource;
   readonly asks: Asks;
   /** For the link: a handler resolves when what it was handed is on disk. */
@@ -56,6 +58,7 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
   const log = deps.log.child({ module: 'metamanager' });
   const asks = createAsks({ clock, random, ...(askTimeout === undefined ? {} : { timeout: askTimeout }) });
   const tokens = createTokens({ db, clock, asks });
+  const services = createServices({ db, clock, log, asks });
   const forgetStatus = db.statement("DELETE FROM outbox WHERE kind IN ('pod.status', 'pod.delete') AND subject = ?");
   const store = createObjectStore(db);
   const desired = createDesiredObjects({
@@ -76,6 +79,7 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
     objects: createObjects({ desired, asks }),
     devices: { list: (type) => store.list(type), listen: desired.listen },
     tokens,
+    services,
     outbox,
     asks,
     inventory: desired.inventory,
@@ -100,6 +104,7 @@ export function createMetaManager(deps: MetaManagerDeps): MetaManager {
     async start(scope) {
       log.debug('stored pods read', { count: desired.pods.list().length });
       scope.defer('edge database', () => db.close());
+      scope.defer('questions about services', () => services.close());
     },
   };
 }

@@ -21,6 +21,8 @@ export type LinkedType =
   | 'volumeattachment'
   | 'runtimeclass'
   | 'certificatesigningrequest'
+  /** All services of a namespace, as far as environments name them; only between our own two sides. */
+  | 'servicelist'
   | 'serviceaccounttoken'
   | 'serviceaccountaccess'
   | 'device'

@@ -18,6 +18,7 @@ const queried = new Set([
   'volumeattachment',
   'runtimeclass',
   'certificatesigningrequest',
+  'servicelist',
 ]);
 
 /** What a message means; throws HUB_PEER_BAD_CONTENT when it has no business saying so with that content. */

@@ -36,6 +36,8 @@ export function createHandlers({ log, nodes, pods, objects, kubeCa }: UpDeps): E
         return objects.getVolume(node, type, ref, signal);
       case 'runtimeclass':
         return objects.getRuntimeClass(ref, signal);
+      case 'servicelist':
+        return objects.listServices(ref, signal);
       case 'certificatesigningrequest':
         return objects.getRequest(node, ref, signal);
       default:

@@ -7,6 +7,7 @@ import type { ObjectRef, Upstream } from '@kedge/model/messages';
 import type { Verdicts } from '../verdicts.ts';
 import { linkedKinds, putOf } from '../wire-object.ts';
 import { answer, type Answer, type Asked } from './answer.ts';
+import { createServiceLists } from './service-lists.ts';
 
 export interface ObjectUpDeps {
   readonly kube: KubeApi;
@@ -27,6 +28,7 @@ const nodeSigners: readonly unknown[] = [
 
 export function createObjectUp(deps: ObjectUpDeps) {
   const { kube, configMaps, secrets, authorities, mayRead, decodeBase64 } = deps;
+  const serviceLists = createServiceLists(kube);
 
   /** Throws Forbidden unless the request is for a certificate of this node, by a signer of nodes' certificates. */
   async function checkRequest(node: NodeName, request: KubeObject): Promise<void> {
@@ -69,6 +71,9 @@ export function createObjectUp(deps: ObjectUpDeps) {
     async getRuntimeClass(ref: ObjectRef, signal: AbortSignal): Promise<Answer> {
       return answer('runtimeclass', await kube.get(linkedKinds.runtimeclass.resource, { name: ref.name }, { signal }));
     },
+
+    listServices: ({ namespace = '' }: ObjectRef, signal: AbortSignal): Promise<Answer> =>
+      serviceLists.of(namespace, signal),
 
     async requestToken(message: Asked<'token.request'>, signal: AbortSignal): Promise<Answer> {
       const request = { ...message.request, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };

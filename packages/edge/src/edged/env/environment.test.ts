@@ -14,13 +14,18 @@ const pod: Pod = {
 };
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-const environment = (container: Partial<Container>, maps: Record<string, Record<string, string>> = {}) =>
+const environment = (
+  container: Partial<Container>,
+  maps: Record<string, Record<string, string>> = {},
+  services: ReadonlyMap<string, string> = new Map(),
+) =>
   buildEnvironment(
     { name: 'main', ...container },
     {
       pod,
       addresses: { podIps: ['10.0.0.2', 'fd00::2'], hostIps: ['192.0.2.1'] },
       capacity: { cpus: 4, memoryBytes: 1_024 },
+      services,
       configMap: async (name) => (maps[name] ? { metadata: { name }, data: maps[name] } : undefined),
       secret: async (name) =>
         maps[name]
@@ -68,6 +73,22 @@ describe('the environment of a container', () => {
       S_key: 'v',
       URL: 'http://h:1',
     });
+  });
+
+  test('values see services, variables of the pod win over them, and what is left comes last', async () => {
+    const services = new Map([
+      ['DB_SERVICE_HOST', '10.0.0.9'],
+      ['DB_SERVICE_PORT', '5432'],
+    ]);
+    const env = [
+      { name: 'URL', value: '$(DB_SERVICE_HOST):$(DB_SERVICE_PORT)' },
+      { name: 'DB_SERVICE_PORT', value: '1' },
+    ];
+    assert.deepEqual(Object.entries(await environment({ env }, {}, services)), [
+      ['URL', '10.0.0.9:5432'],
+      ['DB_SERVICE_PORT', '1'],
+      ['DB_SERVICE_HOST', '10.0.0.9'],
+    ]);
   });
 
   test('fields of the pod', async () => {

@@ -1,5 +1,5 @@
 // The environment of a container, from literals, fields, resources, ConfigMaps and Secrets, in the order that the pod
-// gives them; later values see earlier ones through $(NAME).
+// gives them; later values see earlier ones, and those of services, through $(NAME).
 import type { ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret } from '@kedge/model/k8s-types';
 import { allContainersOf } from '../pod/pod-spec.ts';
 import { edgedErrors } from '../errors.ts';
@@ -14,6 +14,8 @@ export interface EnvironmentSources {
   /** Undefined when there is none; throws when it cannot be had just now. */
   readonly configMap: (name: string) => Promise<ConfigMap | undefined>;
   readonly secret: (name: string) => Promise<Secret | undefined>;
+  /** What the pod learns of services by its environment; its own variables win. */
+  readonly services: ReadonlyMap<string, string>;
 }
 
 /** Throws EDGED_CONFIG when something that is not optional is missing. */
@@ -28,10 +30,12 @@ export async function buildEnvironment(
       : await readSecret(container, secretRef ?? {}, sources);
     for (const [key, value] of data) if (isName(key)) variables.set(prefix + key, value);
   }
+  const known = { get: (name: string) => variables.get(name) ?? sources.services.get(name) };
   for (const entry of container.env ?? []) {
-    const value = await valueOf(entry, variables, container, sources);
+    const value = await valueOf(entry, known, container, sources);
     if (value !== undefined) variables.set(entry.name, value);
   }
+  for (const [name, value] of sources.services) if (!variables.has(name)) variables.set(name, value);
   return variables;
 }
 
@@ -58,7 +62,7 @@ async function readSecret(container: Container, ref: Refer, sources: Environment
 
 async function valueOf(
   { name, value, valueFrom }: EnvVar,
-  variables: ReadonlyMap<string, string>,
+  variables: Pick<ReadonlyMap<string, string>, 'get'>,
   container: Container,
   sources: EnvironmentSources,
 ): Promise<string | undefined> {

@@ -8,11 +8,12 @@ import type { Cri } from '@kedge/wire/cri';
 import { rpcCodeOf, rpcMessage } from '@kedge/wire/rpc';
 import type { EdgedConfig } from '../config.ts';
 import { buildEnvironment } from '../env/environment.ts';
+import { serviceVariables } from '../env/service-variables.ts';
 import { edgedErrors } from '../errors.ts';
 import type { EventRecorder } from '../events.ts';
 import type { FoundImage, ImageResult, Images } from '../images/images.ts';
 import type { NodeGrants } from '../grants/node-grants.ts';
-import type { Objects, Tokens } from '../ports.ts';
+import type { Objects, Services, Tokens } from '../ports.ts';
 import { containerConfig } from '../runtime/container-config.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { latestContainer, type SeenPod, type SeenSandbox } from '../runtime/seen.ts';
@@ -32,6 +33,8 @@ type Start = Extract<PodAction, { do: 'start-container' }>;
 export interface Prepared {
   readonly volumes: VolumesResult;
   readonly images: ReadonlyMap<string, ImageResult>;
+  /** Variables that name services. */
+  readonly services: ReadonlyMap<string, string>;
   /** By volume. */
   readonly imageVolumes: ReadonlyMap<string, ImageResult>;
 }
@@ -63,6 +66,7 @@ export interface StarterDeps {
   readonly volumes: Volumes;
   readonly objects: Objects;
   readonly tokens: Tokens;
+  readonly services: Services;
   readonly lifecycle: Lifecycle;
   readonly setup: PodSetup;
   readonly paths: PodPaths;
@@ -122,7 +126,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
   ): Promise<void> {
     const container = allContainersOf(pod).find((one) => one.name === name)!;
     const inputs = { pod, container, restartCount, addresses: addresses(pod, sandbox), ...sources(pod, signal) };
-    const environment = await buildEnvironment(container, inputs);
+    const environment = await buildEnvironment(container, { ...inputs, services: ready.services });
     checkUser(pod, container, image);
     const mountable = ready.volumes.ok ? ready.volumes.paths : new Map<string, string>();
     const users = await setup.users(pod);
@@ -205,12 +209,18 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
         const container: Container = { name, image: reference, ...(pullPolicy ? { imagePullPolicy: pullPolicy } : {}) };
         return [name, await images.ensure({ pod, container, sandbox, secrets }, signal)] as const;
       });
-      const [volumesReady, imagesReady, imageVolumesReady] = await Promise.all([
+      const [volumesReady, imagesReady, imageVolumesReady, services] = await Promise.all([
         volumes(pod, signal),
         Promise.all(ensured),
         Promise.all(mounted),
+        deps.services.around(pod.metadata.namespace ?? '', signal),
       ]);
-      return { volumes: volumesReady, images: new Map(imagesReady), imageVolumes: new Map(imageVolumesReady) };
+      return {
+        volumes: volumesReady,
+        images: new Map(imagesReady),
+        imageVolumes: new Map(imageVolumesReady),
+        services: serviceVariables(services, pod),
+      };
     },
     async start(work, signal) {
       const { pod, starts, ready, memory, sandbox } = work;
