@@ -1,6 +1,7 @@
 // What a newcomer sees: one command, a Ready node, a running pod, kubectl that works, and a machine left clean.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { chooseRuntime } from '../../apps/kedge/src/edge-runtime.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
 import { eventually } from './harness/run.ts';
@@ -14,7 +15,7 @@ describe('a first run', () => {
   let site: TestSite;
 
   before(async () => {
-    site = await createTestSite('first');
+    site = await createTestSite('first', { anyRuntime: true });
     const { code, stdout, stderr } = await site.up();
     assert.equal(code, 0, `${stdout}${stderr}${await site.logs()}`);
   });
@@ -31,7 +32,7 @@ describe('a first run', () => {
       phase: string;
       nodes: { name: string; ready: boolean }[];
       pods: { name: string; phase: string }[];
-      processes: { name: string }[];
+      processes: { name: string; runtime?: string }[];
     };
     assert.equal(status.phase, 'ready');
     assert.deepEqual(
@@ -41,7 +42,11 @@ describe('a first run', () => {
     assert.ok(status.pods.some(({ name, phase }) => name.startsWith('hello-') && phase === 'Running'));
     const names = status.processes.map(({ name }) => name).sort();
     assert.deepEqual(names, ['apiserver', 'cloudcore', 'containerd', 'edgecore', 'kedge']);
-    assert.match((await site.kedge('status', '--data', site.data)).stdout, /state +ready/);
+    const { runtime } = await chooseRuntime(undefined);
+    assert.equal(status.processes.find(({ name }) => name === 'edgecore')?.runtime, runtime);
+    const words = (await site.kedge('status', '--data', site.data)).stdout;
+    assert.match(words, /state +ready/);
+    assert.match(words, new RegExp(`edgecore \\(\\d+, ${runtime}\\)`));
   });
 
   it('refuses a second start of the same site with a sentence that says what to do', async () => {

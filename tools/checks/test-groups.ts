@@ -1,8 +1,9 @@
 // Runs the tests in groups and counts them. Unit and module tests share one process (they start in milliseconds);
 // files that start processes of their own are named `*.process.test.ts` and get a process each; end-to-end tests, which
-// mostly wait, run two at a time.
-import { spawn } from 'node:child_process';
+// mostly wait, run two at a time. Every group says on which runtime it wants the edge: it is tested on both.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { type EdgeRuntime, launchOn } from '../../apps/kedge/src/edge-runtime.ts';
 
 export interface Counts {
   readonly passed: number;
@@ -19,7 +20,11 @@ interface Group {
   readonly batchesAtOnce: number;
   /** For the tests, beside what this process has. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The tests themselves run on Bun, as lean has it, and not what they start. */
+  readonly onBun?: boolean;
 }
+
+const edgeOn = (runtime: EdgeRuntime) => ({ KEDGE_EDGE_RUNTIME: runtime });
 
 /** Tests of a whole edge that say nothing about its runtime; they have to pass on each. */
 const edgeSuite = [
@@ -35,6 +40,15 @@ const edgeSuite = [
 
 const conformance = 'tests/conformance/node-conformance.test.ts';
 
+/** What edgecore is made of. Bun's servers of HTTP/2 are used by nobody: the cloud runs on Node.js, and so do peers in tests. */
+const edgeUnits = [
+  'packages/{core,edge,wire}/{src,test}/**/*.test.ts',
+  'packages/engine/{src,test}/{channel,identity-edge}/**/*.test.ts',
+  'packages/platform/{src,test}/**/*.test.ts',
+  'tests/interop/{dmi,dmi-versions,dmi-go-mapper.process,edge-wishes,edge-recorded}.test.ts',
+];
+const notOfTheEdge = ['packages/platform/test/http2.test.ts', 'packages/platform/test/grpc.test.ts'];
+
 const unitPlaces = [
   'tests/conformance/document.test.ts',
   'packages/*/src/**/*.test.ts',
@@ -46,9 +60,13 @@ const unitPlaces = [
   'tests/fuzz/**/*.test.ts',
 ];
 
-export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' | 'lean', Group> {
+type GroupName = 'unit' | 'process' | 'e2e' | 'conformance' | 'lean-unit' | 'lean';
+
+export function testGroups(): Record<GroupName, Group> {
   const found = globSync(unitPlaces).sort();
   const startsProcesses = (path: string): boolean => path.endsWith('.process.test.ts');
+  const isOfTheEdge = (path: string): boolean =>
+    !notOfTheEdge.includes(path) && (!startsProcesses(path) || path.startsWith('tests/interop/'));
   return {
     unit: {
       name: 'unit and module tests',
@@ -63,6 +81,7 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       options: ['--test-timeout=600000'],
       batch: 1,
       batchesAtOnce: 1,
+      environment: edgeOn('node'),
     },
     e2e: {
       name: 'end-to-end tests',
@@ -70,6 +89,7 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       options: ['--test-timeout=1200000'],
       batch: 1,
       batchesAtOnce: 2,
+      environment: edgeOn('node'),
     },
     conformance: {
       name: 'node conformance',
@@ -77,6 +97,15 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       options: ['--test-timeout=300000'],
       batch: 1,
       batchesAtOnce: 1,
+      environment: edgeOn('node'),
+    },
+    'lean-unit': {
+      name: 'unit and module tests of the edge on Bun',
+      files: globSync(edgeUnits).filter(isOfTheEdge).sort(),
+      options: ['--timeout=120000'],
+      batch: 10,
+      batchesAtOnce: 2,
+      onBun: true,
     },
     lean: {
       name: 'the edge on its lean runtime',
@@ -84,14 +113,14 @@ export function testGroups(): Record<'unit' | 'process' | 'e2e' | 'conformance' 
       options: ['--test-timeout=1200000'],
       batch: 1,
       batchesAtOnce: 2,
-      environment: { KEDGE_EDGE_RUNTIME: 'lean' },
+      environment: edgeOn('lean'),
     },
   };
 }
 
 /** Runs one group with Node's test runner, some files to a process, and adds up what it counted. */
 export async function runGroup(group: Group): Promise<Counts> {
-  const { name, files, options, batch, batchesAtOnce, environment = {} } = group;
+  const { name, files, batch, batchesAtOnce } = group;
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   console.log(`\n== ${name} (${files.length} files)`);
   const began = performance.now();
@@ -100,7 +129,7 @@ export async function runGroup(group: Group): Promise<Counts> {
   const counts: Counts[] = [];
   const lane = async (): Promise<void> => {
     for (let next = batches.shift(); next; next = batches.shift())
-      counts.push(await runFiles(next, options, environment));
+      counts.push(await (group.onBun ? runOnBun(next, group) : runFiles(next, group)));
   };
   await Promise.all(Array.from({ length: batchesAtOnce }, lane));
   const sum = (of: keyof Counts): number => counts.reduce((total, one) => total + one[of], 0);
@@ -110,21 +139,39 @@ export async function runGroup(group: Group): Promise<Counts> {
   return total;
 }
 
-async function runFiles(
-  files: readonly string[],
-  options: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<Counts> {
+async function runFiles(files: readonly string[], { options, environment }: Group): Promise<Counts> {
   const args = ['--test', '--test-reporter=./tools/checks/quiet-reporter.ts', ...options, ...files];
   const env = { ...process.env, ...environment };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));
+  const { code, output } = await outcome(child);
   const count = (what: string): number => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
   const failed = count('fail') + count('cancelled');
   process.stdout.write(output.replace(/^# \w+ [\d.]+\n/gm, ''));
   const lost = code !== 0 && failed === 0;
   if (lost) console.log(`FAIL the test process ended with code ${code}: ${files.join(' ')}`);
   return { passed: count('pass'), failed: lost ? 1 : failed, skipped: count('skipped') + count('todo') };
+}
+
+/** Bun's runner, which takes tests for Node's. It has its own report, on its standard error, of which the failures are shown. */
+async function runOnBun(files: readonly string[], { options }: Group): Promise<Counts> {
+  const { program, args, environment } = launchOn('lean', '.');
+  const flags = args.filter((arg) => arg.startsWith('--'));
+  const paths = files.map((file) => `./${file}`);
+  const child = spawn(program, [...flags, 'test', ...options, ...paths], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const { code, output } = await outcome(child);
+  const count = (what: string): number => Number(new RegExp(`^ *(\\d+) ${what}$`, 'm').exec(output)?.[1] ?? 0);
+  const failed = count('fail');
+  if (code !== 0) console.log(`${output.replace(/^\((?:pass|skip)\) .*\n/gm, '')}\nFAIL on Bun: ${files.join(' ')}`);
+  return { passed: count('pass'), failed: code !== 0 ? Math.max(1, failed) : failed, skipped: count('skip') };
+}
+
+async function outcome(child: ChildProcess): Promise<{ code: number; output: string }> {
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));
+  return { code, output };
 }

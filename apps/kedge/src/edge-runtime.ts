@@ -1,8 +1,9 @@
-// On what edgecore's daemon runs: Node.js with the flags that make it small, or the lean profile, the same bundle on Bun
-// without its compiler, which takes less memory. docs/benchmarks.md has the figures of both.
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+// On what edgecore's daemon runs: the lean profile, the same bundle on Bun without its compiler, which takes less memory; or
+// Node.js with the flags that make it small, where lean cannot run or is not wanted. docs/benchmarks.md has the figures of both.
+import { execFile } from 'node:child_process';
+import { constants, readFileSync } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { installedRoot } from './site/installed-root.ts';
 
@@ -47,22 +48,44 @@ const withoutCompiler = {
  */
 const smallEnvironment = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2', NODE_EXTRA_CA_CERTS: '' };
 
-/** `--runtime` as it was given, else `$KEDGE_EDGE_RUNTIME`, else Node.js. Throws for names of neither. */
-export function edgeRuntimeOf(flag: string | undefined, environment: NodeJS.ProcessEnv): EdgeRuntime {
-  const name = flag ?? (environment['KEDGE_EDGE_RUNTIME'] || 'node');
+/** `--runtime` as it was given, else `$KEDGE_EDGE_RUNTIME`; undefined leaves it to us. Throws for names of neither. */
+export function askedRuntime(flag: string | undefined, environment: NodeJS.ProcessEnv): EdgeRuntime | undefined {
+  const name = flag ?? (environment['KEDGE_EDGE_RUNTIME'] || undefined);
+  if (name === undefined) return undefined;
   const runtime = edgeRuntimes.find((known) => known === name);
   if (runtime === undefined) throw new CommandLineError(`--runtime is ${edgeRuntimes.join(' or ')}, not "${name}"`);
   return runtime;
 }
 
-/** `folder` is where the bundles are. Throws when the runtime is not installed. */
-export async function launchOn(runtime: EdgeRuntime, folder: string): Promise<Launch> {
+/** Why lean cannot run here, or undefined when it can. */
+export type LeanFault = () => Promise<string | undefined>;
+
+export interface Choice {
+  readonly runtime: EdgeRuntime;
+  /** Why it is not lean, though nobody asked for Node.js. */
+  readonly fault?: string;
+}
+
+/** Lean where it can run, unless something else was asked for. Throws when lean was and cannot. */
+export async function chooseRuntime(
+  asked: EdgeRuntime | undefined,
+  leanFault: LeanFault = findLeanFault,
+): Promise<Choice> {
+  if (asked === 'node') return { runtime: 'node' };
+  const fault = await leanFault();
+  if (fault === undefined) return { runtime: 'lean' };
+  if (asked === 'lean') throw new CommandLineError(`the lean runtime cannot run here: ${fault}; use --runtime node`);
+  return { runtime: 'node', fault };
+}
+
+/** `folder` is where the bundles are. */
+export function launchOn(runtime: EdgeRuntime, folder: string): Launch {
   if (runtime === 'node') {
     const args = [...smallNode, join(folder, 'edgecore-daemon.cjs')];
     return { program: process.execPath, args, environment: smallEnvironment };
   }
   return {
-    program: await findBun(installedRoot()),
+    program: bunBelow(installedRoot()),
     args: [...leanBun, join(folder, 'edgecore-daemon.lean.cjs')],
     environment: { ...smallEnvironment, ...withoutCompiler },
   };
@@ -70,21 +93,47 @@ export async function launchOn(runtime: EdgeRuntime, folder: string): Promise<La
 
 const packageOf: Readonly<Record<string, string>> = { x64: 'bun-linux-x64', arm64: 'bun-linux-aarch64' };
 
-async function findBun(root: string): Promise<string> {
-  const found = join(
-    root,
-    'node_modules',
-    '@oven',
-    packageOf[process.arch] ?? `bun-linux-${process.arch}`,
-    'bin',
-    'bun',
-  );
-  const mayRun = await access(found, constants.X_OK).then(
+const bunBelow = (root: string): string =>
+  join(root, 'node_modules', '@oven', packageOf[process.arch] ?? `bun-linux-${process.arch}`, 'bin', 'bun');
+
+/** Milliseconds that Bun may take to do nothing: a slow card has to deliver 100 MB of it. */
+const trialLimit = 20_000;
+
+/** Bun is run once, which shows whatever else this machine lacks: its C library, system calls, the right to run it. */
+export async function findLeanFault(program: string = bunBelow(installedRoot())): Promise<string | undefined> {
+  const mayRun = await access(program, constants.X_OK).then(
     () => true,
     () => false,
   );
-  if (!mayRun) {
-    throw new CommandLineError(`the lean runtime is not installed (${found}): run npm install, or use --runtime node`);
+  if (!mayRun) return `Bun is not installed (${program}), npm install brings it`;
+  // It would start without, and end at the first instruction that is missing.
+  if (process.arch === 'x64' && !hasAvx2(await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))) {
+    return 'the processor has no AVX2, which Bun needs';
   }
-  return found;
+  const env = { ...process.env, ...smallEnvironment, ...withoutCompiler };
+  return new Promise((resolve) => {
+    execFile(program, [...leanBun, '--eval', '0'], { env, timeout: trialLimit, killSignal: 'SIGKILL' }, (error) => {
+      if (!error) return resolve(undefined);
+      const { signal, killed } = error;
+      const how = killed ? `took over ${trialLimit / 1_000} s` : signal ? `ended by ${signal}` : error.message.trim();
+      resolve(`Bun does not run on this machine (${how})`);
+    });
+  });
+}
+
+/** By what `/proc/cpuinfo` says; of a machine that does not tell, only a run can. */
+export function hasAvx2(cpuinfo: string): boolean {
+  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1];
+  return flags === undefined || flags.split(/\s+/).includes('avx2');
+}
+
+/** What a running edgecore runs on; undefined when it is gone, or still reads its configuration. */
+export function runtimeOf(pid: number): EdgeRuntime | undefined {
+  try {
+    const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (basename(program) === 'bun') return 'lean';
+    return args.some((arg) => basename(arg) === 'edgecore-daemon.cjs') ? 'node' : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -2,6 +2,7 @@
 // nothing afterwards: the daemon never loads the YAML reader and the schemas, nor keeps what they left in memory.
 import { parseArgs } from 'node:util';
 import { explain } from '@kedge/core/errors';
+import { createLog, formatRecord } from '@kedge/core/log';
 import {
   readCredentialProviders,
   readEdgeCoreConfig,
@@ -9,11 +10,12 @@ import {
   writeEdgeCoreMinimum,
 } from '@kedge/model/componentconfig';
 import { createHost } from '@kedge/platform/linux';
+import { systemClock } from '@kedge/platform/node';
 import { CommandLineError } from './commands/command-line-error.ts';
 import { readConfigFile } from './commands/config-file.ts';
 import { usage } from './commands/usage.ts';
 import { version } from './commands/version.ts';
-import { edgeRuntimeOf, type Launch, launchOn } from './edge-runtime.ts';
+import { askedRuntime, chooseRuntime, type Launch, launchOn } from './edge-runtime.ts';
 import { type EdgeCoreSettingsRead, handOver, starterVariable } from './edgecore-settings.ts';
 
 async function main(args: string[]): Promise<number> {
@@ -41,11 +43,21 @@ async function main(args: string[]): Promise<number> {
   const settings = await withCredentialProviders(
     readEdgeCoreConfig(await readConfigFile(values.config, 'kedge edgecore'), facts),
   );
+  const { runtime, fault } = await chooseRuntime(askedRuntime(values.runtime, process.env));
   if (values.checkconfig) {
     for (const warning of settings.warnings) process.stdout.write(`${warning}\n`);
     return 0;
   }
-  const launch = await launchOn(edgeRuntimeOf(values.runtime, process.env), import.meta.dirname);
+  if (fault !== undefined) {
+    createLog({
+      now: systemClock.now,
+      write: (record) => process.stderr.write(`${formatRecord(record)}\n`),
+      level: 'info',
+    })
+      .child({ component: 'edgecore' })
+      .warn('runs on Node.js, which takes more memory', { reason: fault });
+  }
+  const launch = launchOn(runtime, import.meta.dirname);
   return becomeDaemon(
     launch,
     handOver(settings, { ...process.env, ...launch.environment, [starterVariable]: process.execPath }),

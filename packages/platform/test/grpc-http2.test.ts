@@ -301,7 +301,9 @@ describe('our server and the client of Node', () => {
   });
 });
 
-describe('our client and the server of Node', () => {
+// Bun's is another, which ends a stream without a head where Node's resets it.
+const noNode = 'bun' in process.versions ? "the server would be Bun's" : false;
+describe('our client and the server of Node', { skip: noNode }, () => {
   type Answer = (stream: http2.ServerHttp2Stream, body: Buffer, session: http2.ServerHttp2Session) => void;
 
   async function served(t: TestContext, answer: Answer, options: http2.ServerOptions = {}) {

@@ -22,13 +22,17 @@ export interface TestSite {
   remove(): Promise<void>;
 }
 
-/** Without the sample devices, unless they are asked for: most tests have no use for them. */
-export async function createTestSite(name: string, { devices = false } = {}): Promise<TestSite> {
+/**
+ * Without the sample devices, unless they are asked for: most tests have no use for them. `anyRuntime`: edgecore runs on what it
+ * chooses, whatever the group of tests says.
+ */
+export async function createTestSite(name: string, { devices = false, anyRuntime = false } = {}): Promise<TestSite> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const data = join(parent, 'site');
   const portBase = await freePortBase();
   const node = `edge-${name}`;
-  const kedge = (...args: string[]): Promise<Ran> => run(kedgeProgram, args, { timeoutMs: 300_000 });
+  const env = anyRuntime ? { KEDGE_EDGE_RUNTIME: '' } : {};
+  const kedge = (...args: string[]): Promise<Ran> => run(kedgeProgram, args, { timeoutMs: 300_000, env });
   const runtime = containerdSite(join(data, 'containerd'));
   const options = ['--detach', '--data', data, '--node', node, '--port-base', String(portBase)];
   if (!devices) options.push('--no-devices');

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { askedRuntime, chooseRuntime } from '../edge-runtime.ts';
 
 interface Finding {
   readonly what: string;
@@ -92,11 +93,19 @@ function checkHost(): Finding[] {
   ];
 }
 
-/** Everything that `kedge up` depends on, as found on this host. */
+/** Everything without which `kedge up` does not work, as found on this host, and what it is the better for. */
 export const examineHost = (): readonly Finding[] => [...checkHost(), ...checkPrograms()];
 
+async function checkRuntime(): Promise<Finding> {
+  const asked = askedRuntime(undefined, process.env);
+  const { runtime, fault } = await chooseRuntime(asked);
+  const why = asked ? `${runtime}, as $KEDGE_EDGE_RUNTIME says` : runtime;
+  const say = fault === undefined ? why : `${runtime}, which takes more memory than lean: ${fault}`;
+  return { what: 'edge runtime', ok: fault === undefined, needed: false, say };
+}
+
 export async function doctor(): Promise<number> {
-  const findings = examineHost();
+  const findings = [...examineHost(), await checkRuntime()];
   for (const { what, ok, say, needed } of findings) {
     process.stdout.write(`${ok ? 'ok     ' : needed ? 'MISSING' : 'warning'}  ${what.padEnd(14)} ${say}\n`);
   }

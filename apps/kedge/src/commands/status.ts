@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { explain } from '@kedge/core/errors';
 import { containerdPid, containerdSite } from '@kedge/platform/containerd';
+import { type EdgeRuntime, runtimeOf } from '../edge-runtime.ts';
 import { openKubeApi } from '../kube-access.ts';
 import { type SiteLayout, siteLayout, sitePorts } from '../site/layout.ts';
 import { liveProcesses } from '../site/pid-files.ts';
@@ -12,7 +13,12 @@ import { CommandLineError } from './command-line-error.ts';
 interface SiteStatus {
   readonly data: string;
   readonly phase: string;
-  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  /** `runtime`: of edgecore. */
+  readonly processes: readonly {
+    readonly name: string;
+    readonly pid: number;
+    readonly runtime?: EdgeRuntime | undefined;
+  }[];
   readonly ports: Readonly<Record<string, number>>;
   readonly kubeconfig: string;
   readonly nodes: readonly { readonly name: string; readonly ready: boolean; readonly say: string }[];
@@ -39,7 +45,11 @@ export async function status(values: Readonly<Record<string, string | boolean | 
 
 async function readStatus(layout: SiteLayout): Promise<SiteStatus> {
   const state = await readSiteState(layout);
-  const processes = (await liveProcesses(layout.run)).map(({ name, pid }) => ({ name, pid }));
+  const processes: SiteStatus['processes'][number][] = (await liveProcesses(layout.run)).map(({ name, pid }) => ({
+    name,
+    pid,
+    ...(name === 'edgecore' ? { runtime: runtimeOf(pid) } : {}),
+  }));
   const runtimePid = existsSync(layout.containerd) ? await containerdPid(containerdSite(layout.containerd)) : undefined;
   if (runtimePid !== undefined) processes.push({ name: 'containerd', pid: runtimePid });
   const supervised = processes.some(({ name }) => name === 'kedge');
@@ -79,11 +89,14 @@ async function readCluster(layout: SiteLayout): Promise<Pick<SiteStatus, 'nodes'
   }
 }
 
+const formatProcess = ({ name, pid, runtime }: SiteStatus['processes'][number]): string =>
+  `${name} (${pid}${runtime ? `, ${runtime}` : ''})`;
+
 function formatStatus({ data, phase, processes, nodes, pods, kubeconfig, problem }: SiteStatus): string {
   const lines = [
     `site        ${data}`,
     `state       ${phase}`,
-    `processes   ${processes.map(({ name, pid }) => `${name} (${pid})`).join(', ') || 'none'}`,
+    `processes   ${processes.map(formatProcess).join(', ') || 'none'}`,
     `kubeconfig  ${kubeconfig}`,
     ...(problem ? [`problem     ${problem}`] : []),
     ...nodes.map(({ name, ready, say }) => `node        ${name}: ${ready ? 'Ready' : `not ready (${say})`}`),

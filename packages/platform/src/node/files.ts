@@ -25,7 +25,8 @@ export function createFiles(): Files {
         if (mode !== undefined) await fs.chmod(path, mode);
       });
     },
-    list: (path) => orAbsent('list', path, () => fs.readdir(path)),
+    // Node.js gives them in order, Bun as the disk has them.
+    list: (path) => orAbsent('list', path, async () => (await fs.readdir(path)).sort()),
     info: (path) => orAbsent('look at', path, async () => toInfo(await fs.lstat(path))),
     remove: (path) => attempt('remove', path, () => removeTree(path)),
     rename: (from, to) => attempt('rename', from, () => fs.rename(from, to)),

@@ -4,13 +4,14 @@ import { chmod } from 'node:fs/promises';
 import * as http from 'node:http';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import * as https from 'node:https';
-import type { Socket as TcpSocket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { Server as NetServer, Socket as TcpSocket } from 'node:net';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Log } from '@kedge/core/log';
 import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
 import { type Duration, seconds } from '@kedge/core/time';
 import { clearSocketFile, listenPrivately } from './socket-file.ts';
 import { createExchanges } from './http-exchange.ts';
+import { createFront } from './http-front.ts';
 import { createUpgrades } from './http-upgrade.ts';
 
 export interface HttpServersOptions {
@@ -44,16 +45,16 @@ export function createHttpServers({ log, limits }: HttpServersOptions): HttpServ
 }
 
 async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits): Promise<Listening> {
-  const server = createServer(options, limits);
+  const { server, front, closeIdleConnections, forget } = createServer(options, limits);
   const connections = new Set<TcpSocket>();
-  server.on('connection', (connection: TcpSocket) => {
+  front.on('connection', (connection: TcpSocket) => {
     connections.add(connection);
     // node:http2 leaves this out for clients that stay with HTTP/1.1: each piece of an answer, and each event of a watch,
     // would wait for the client to acknowledge the one before, for up to 40 ms.
     connection.setNoDelay(true);
     connection.once('close', () => connections.delete(connection));
   });
-  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+  front.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const certificate = certificateFault(error, socket);
     const fields = { address: socket.remoteAddress, port: options.port, reason: certificate ?? error.message };
     // Strangers who speak no TLS are no news; a client whose certificate does not count waits for somebody to act.
@@ -64,15 +65,18 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
   server.on('request', exchanges.serve as (...args: unknown[]) => void);
   const sessions = 'updateSettings' in server ? followSessions(server, limits.idle) : undefined;
   const upgrades = options.upgrade ? createUpgrades({ decide: options.upgrade, log }) : undefined;
-  if (upgrades) server.on('upgrade', upgrades.serve);
+  if (upgrades) {
+    server.on('upgrade', (incoming: http.IncomingMessage) => forget?.(incoming.socket));
+    server.on('upgrade', upgrades.serve);
+  }
 
-  const bound = await bind(server, options);
+  const bound = await bind(front, options);
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
-    const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+    const ended = new Promise<void>((resolve) => front.close(() => resolve()));
     upgrades?.stop();
     exchanges.stop();
-    if ('closeIdleConnections' in server) server.closeIdleConnections();
+    closeIdleConnections();
     sessions?.close();
     const last = setTimeout(() => connections.forEach((connection) => connection.destroy()), limits.stop);
     await ended;
@@ -80,7 +84,7 @@ async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits
   }
   return {
     ...bound,
-    renew: (tls) => renew(server, options, tls),
+    renew: (tls) => renew(front, options, tls),
     close: () => (closing ??= close()),
   };
 }
@@ -97,8 +101,18 @@ type Server = http.Server | https.Server | Http2SecureServer;
 /** Requests that one client may have open on one connection; a Go client then opens another. */
 const streamsPerConnection = 250;
 
+interface Created {
+  /** Has the requests and upgrades. */
+  readonly server: Server;
+  /** Has the connections; the same, but on Bun. */
+  readonly front: NetServer;
+  closeIdleConnections(): void;
+  /** Before a connection is no longer HTTP. */
+  forget?(connection: TcpSocket): void;
+}
+
 /** The one place that knows which protocols are spoken. */
-function createServer({ tls }: ListenOptions, limits: HttpServerLimits): Server {
+function createServer({ tls }: ListenOptions, limits: HttpServerLimits): Created {
   const settings: http.ServerOptions = {
     headersTimeout: limits.head,
     requestTimeout: limits.request,
@@ -106,29 +120,40 @@ function createServer({ tls }: ListenOptions, limits: HttpServerLimits): Server 
     connectionsCheckingInterval: Math.min(limits.head, seconds(5)),
     maxHeaderSize: 32 * 1024,
   };
-  if (!tls) return http.createServer(settings);
-  const clientAuth = tls.clientAuth ?? 'none';
-  const secure = {
-    ...settings,
+  const clientAuth = tls?.clientAuth ?? 'none';
+  const secure = tls && {
     handshakeTimeout: limits.head,
     ...secureContext(tls, tls.clientCa),
     requestCert: clientAuth !== 'none',
     rejectUnauthorized: clientAuth === 'require',
   };
-  // Bun's server of HTTPS alone does not tell who the client is; the one of HTTP/2, which speaks HTTP/1.1 as well, does.
-  const needsHttp2 = clientAuth !== 'none' && 'bun' in process.versions;
-  if (!tls.http2 && !needsHttp2) return usingTls(() => https.createServer(secure));
+  if ('bun' in process.versions && !tls?.http2) {
+    const server = http.createServer(settings);
+    const { server: front, ...rest } = usingTls(() => createFront(server, secure, limits));
+    return { server, front, ...rest };
+  }
+  if (!tls?.http2) {
+    const server = secure
+      ? usingTls(() => https.createServer({ ...settings, ...secure }))
+      : http.createServer(settings);
+    return { server, front: server, closeIdleConnections: () => server.closeIdleConnections() };
+  }
   // Loaded where it is spoken: it is memory that most listeners do not need.
   const { createSecureServer } = process.getBuiltinModule('node:http2');
-  return usingTls(() => {
-    const server = createSecureServer({
+  const server = usingTls(() =>
+    createSecureServer({
+      ...settings,
       ...secure,
       allowHTTP1: true,
       settings: { maxConcurrentStreams: streamsPerConnection, maxHeaderListSize: settings.maxHeaderSize! },
-    });
-    // For clients that stay with HTTP/1.1; the option of the same name does not reach them.
-    return Object.assign(server, { headersTimeout: limits.head, requestTimeout: limits.request });
-  });
+    }),
+  );
+  // For clients that stay with HTTP/1.1; the option of the same name does not reach them.
+  Object.assign(server, { headersTimeout: limits.head, requestTimeout: limits.request });
+  const closeIdleConnections = (): void => {
+    if ('closeIdleConnections' in server) (server as unknown as http.Server).closeIdleConnections();
+  };
+  return { server, front: server, closeIdleConnections };
 }
 
 /** Connections of HTTP/2: those without requests go after a while, all are told when the server ends. */
@@ -156,9 +181,9 @@ const secureContext = ({ certificate, key }: TlsFiles, clientCa: string | undefi
   ...(clientCa === undefined ? {} : { ca: clientCa }),
 });
 
-function renew(server: Server, { tls }: ListenOptions, renewed: TlsFiles): void {
-  if (!tls || !('setSecureContext' in server)) return;
-  usingTls(() => server.setSecureContext(secureContext(renewed, tls.clientCa)));
+function renew(server: NetServer, { tls }: ListenOptions, renewed: TlsFiles): void {
+  if (!tls) return;
+  usingTls(() => (server as TlsServer).setSecureContext(secureContext(renewed, tls.clientCa)));
 }
 
 function usingTls<T>(work: () => T): T {
@@ -169,7 +194,7 @@ function usingTls<T>(work: () => T): T {
   }
 }
 
-async function bind(server: Server, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
+async function bind(server: NetServer, { address, port }: ListenOptions): Promise<{ address: string; port: number }> {
   const isFile = address.startsWith('/');
   const inTheWay = isFile ? await clearSocketFile(address) : undefined;
   if (inTheWay !== undefined) throw httpErrors.LISTEN_FAILED({ address, port, reason: inTheWay });
