@@ -229,4 +229,32 @@ describe('samples on disk', () => {
     assert.deepEqual([rows(), mapper.queue.size], [0, 0]);
     await mapper.end();
   });
+
+  test('where the disk is full, the device that has most gives way, and not the one that says something', async () => {
+    const { clock, arrived, edgecore, life } = place('always');
+    edgecore.isAway = true;
+    const mapper = life();
+    await clock.advance(milliseconds(1));
+    const large = 'x'.repeat(4_096);
+    const talker = { namespace: 'default', name: 'talker' };
+    mapper.queue.add(device, [sampleOf(1)]);
+    for (let n = 0; n < 16; n++) {
+      mapper.queue.add(
+        talker,
+        Array.from({ length: 1_000 }, (_, at) => ({ ...sampleOf(at), value: large })),
+      );
+    }
+    assert.doesNotMatch(mapper.metrics.format(), /overflow/);
+    mapper.queue.add(device, [{ ...sampleOf(2), observedDesired: 'x'.repeat(500_000) }]);
+    assert.match(mapper.metrics.format(), /outcome="overflow"\} 1000\n/);
+    assert.equal(mapper.queue.size, 15_002);
+    edgecore.isAway = false;
+    await clock.advance(seconds(60));
+    assert.equal(mapper.queue.size, 0);
+    assertAll(
+      arrived.filter(({ value }) => !Number.isNaN(value)),
+      [1, 2],
+    );
+    await mapper.end();
+  });
 });

@@ -127,11 +127,24 @@ export class ReportQueue {
     return line;
   }
 
+  /** Of one device there may be too many; of all, where the disk is full, the one that has most gives way. */
   #limit(line: Line): void {
-    const isFull = this.#store !== undefined && this.#store.bytes > limitOnDisk;
     const most = this.#store ? limitPerDevice.onDisk : limitPerDevice.inMemory;
-    const over = Math.max(line.waiting.length + line.behind - most, isFull ? batchLimit : 0);
+    this.#drop(line, line.waiting.length + line.behind - most);
+    if (this.#store !== undefined && this.#store.bytes > limitOnDisk) this.#drop(this.#longest(line), batchLimit);
+  }
+
+  #longest(first: Line): Line {
+    let longest = first;
+    for (const line of this.#devices.values()) {
+      if (line.waiting.length + line.behind > longest.waiting.length + longest.behind) longest = line;
+    }
+    return longest;
+  }
+
+  #drop(line: Line, over: number): void {
     if (over <= 0) return;
+    this.#fill(line);
     const gone = Math.min(over, line.waiting.length);
     this.#take(line, gone);
     this.#fill(line);
