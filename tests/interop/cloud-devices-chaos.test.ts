@@ -12,10 +12,10 @@ import { api, type CloudRig, edgeNode, type FakeEdge, settle, startCloud } from 
 const devices = api('devices', 'devices.kubeedge.io', 'v1beta1');
 const names = ['a', 'b'];
 const properties = ['p', 'q'];
-const config = {
-  limits: { perDevice: seconds(1), total: { perSecond: 5, burst: 2 }, refresh: seconds(10) },
+const configOf = (burst: number) => ({
+  limits: { perDevice: { interval: seconds(1), burst }, total: { perSecond: 5, burst: 2 }, refresh: seconds(10) },
   samples: undefined,
-};
+});
 
 type Step =
   | { readonly do: 'report'; readonly name: string; readonly property: string; readonly times: number }
@@ -30,7 +30,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('report' as const),
       name: fc.constantFrom(...names),
       property: fc.constantFrom(...properties),
-      times: fc.integer({ min: 1, max: 3 }),
+      times: fc.integer({ min: 1, max: 6 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('repeat' as const), which: fc.nat() }) },
@@ -143,7 +143,9 @@ test(
       fc.asyncProperty(
         fc.array(step, { minLength: 5, maxLength: 30 }),
         fc.infiniteStream(fc.nat()),
-        async (steps, chance) => {
+        fc.constantFrom(1, 2, 5),
+        async (steps, chance, burst) => {
+          const config = configOf(burst);
           const order = (count: number): number => chance.next().value! % count;
           let cloud = await startCloud(t, { devices: config });
           const { clock, kube } = cloud;

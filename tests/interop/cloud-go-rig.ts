@@ -60,7 +60,11 @@ export async function startEmbeddedApi({ directory, later }: Scratch): Promise<{
 /** Settings of a cloudcore with devices. */
 export const withDevices = (directory: string) => ({
   devices: {
-    limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
+    limits: {
+      perDevice: { interval: seconds(1), burst: 5 },
+      total: { perSecond: 500, burst: 1_000 },
+      refresh: seconds(10),
+    },
     samples: { path: join(directory, 'samples.db'), perProperty: 1_000, age: hours(1), series: 10 },
   },
 });

@@ -86,7 +86,11 @@ test('the newest are kept up to the bound, and none beyond their age', async () 
 });
 
 const devicesOf = {
-  limits: { perDevice: seconds(1), total: { perSecond: 500, burst: 1_000 }, refresh: seconds(10) },
+  limits: {
+    perDevice: { interval: seconds(1), burst: 5 },
+    total: { perSecond: 500, burst: 1_000 },
+    refresh: seconds(10),
+  },
   samples: { path: ':memory:', perProperty: 100, age: hours(24), series: 10 },
 };
 

@@ -65,7 +65,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const stop = new AbortController();
     timers.set(key, { due, stop });
     void clock
-      .sleep(`${name}: ${key} again`, after, AbortSignal.any([stop.signal, scope.signal]))
+      .sleep(`${name}: ${key} again`, after, stop.signal)
       .then(() => enqueue(key))
       .catch(() => undefined);
   };
@@ -118,6 +118,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     enqueueAfter,
     start(owner) {
       scope = owner;
+      // One listener for all timers: a signal made of two for each of them costs more than the timer.
+      owner.signal.addEventListener('abort', () => timers.forEach(({ stop }) => stop.abort(owner.signal.reason)), {
+        once: true,
+      });
       owner.spawn(`${name} queue`, run);
     },
     get pending() {

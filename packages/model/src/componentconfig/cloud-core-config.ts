@@ -39,7 +39,7 @@ export interface CloudCoreConfig {
     | {
         readonly limits: {
           /** Between two writes of one device's status. */
-          readonly perDevice: Duration;
+          readonly perDevice: { readonly interval: Duration; readonly burst: number };
           readonly total: { readonly perSecond: number; readonly burst: number };
           /** Between two writes that change nothing but times. */
           readonly refresh: Duration;

@@ -158,8 +158,11 @@ const deviceController = object({
     {
       perDeviceInterval: integer(1_000, {
         minimum: 0,
-        description:
-          'Milliseconds from the beginning of a write of one device to the next; what comes between is merged.',
+        description: 'Milliseconds from a write of one device to the next, on average; what comes between is merged.',
+      }),
+      perDeviceBurst: integer(5, {
+        minimum: 1,
+        description: 'Writes of a device that was quiet that need not wait for perDeviceInterval.',
       }),
       perSecond: integer(500, { minimum: 1, description: 'Of all devices.' }),
       burst: integer(1_000, { minimum: 1, description: 'Above perSecond, for a while.' }),

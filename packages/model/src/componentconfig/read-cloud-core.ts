@@ -111,11 +111,11 @@ function toDevices({
   statusWrites,
   samples,
 }: CloudCoreDocument['modules']['deviceController']): CloudCoreConfig['devices'] {
-  const { perDeviceInterval, perSecond, burst, refreshInterval } = statusWrites;
+  const { perDeviceInterval, perDeviceBurst, perSecond, burst, refreshInterval } = statusWrites;
   const { path, perProperty, hours: kept, properties } = samples;
   return {
     limits: {
-      perDevice: milliseconds(perDeviceInterval),
+      perDevice: { interval: milliseconds(perDeviceInterval), burst: perDeviceBurst },
       total: { perSecond, burst },
       refresh: seconds(refreshInterval),
     },

@@ -1,5 +1,6 @@
 // Removes fields that the schema does not know, and says which they were: under strict field validation they are errors,
-// otherwise warnings.
+// otherwise warnings. Each write of a custom resource comes by here several times, mostly with nothing to remove: what stays
+// as it is is not copied.
 import { isObject } from '../k8s-patch/index.ts';
 import type { Schema } from './schema.ts';
 import { childPath } from './validate-value.ts';
@@ -12,22 +13,51 @@ export interface Pruned<T> {
 
 export function pruneUnknown<T>(value: T, schema: Schema): Pruned<T> {
   const unknown: string[] = [];
-  return { value: prune(value, schema, '', unknown) as T, unknown };
+  return { value: prune(value, schema, top, unknown) as T, unknown };
 }
 
-function prune(value: unknown, schema: Schema, path: string, unknown: string[]): unknown {
+/** Where a value is; spelled out only when something is wrong there. */
+interface Place {
+  readonly of: Place | undefined;
+  readonly step: string | number;
+}
+
+const top: Place = { of: undefined, step: '' };
+
+function pathOf({ of, step }: Place): string {
+  if (!of) return '';
+  return typeof step === 'number' ? `${pathOf(of)}[${step}]` : childPath(pathOf(of), step);
+}
+
+function prune(value: unknown, schema: Schema, place: Place, unknown: string[]): unknown {
   if (Array.isArray(value)) {
     const { items } = schema;
-    return items ? value.map((item, at) => prune(item, items, `${path}[${at}]`, unknown)) : value;
+    if (!items) return value;
+    const pruned = value.map((item, at) => prune(item, items, { of: place, step: at }, unknown));
+    return pruned.every((item, at) => item === value[at]) ? value : pruned;
   }
   if (!isObject(value)) return value;
-  const kept = Object.entries(value).flatMap(([name, field]) => {
-    const at = childPath(path, name);
+  // Undefined: it goes.
+  const changed = new Map<string, unknown>();
+  for (const name of Object.keys(value)) {
+    const field = value[name];
     const known = schemaOfField(schema, name);
-    if (known === 'any') return [[name, field] as const];
-    if (known) return [[name, prune(field, known, at, unknown)] as const];
-    unknown.push(at);
-    return [];
+    if (known === 'any') continue;
+    const at = { of: place, step: name };
+    if (known === undefined) {
+      unknown.push(pathOf(at));
+      changed.set(name, undefined);
+      continue;
+    }
+    if (typeof field !== 'object') continue;
+    const pruned = prune(field, known, at, unknown);
+    if (pruned !== field) changed.set(name, pruned);
+  }
+  if (changed.size === 0) return value;
+  const kept = Object.entries(value).flatMap(([name, field]) => {
+    if (!changed.has(name)) return [[name, field] as const];
+    const pruned = changed.get(name);
+    return pruned === undefined ? [] : [[name, pruned] as const];
   });
   return Object.fromEntries(kept);
 }

@@ -3,7 +3,7 @@ import { isObject, jsonCopy } from '../k8s-patch/index.ts';
 import { schemaOfField } from './prune-unknown.ts';
 import type { Schema } from './schema.ts';
 
-/** The value with defaults; a null where none is allowed counts as absent, as in Kubernetes. */
+/** The value with defaults, itself when it has them; a null where none is allowed counts as absent, as in Kubernetes. */
 export function applySchemaDefaults<T>(value: T, schema: Schema): T {
   return fill(value, schema) as T;
 }
@@ -11,20 +11,30 @@ export function applySchemaDefaults<T>(value: T, schema: Schema): T {
 function fill(value: unknown, schema: Schema): unknown {
   if (Array.isArray(value)) {
     const { items } = schema;
-    return items ? value.map((item) => fill(item, items)) : value;
+    if (!items) return value;
+    const filled = value.map((item) => fill(item, items));
+    return filled.every((item, at) => item === value[at]) ? value : filled;
   }
   if (!isObject(value)) return value;
-  const result = new Map(Object.entries(value));
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    const current = result.get(name);
+  // Made when the first field changes: most objects have their defaults.
+  let result: Map<string, unknown> | undefined;
+  const changing = (): Map<string, unknown> => (result ??= new Map(Object.entries(value)));
+  const { properties = {} } = schema;
+  for (const name of Object.keys(properties)) {
+    const field = properties[name]!;
+    if (field.default === undefined) continue;
+    const current = Object.hasOwn(value, name) ? value[name] : undefined;
     const isAbsent = current === undefined || (current === null && !field.nullable);
-    if (isAbsent && field.default !== undefined) result.set(name, jsonCopy(field.default));
+    if (isAbsent) changing().set(name, jsonCopy(field.default));
   }
-  for (const [name, field] of result) {
+  for (const [name, field] of result ?? Object.entries(value)) {
     const known = schemaOfField(schema, name);
     if (!known || known === 'any') continue;
-    if (field === null && !known.nullable) result.delete(name);
-    else result.set(name, fill(field, known));
+    if (field === null && !known.nullable) changing().delete(name);
+    else if (typeof field === 'object') {
+      const filled = fill(field, known);
+      if (filled !== field) changing().set(name, filled);
+    }
   }
-  return Object.fromEntries(result);
+  return result ? Object.fromEntries(result) : value;
 }

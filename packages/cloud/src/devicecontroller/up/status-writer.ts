@@ -2,7 +2,7 @@
 // written at a bounded rate, per device and in all. A report is answered when what it said, or something newer, is in
 // the API: until then the edge keeps it, so nothing is lost with this process.
 import { again, createReconciler, done, type Informer, type Next } from '@kedge/core/control';
-import { createRateLimit, orAbort, type RateLimit, type Scope } from '@kedge/core/flow';
+import { abortError, createRateLimit, type RateLimit, type Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Metrics } from '@kedge/core/metrics';
 import { type Clock, type Duration, milliseconds, seconds, toTime } from '@kedge/core/time';
@@ -25,10 +25,10 @@ import {
 import type { DeviceName, Outcome } from '@kedge/model/messages';
 import { DeviceRecord, type News } from './device-record.ts';
 import { type NodeState, planConditions, planStatus, type StatusPart, withoutTimes } from './plan-status.ts';
+import { WriteAllowance, type WriteRate } from './write-allowance.ts';
 
 export interface StatusLimits {
-  /** Between the beginnings of two writes of one device. */
-  readonly perDevice: Duration;
+  readonly perDevice: WriteRate;
   /** Of all devices. */
   readonly total: RateLimit;
   /** Between two writes that change nothing but times. */
@@ -75,10 +75,16 @@ export interface StatusWriter {
 
 /** What comes back to back becomes one write. */
 const gatherFor = milliseconds(10);
+/**
+ * Of a device that has used up its burst: the moment of its next writes is chosen here, and so that what it says in the same
+ * breath is in them, and need not wait for the next.
+ */
+const gatherWhenShort = milliseconds(50);
 /** A device that reports as often as it may be written stays below that rate. */
-const leeway = milliseconds(5);
+const leeway = milliseconds(2);
 const writesAtATime = 32;
 const maxRetry = seconds(30);
+const behindFor = seconds(1);
 
 const ok: Outcome<unknown> = { ok: true, value: undefined };
 
@@ -93,14 +99,18 @@ interface Entry {
   isWriting: boolean;
   /** Of the object that holds the status, after our last write. */
   ownVersion: string | undefined;
-  /** Monotonic. */
-  writableAt: number;
+  readonly allowance: WriteAllowance;
+  /** Since when something is to be written; the clock that only goes forward, as below. */
+  wantedAt: number | undefined;
   refreshAt: number;
 }
 
 export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   const { clock, log, kube, devices, models, nodes, statuses, place, limits } = deps;
   const entries = new Map<string, Entry>();
+  const links = new WeakMap<AbortSignal, Set<() => void>>();
+  const { interval, burst } = limits.perDevice;
+  const rate: WriteRate = { interval: milliseconds(interval === 0 ? 0 : interval + leeway), burst };
   const turn = createRateLimit(clock, 'a turn to write the status of a device', limits.total);
   const reports = deps.metrics.counter(
     'kedge_devicecontroller_reports_total',
@@ -131,7 +141,15 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const record = new DeviceRecord(uid, node, clock.now(), !isMoved && known?.record.uid !== uid);
     const versions = isMoved || known?.record.uid === uid ? {} : counts.versions;
     record.learn(storedStatus(key, object), storedConditions(key, object), versions);
-    const entry: Entry = { record, waiters: [], isWriting: false, ownVersion: undefined, writableAt: 0, refreshAt: 0 };
+    const entry: Entry = {
+      record,
+      waiters: [],
+      isWriting: false,
+      ownVersion: undefined,
+      allowance: new WriteAllowance(rate),
+      wantedAt: undefined,
+      refreshAt: 0,
+    };
     entries.set(key, entry);
     return entry;
   }
@@ -172,19 +190,41 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     entry.waiters = [];
   }
 
-  async function waitUntilWritten(entry: Entry, revision: number, signal: AbortSignal): Promise<Outcome<unknown>> {
-    let forget: (() => void) | undefined;
-    const written = new Promise<Outcome<unknown>>((settle) => {
+  /** A link that is gone waits for nothing; its edge will say it again. */
+  function waitUntilWritten(entry: Entry, revision: number, signal: AbortSignal): Promise<Outcome<unknown>> {
+    if (signal.aborted) return Promise.reject(abortError(signal));
+    const link = onEndOf(signal);
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        entry.waiters = entry.waiters.filter((one) => one !== waiter);
+        reject(abortError(signal));
+      };
+      const settle = (outcome: Outcome<unknown>): void => {
+        link.delete(giveUp);
+        resolve(outcome);
+      };
       const waiter: Waiter = { revision, settle };
+      link.add(giveUp);
       entry.waiters.push(waiter);
-      forget = () => (entry.waiters = entry.waiters.filter((one) => one !== waiter));
     });
-    try {
-      return await orAbort(written, signal);
-    } finally {
-      // A link that is gone waits for nothing; its edge will say it again.
-      if (signal.aborted) forget?.();
-    }
+  }
+
+  /** What to do when a link ends. One listener for all its reports: a signal compares each new one with all it has. */
+  function onEndOf(signal: AbortSignal): Set<() => void> {
+    const known = links.get(signal);
+    if (known) return known;
+    const ends = new Set<() => void>();
+    links.set(signal, ends);
+    signal.addEventListener('abort', () => ends.forEach((giveUp) => giveUp()), { once: true });
+    return ends;
+  }
+
+  /** Something is to be written, when what comes with it is there too. */
+  function want(key: string, entry: Entry, news: News): void {
+    const now = clock.monotonic();
+    const gather = entry.allowance.isShort(now) ? gatherWhenShort : gatherFor;
+    if (news === 'value') entry.wantedAt ??= now + gather;
+    writer.enqueueAfter(key, gather);
   }
 
   async function write(key: string, signal: AbortSignal): Promise<Next> {
@@ -196,7 +236,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const device = readDevice(object);
     const isNews = record.written < record.revision || !sameConditions(device, record);
     if (!isNews && !record.isDirty) return done;
-    const due = isNews ? entry.writableAt : Math.max(entry.writableAt, entry.refreshAt);
+    const { nextAt } = entry.allowance;
+    const due = isNews ? nextAt : Math.max(nextAt, entry.refreshAt);
     const early = due - clock.monotonic();
     if (early > 0) return again(milliseconds(early), 'written a moment ago');
     await turn(signal);
@@ -208,6 +249,9 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     record.conditions = conditions;
     entry.isWriting = true;
     const began = clock.monotonic();
+    entry.allowance.spend(entry.wantedAt ?? began);
+    entry.wantedAt = undefined;
+    entry.refreshAt = began + limits.refresh;
     try {
       entry.ownVersion = await writeStatus(device, planStatus(device, record, conditions), signal);
     } catch (error) {
@@ -217,10 +261,6 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       throw error;
     } finally {
       entry.isWriting = false;
-      // From beginning to beginning, so that a slow API does not make reports wait for longer than a fast one. A device that
-      // was quiet for long may follow at once with what came while it was written.
-      entry.writableAt = began >= entry.refreshAt ? began : began + limits.perDevice + leeway;
-      entry.refreshAt = began + limits.refresh;
     }
     writes.add();
     logChanges(key, before, conditions);
@@ -247,7 +287,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   async function lookAgain(key: string, entry: Entry): Promise<Next> {
     const object = devices.get(key);
     if (!object || object.metadata.uid !== entry.record.uid) return forget(key, entry);
-    return again(limits.perDevice, 'the copy of the API is behind');
+    return again(behindFor, 'the copy of the API is behind');
   }
 
   function forget(key: string, entry: Entry): Next {
@@ -332,7 +372,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       const news = change(record, device);
       record.heardAt = clock.now();
       if (news === 'nothing') stale.add();
-      else writer.enqueueAfter(key, gatherFor);
+      else want(key, entry, news);
       // The value is there already, be it from this report or a newer one.
       if (record.written >= record.revision) return ok;
       return waitUntilWritten(entry, record.revision, signal);

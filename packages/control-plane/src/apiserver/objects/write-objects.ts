@@ -4,6 +4,7 @@ import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
 import { type Call, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
 import { fail, type FieldError, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
+import { jsonCopy } from '@kedge/model/k8s-patch';
 import type { Admission } from '../admission/admission.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { fieldErrors, keepsRulesUntold, readFields, untoldRules, withDefaults } from './field-rules.ts';
@@ -146,7 +147,7 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
 
   async function prepare(change: Change, before: KubeObject, options: WriteOptions, call: Call): Promise<KubeObject> {
     const { kind, part, name, namespace, subresource } = change;
-    const made = structuredClone(await change.make(before));
+    const made = jsonCopy(await change.make(before));
     const read = withDefaults(kind, readFields(kind, made, options, call));
     keepMetadata(kind, read, before);
     keepOtherParts(kind, read, before, part);

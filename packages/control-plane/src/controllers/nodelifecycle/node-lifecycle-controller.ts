@@ -9,7 +9,7 @@ import { isReady } from '../pods/pod-state.ts';
 import { type ControllerDeps, createController } from '../runtime/controller.ts';
 import { isNodeReady, patienceLeft, type Pulse, takePulse, unknownConditions } from './node-health.ts';
 import { type Evicting, isNewlyGone, planTaints } from './node-taints.ts';
-import { EvictionPace, judgeZone, zoneOf } from './zones.ts';
+import { EvictionPace, judgeZone, zoneOf, type ZoneVerdict } from './zones.ts';
 
 const lookEvery = seconds(5);
 
@@ -20,6 +20,8 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
   const leases = cluster.of(collections.leases, { namespace: 'kube-node-lease' });
   const pulses = new Map<string, Pulse>();
   const pace = new EvictionPace();
+  /** By zone, until a node changes: all nodes are counted for it. */
+  const verdicts = new Map<string, ZoneVerdict>();
 
   async function reconcile(name: string, signal: AbortSignal): Promise<Next> {
     const node = nodes.get(name);
@@ -58,10 +60,13 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
   }
 
   function evicting(node: Node): Evicting {
-    const { allDown, rate } = judgeZone(node, nodes.list());
+    const zone = zoneOf(node);
+    const verdict = verdicts.get(zone) ?? judgeZone(node, nodes.list());
+    verdicts.set(zone, verdict);
+    const { allDown, rate } = verdict;
     if (allDown) return 'none';
     if (!isNewlyGone(node)) return 'all';
-    return pace.take(zoneOf(node), rate, clock.now()) ? 'all' : 'later';
+    return pace.take(zone, rate, clock.now()) ? 'all' : 'later';
   }
 
   async function writeTaints(node: Node, signal: AbortSignal): Promise<void> {
@@ -105,11 +110,13 @@ export function createNodeLifecycleController(deps: ControllerDeps): Module {
       return [
         nodes.listen({
           onPut(node, before) {
+            verdicts.clear();
             queue.enqueue(objectKey(node));
             // The first node that is ready, or the last one that is not, decides about everybody's eviction.
             if (before && isNodeReady(before) !== isNodeReady(node)) lookAtAll();
           },
           onDelete(node) {
+            verdicts.clear();
             queue.enqueue(objectKey(node));
             lookAtAll();
           },
