@@ -63,7 +63,7 @@ export async function ourEdge(runtime: EdgeRuntime, options: ContenderOptions = 
     parts.routeEdgeThrough(link.port);
     await parts.startAll();
     const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 1_000 });
-    const { runtimeSocket } = parts;
+    const runtimeSocket = parts.runtime.socket;
     const remove = () => access.close().then(close);
     return {
       name: runtime === 'node' ? 'kedge' : `kedge, ${runtime}`,

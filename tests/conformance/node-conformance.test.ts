@@ -1,8 +1,8 @@
-// What Kubernetes calls node conformance, against a whole edge: the embedded API, cloudcore, edgecore and a real containerd.
+// What Kubernetes calls node conformance, against a whole edge: the embedded API, cloudcore, edgecore and a real container runtime.
 // docs/edged.md lists the cases.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { busyboxImageSpec, containerdSite, importBaseImages } from '@kedge/platform/containerd';
+import { busyboxImageSpec } from '@kedge/platform/containerd';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { tracesOf } from '../e2e/harness/host-traces.ts';
 import { createParts, type Parts } from '../e2e/harness/parts.ts';
@@ -28,7 +28,7 @@ describe('node conformance', { concurrency: atOnce }, () => {
         workingDirectory: '/tmp',
         user: '1234',
       };
-      await importBaseImages(containerdSite(parts.layout.containerd), [
+      await parts.runtime.load([
         { ...busybox, reference: imageWithDefaults, ...defaults },
         { ...busybox, reference: otherBusybox },
       ]);

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
 import { createParts, type Parts } from './harness/parts.ts';
@@ -54,23 +53,23 @@ describe('an edge without its cloud', () => {
   });
 
   it('leaves running containers alone when edgecore restarts', async () => {
-    const before_ = await runningTasks(parts.runtimeSocket);
+    const before_ = await parts.runtime.running();
     await parts.end('edgecore', 'SIGKILL');
     await parts.start('edgecore');
     await parts.waitReady();
     await eventually('edgecore to report again', async () => (await pod('show')).status.containerStatuses[0]!.ready);
-    assert.deepEqual(new Map(await runningTasks(parts.runtimeSocket)), new Map(before_));
+    assert.deepEqual(new Map(await parts.runtime.running()), new Map(before_));
     assert.equal((await pod('show')).status.containerStatuses[0]!.restartCount, 0);
   });
 
   it('restarts a crashed container while the cloud is away', async () => {
     await parts.end('cloudcore', 'SIGKILL');
     const { containerStatuses } = (await pod('show')).status;
-    const id = containerStatuses[0]!.containerID.replace('containerd://', '');
-    const pid = (await runningTasks(parts.runtimeSocket)).get(id)!;
+    const id = containerStatuses[0]!.containerID.replace(/^.*:\/\//, '');
+    const pid = (await parts.runtime.running()).get(id)!;
     process.kill(pid, 'SIGKILL');
     await eventually('the page to be served by a new container', async () => {
-      const tasks = await runningTasks(parts.runtimeSocket);
+      const tasks = await parts.runtime.running();
       return !tasks.has(id) && (await httpGet(`http://${podIp}:8080/data/config/greeting`)) === 'hello';
     });
   });
@@ -80,7 +79,7 @@ describe('an edge without its cloud', () => {
     await parts.start('edgecore');
     const isWeb = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('httpd');
     const pid = await eventually('the web server to run again', async () =>
-      [...(await runningTasks(parts.runtimeSocket)).values()].find(isWeb),
+      [...(await parts.runtime.running()).values()].find(isWeb),
     );
     const root = `/proc/${pid}/root`;
     assert.equal(readFileSync(`${root}/data/config/greeting`, 'utf8'), 'hello');

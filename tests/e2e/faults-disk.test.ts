@@ -18,7 +18,6 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import { type KubeAccess, openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
 import { eventually, kedgeProgram, run } from './harness/run.ts';
@@ -119,14 +118,14 @@ describe('disks with faults', () => {
   it('full under edgecore: it lives, its pods live, and what it could not store comes when there is space', async () => {
     const pid = parts.pid('edgecore');
     const ballast = fill(parts.layout.edge.directory);
-    const running = await runningTasks(parts.runtimeSocket);
+    const running = await parts.runtime.running();
     for (let n = 0; n < 3; n++) await parts.kubectl.apply(sleeper(`late-${n}`));
     const large = JSON.stringify({ data: { greeting: 'hello again', more: 'x'.repeat(900_000) } });
     await access.api.patch(configMaps, { namespace: 'default', name: 'show' }, 'merge', large);
     await eventually('edgecore to say that its disk is full', async () => /disk is full/.test(parts.logOf('edgecore')));
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     assert.equal(parts.pid('edgecore'), pid, 'it is the same process');
-    const now = await runningTasks(parts.runtimeSocket);
+    const now = await parts.runtime.running();
     for (const [id, pid] of running) assert.equal(now.get(id), pid);
     ballast.free();
     for (let n = 0; n < 3; n++) await parts.kubectl('wait', '--for=condition=Ready', `pod/late-${n}`, '--timeout=90s');
@@ -138,7 +137,7 @@ describe('disks with faults', () => {
     await parts.end('edgecore', 'SIGTERM');
     const database = join(parts.layout.edge.directory, 'edgecore.db');
     damage(database);
-    const running = await runningTasks(parts.runtimeSocket);
+    const running = await parts.runtime.running();
     await parts.start('edgecore');
     const told = /damaged and is rebuilt from the cloud/;
     await eventually('edgecore to say that it starts anew', async () => told.test(parts.logOf('edgecore')));
@@ -146,7 +145,7 @@ describe('disks with faults', () => {
     assert.equal(running.size, 2, 'one pause and one container');
     await parts.kubectl.apply(sleeper('newcomer'));
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/newcomer', 'pod/show', '--timeout=60s');
-    const now = await runningTasks(parts.runtimeSocket);
+    const now = await parts.runtime.running();
     for (const [id, pid] of running) assert.equal(now.get(id), pid, 'containers went on');
   });
 

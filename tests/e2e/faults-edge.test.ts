@@ -13,7 +13,6 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
@@ -33,7 +32,7 @@ describe('an edge that loses what it has', () => {
       await parts.startAll();
       await parts.kubectl.apply(sleeper('kept'));
       await parts.kubectl('wait', '--for=condition=Ready', 'pod/kept', '--timeout=60s');
-      tasks = await runningTasks(parts.runtimeSocket);
+      tasks = await parts.runtime.running();
     } catch (error) {
       throw new Error(parts.logs(), { cause: error });
     }
@@ -47,7 +46,7 @@ describe('an edge that loses what it has', () => {
   const untilLogged = (what: string): Promise<unknown> =>
     eventually(`"${what}" in the log`, async () => edgeLog().includes(what) || undefined);
   async function nothingRestarted(): Promise<void> {
-    const now = await runningTasks(parts.runtimeSocket);
+    const now = await parts.runtime.running();
     for (const [id, pid] of tasks) assert.equal(now.get(id), pid, `task ${id} is the same as before`);
   }
 
@@ -96,7 +95,7 @@ describe('an edge that loses what it has', () => {
     await parts.kubectl('create', 'configmap', 'large', `--from-file=${large}`);
     await parts.kubectl.apply(withLarge('uses'));
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/uses', '--timeout=60s');
-    tasks = await runningTasks(parts.runtimeSocket);
+    tasks = await parts.runtime.running();
     const database = join(parts.layout.edge.directory, 'edgecore.db');
     // Most of what is known is still in the log beside it.
     for (const path of [database, `${database}-wal`]) {
@@ -130,7 +129,7 @@ describe('an edge that loses what it has', () => {
     const [id = ''] = tasks.keys();
     process.kill(tasks.get(id) ?? 0, 'SIGKILL');
     await eventually('the container to be started again', async () => {
-      const now = await runningTasks(parts.runtimeSocket);
+      const now = await parts.runtime.running();
       return (
         (now.size >= tasks.size && !now.has(id)) ||
         [...now.values()].every((task) => task !== tasks.get(id)) ||

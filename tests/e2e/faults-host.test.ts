@@ -5,7 +5,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
 import { eventually, kedgeProgram, run } from './harness/run.ts';
@@ -46,7 +45,7 @@ describe('a host with faults', () => {
     assert.equal(told.reason, 'KubeletNotReady');
     assert.match(told.message, /container runtime/);
     assert.match(parts.logOf('edgecore'), /container runtime does not answer/);
-    assert.ok(parts.logOf('edgecore').includes(parts.runtimeSocket), 'and where it was looked for');
+    assert.ok(parts.logOf('edgecore').includes(parts.runtime.socket), 'and where it was looked for');
     await parts.startRuntime();
     await parts.waitReady();
     assert.equal(parts.pid('edgecore'), pid, 'it is the same process');
@@ -56,14 +55,14 @@ describe('a host with faults', () => {
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     it(`whose containerd ends by ${signal} keeps its pods, tells, and goes on afterwards`, async () => {
-      const running = await runningTasks(parts.runtimeSocket);
+      const running = await parts.runtime.running();
       await parts.endRuntime(signal);
       await eventually('the node not to be ready', async () => (await ready())?.status === 'False');
       await parts.kubectl.apply(sleeper(`late-${signal.toLowerCase()}`));
       await parts.startRuntime();
       await parts.waitReady();
       await parts.kubectl('wait', '--for=condition=Ready', `pod/late-${signal.toLowerCase()}`, '--timeout=60s');
-      const now = await runningTasks(parts.runtimeSocket);
+      const now = await parts.runtime.running();
       for (const [id, pid] of running) assert.equal(now.get(id), pid, 'the same process as before');
       assert.equal(await restartsOf('steady'), '0');
     });

@@ -5,7 +5,6 @@ import { after, before, describe, it } from 'node:test';
 import type { KubeApi } from '@kedge/engine/kube-client';
 import { isStatus, type KubeObject } from '@kedge/model/k8s';
 import { type KubeAccess, openKubeApi } from '../../apps/kedge/src/kube-access.ts';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Part, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
@@ -126,7 +125,8 @@ describe('kill -9 at random points', () => {
     ).catch(async (error: unknown) => {
       throw new Error(`${await parts.kubectl('get', 'pods', '-o', 'yaml')}${parts.logs()}`, { cause: error });
     });
-    assert.equal((await runningTasks(parts.runtimeSocket)).size, podCount * 2, 'one pause and one container per pod');
+    const perPod = 1 + parts.runtime.pauseProcesses;
+    assert.equal((await parts.runtime.running()).size, podCount * perPod, 'each container once');
   });
 
   it('deletes what is deleted meanwhile', { timeout: 120_000 }, async () => {
@@ -139,7 +139,7 @@ describe('kill -9 at random points', () => {
       'every pod and container to be gone',
       async () => {
         const { items } = await access.api.list(pods, { namespace: 'default' });
-        return items.length === 0 && (await runningTasks(parts.runtimeSocket)).size === 0;
+        return items.length === 0 && (await parts.runtime.running()).size === 0;
       },
       90_000,
     ).catch(async (error: unknown) => {

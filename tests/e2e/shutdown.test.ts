@@ -1,7 +1,6 @@
 // The machine goes down, as the script of an init system without logind tells edgecore: SIGUSR2. A real runtime, a real cloud.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { runningTasks } from './harness/crictl.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { createParts, type Parts } from './harness/parts.ts';
 import { eventually } from './harness/run.ts';
@@ -38,9 +37,9 @@ describe('a machine that goes down', () => {
   it('keeps its pods when edgecore is only told to end', async () => {
     await parts.kubectl.apply(goodbye('app'));
     await parts.kubectl('wait', '--for=condition=Ready', 'pod/app', '--timeout=60s');
-    const running = await runningTasks(parts.runtimeSocket);
+    const running = await parts.runtime.running();
     await parts.end('edgecore', 'SIGTERM');
-    assert.deepEqual(await runningTasks(parts.runtimeSocket), running);
+    assert.deepEqual(await parts.runtime.running(), running);
     await parts.start('edgecore');
     await parts.waitReady();
     assert.equal(await show('pod app', '{.status.phase}'), 'Running');
@@ -56,7 +55,7 @@ describe('a machine that goes down', () => {
     await parts.end('edgecore', 'SIGUSR2');
     const took = Date.now() - began;
     assert.ok(took >= 2_000 && took < 15_000, `the pod had its time to end: ${took} ms`);
-    assert.equal((await runningTasks(parts.runtimeSocket)).size, 0);
+    assert.equal((await parts.runtime.running()).size, 0);
     const status = '{.status.phase} {.status.reason} {.status.containerStatuses[0].state.terminated.exitCode}';
     assert.equal(await show('pod app', status), 'Failed Terminated 0');
     const target = '{.status.conditions[?(@.type=="DisruptionTarget")].reason}';

@@ -1,4 +1,4 @@
-// Runs one group of tests: `node tools/checks/run-group.ts unit|process|e2e|conformance|lean-unit|lean`.
+// Runs one group of tests: `node tools/checks/run-group.ts unit|process|e2e|conformance|lean-unit|lean|crio`.
 import { runGroup, testGroups } from './test-groups.ts';
 
 const groups = testGroups();

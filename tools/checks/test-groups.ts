@@ -22,6 +22,8 @@ interface Group {
   readonly environment?: Readonly<Record<string, string>>;
   /** The tests themselves run on Bun, as lean has it, and not what they start. */
   readonly onBun?: boolean;
+  /** Why none of it can be run here. */
+  readonly skip?: string | undefined;
 }
 
 const edgeOn = (runtime: EdgeRuntime) => ({ KEDGE_EDGE_RUNTIME: runtime });
@@ -37,6 +39,9 @@ const edgeSuite = [
   'kill-nine',
   'shutdown',
 ];
+
+/** The same of the runtime of containers. */
+const podSuite = edgeSuite.filter((name) => name !== 'devices');
 
 const conformance = 'tests/conformance/node-conformance.test.ts';
 
@@ -60,7 +65,7 @@ const unitPlaces = [
   'tests/fuzz/**/*.test.ts',
 ];
 
-type GroupName = 'unit' | 'process' | 'e2e' | 'conformance' | 'lean-unit' | 'lean';
+type GroupName = 'unit' | 'process' | 'e2e' | 'conformance' | 'lean-unit' | 'lean' | 'crio';
 
 export function testGroups(): Record<GroupName, Group> {
   const found = globSync(unitPlaces).sort();
@@ -115,14 +120,27 @@ export function testGroups(): Record<GroupName, Group> {
       batchesAtOnce: 2,
       environment: edgeOn('lean'),
     },
+    crio: {
+      name: 'the edge on CRI-O',
+      files: [...podSuite.map((name) => `tests/e2e/${name}.test.ts`), conformance],
+      options: ['--test-timeout=1200000'],
+      batch: 1,
+      batchesAtOnce: 1,
+      environment: { ...edgeOn('node'), KEDGE_TEST_RUNTIME: 'cri-o' },
+      skip: process.env['CRIO'] ? undefined : '$CRIO names no crio',
+    },
   };
 }
 
 /** Runs one group with Node's test runner, some files to a process, and adds up what it counted. */
 export async function runGroup(group: Group): Promise<Counts> {
-  const { name, files, batch, batchesAtOnce } = group;
+  const { name, files, batch, batchesAtOnce, skip } = group;
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   console.log(`\n== ${name} (${files.length} files)`);
+  if (skip) {
+    console.log(`skipped: ${skip}`);
+    return { passed: 0, failed: 0, skipped: files.length };
+  }
   const began = performance.now();
   const batches: string[][] = [];
   for (let at = 0; at < files.length; at += batch) batches.push(files.slice(at, at + batch));

@@ -38,6 +38,15 @@ describe('a pod', () => {
     assert.equal(site.fake.done.length, steps);
   });
 
+  test('has the folder of its log before its container, which some runtimes expect', async (t) => {
+    const site = await edged(t);
+    site.put('web', {});
+    await site.pass(seconds(1));
+    const folder = '/var/log/pods/default_web_uid-web/main';
+    assert.equal((await site.files.info(folder))?.kind, 'directory');
+    assert.equal([...site.fake.containers.values()][0]?.config.logPath, 'main/0.log');
+  });
+
   test('gets its hosts file, resolver and labels', async (t) => {
     const site = await edged(t);
     site.put('web', { hostAliases: [{ ip: '192.0.2.9', hostnames: ['printer'] }] }, { labels: { app: 'a' } });

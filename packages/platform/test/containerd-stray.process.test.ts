@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { containerdPid, containerdSite, removeContainerd, writeContainerdConfig } from '@kedge/platform/containerd';
-import { containerdMissing } from '@kedge/testing/containerd';
+import { containerdMissing } from '@kedge/testing/runtime';
 
 test(
   'a daemon without a pid file, still starting, is found and ends with its site',

@@ -248,7 +248,9 @@ export const volumeCases: readonly Case[] = [
   {
     name: 'hostPath volumes of every type are checked and made',
     async run(node) {
-      const directory = `/tmp/kedge-${node.uniqueName('conformance')}-${process.pid}`;
+      // Not /tmp: the runtime under test keeps its own mounts below it, and CRI-O would have them follow.
+      const parent = '/var/tmp';
+      const name = `kedge-${node.uniqueName('conformance')}-${process.pid}`;
       const pod = await node.pod({
         ...once('touch /made/f; rm -r /made/*; rmdir /parent/inner; ls -A /parent', {
           volumeMounts: [
@@ -257,8 +259,8 @@ export const volumeCases: readonly Case[] = [
           ],
         }),
         volumes: [
-          { name: 'made', hostPath: { path: `${directory}/made`, type: 'DirectoryOrCreate' } },
-          { name: 'parent', hostPath: { path: '/tmp', type: 'Directory' } },
+          { name: 'made', hostPath: { path: `${parent}/${name}/made`, type: 'DirectoryOrCreate' } },
+          { name: 'parent', hostPath: { path: parent, type: 'Directory' } },
         ],
       });
       await pod.ended();
@@ -267,7 +269,7 @@ export const volumeCases: readonly Case[] = [
         (await wrong.events('FailedMount')).some((text) => /not a directory/.test(text)),
       );
       await wrong.delete(0);
-      const cleaner = await node.pod(at({ hostPath: { path: '/tmp' } }, `rm -r /v/${directory.slice(5)}`));
+      const cleaner = await node.pod(at({ hostPath: { path: parent } }, `rm -r /v/${name}`));
       assert.equal((await cleaner.ended()).status!.phase, 'Succeeded');
     },
   },

@@ -5,15 +5,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import {
-  containerdPid,
-  containerdSite,
-  importBaseImages,
-  pauseImage,
-  startContainerd,
-  stopContainerd,
-  writeContainerdConfig,
-} from '@kedge/platform/containerd';
+import { pauseImage } from '@kedge/platform/containerd';
+import { type RuntimeKind, runtimeKinds, type RuntimeUnderTest, runtimeUnderTest } from '@kedge/testing/runtime';
 import type { EdgeRuntime } from '../../../apps/kedge/src/edge-runtime.ts';
 import { cloudcoreConfig, edgecoreConfig } from '../../../apps/kedge/src/site/config-files.ts';
 import { type SiteLayout, siteLayout, type SitePorts, sitePorts } from '../../../apps/kedge/src/site/layout.ts';
@@ -31,7 +24,7 @@ export interface Parts {
   readonly kubeconfig: string;
   readonly marks: readonly string[];
   readonly hubPort: number;
-  readonly runtimeSocket: string;
+  readonly runtime: RuntimeUnderTest;
   readonly layout: SiteLayout;
   readonly ports: SitePorts;
   /** The edge dials this port of the machine instead of the hub's. Before edgecore's first start. */
@@ -47,9 +40,9 @@ export interface Parts {
   /** What a daemon has logged. */
   logOf(part: Part): string;
   startRuntime(): Promise<void>;
-  /** Ends containerd alone; containers go on. */
+  /** Ends the runtime's daemon alone; containers go on. */
   endRuntime(signal: NodeJS.Signals): Promise<void>;
-  /** As a reboot does: edgecore, containerd and every container gone, disks kept; then the runtime started again. */
+  /** As a reboot does: edgecore, the runtime and every container gone, disks kept; then the runtime started again. */
   reboot(): Promise<void>;
   /** Removes the edge's database, as a replaced disk would; certificates stay. Only while edgecore is stopped. */
   wipeEdgeDatabase(): Promise<void>;
@@ -73,6 +66,8 @@ export interface PartsOptions {
   readonly edgeRuntime?: EdgeRuntime;
   /** Folder of a memory cgroup that edgecore is in from its first instruction. */
   readonly edgeCgroup?: string;
+  /** What its pods run on; otherwise what `$KEDGE_TEST_RUNTIME` says, or containerd. */
+  readonly runtimeKind?: RuntimeKind;
 }
 
 export async function createParts(
@@ -85,13 +80,14 @@ export async function createParts(
     kubeletConfig = {},
     edgeRuntime,
     edgeCgroup,
+    runtimeKind = defaultRuntimeKind(),
   }: PartsOptions = {},
 ): Promise<Parts> {
   const parent = await mkdtemp(join(tmpdir(), `kedge-${name}-`));
   const layout = siteLayout(join(parent, 'site'));
   const ports = sitePorts(await freePortBase());
   const node = `edge-${name}`;
-  const runtime = containerdSite(layout.containerd);
+  const runtime = runtimeUnderTest(runtimeKind, layout.containerd);
   const kubectl = kubectlFor(layout.kubeconfig, parent);
   const children = new Map<Part, ChildProcess>();
   let haveToken = false;
@@ -122,9 +118,7 @@ export async function createParts(
   await startRuntime();
 
   async function startRuntime(): Promise<void> {
-    await writeContainerdConfig(runtime);
-    await startContainerd(runtime);
-    await importBaseImages(runtime, [await sampleImageSpec()]);
+    await runtime.start([await sampleImageSpec()]);
   }
 
   const configOf: Record<Part, string> = {
@@ -214,7 +208,7 @@ export async function createParts(
     node,
     kubectl,
     kubeconfig: layout.kubeconfig,
-    marks: [layout.data, runtime.cgroupRoot.slice(1), runtime.bridge],
+    marks: [layout.data, ...runtime.marks],
     hubPort: ports.hub,
     routeEdgeTo(hub, hubHttps) {
       edgePorts = { ...ports, hub, hubHttps };
@@ -222,7 +216,7 @@ export async function createParts(
     routeEdgeThrough(port) {
       edgePorts = { ...ports, hub: port };
     },
-    runtimeSocket: runtime.socket,
+    runtime,
     layout,
     ports,
     start,
@@ -237,14 +231,14 @@ export async function createParts(
     logOf: (part) => readLog(logOf(part)),
     startRuntime,
     async endRuntime(signal) {
-      const pid = await containerdPid(runtime);
+      const pid = await runtime.pid();
       if (pid === undefined) return;
       process.kill(pid, signal);
-      await eventually('containerd to end', async () => (await containerdPid(runtime)) === undefined);
+      await eventually('the runtime to end', async () => (await runtime.pid()) === undefined);
     },
     async reboot() {
       await end('edgecore', 'SIGKILL');
-      await stopContainerd(runtime);
+      await runtime.stop();
       await startRuntime();
     },
     async wipeEdgeDatabase() {
@@ -259,11 +253,18 @@ export async function createParts(
     },
     async remove() {
       for (const part of ['edgecore', 'cloudcore', 'apiserver'] as const) await end(part, 'SIGTERM');
-      await stopContainerd(runtime);
+      await runtime.stop();
       for (const disk of disks) await must('umount', [disk]);
       await rm(parent, { recursive: true, force: true });
     },
   };
+}
+
+export function defaultRuntimeKind(): RuntimeKind {
+  const named = process.env['KEDGE_TEST_RUNTIME'] ?? 'containerd';
+  const found = runtimeKinds.find((kind) => kind === named);
+  if (!found) throw new Error(`KEDGE_TEST_RUNTIME is one of ${runtimeKinds.join(', ')}, not ${named}`);
+  return found;
 }
 
 /** Empty when it was never started. */

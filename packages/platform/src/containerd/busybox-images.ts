@@ -48,6 +48,8 @@ export async function pauseImageSpec({ binary = '/bin/busybox' }: { binary?: str
   return {
     reference: pauseImage,
     entrypoint: ['/busybox', 'sleep', 'infinity'],
+    // The first process of a namespace does not hear SIGTERM unless it asks to.
+    stopSignal: 'SIGKILL',
     files: [{ type: 'file', path: 'busybox', mode: 0o755, content: await readFile(binary) }],
   };
 }

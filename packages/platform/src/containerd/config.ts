@@ -7,8 +7,6 @@ export interface ContainerdOptions {
   /** `native` copies files; it works where the directory lies on an overlay itself, as inside a container. */
   readonly snapshotter: 'overlayfs' | 'native';
   readonly cniPlugins: string;
-  /** A /24, such as `10.88.3.0/24`; pods get addresses from it. */
-  readonly podSubnet: string;
 }
 
 const quote = (text: string): string => JSON.stringify(text);
@@ -56,8 +54,13 @@ disabled_plugins = [
 `;
 }
 
-/** A bridge with addresses from a local range; its name and its records are the site's own. */
-export function formatPodNetwork(site: ContainerdSite, options: ContainerdOptions): string {
+export type PodNetwork = Pick<ContainerdSite, 'id' | 'state' | 'cniDirectory' | 'bridge' | 'network'>;
+
+/**
+ * A bridge with addresses from a local range; its name and its records are the site's own. `subnet`: a /24, such as
+ * `10.88.3.0/24`; pods get addresses from it.
+ */
+export function formatPodNetwork(site: PodNetwork, subnet: string): string {
   return `${JSON.stringify(
     {
       cniVersion: '0.4.0',
@@ -72,7 +75,7 @@ export function formatPodNetwork(site: ContainerdSite, options: ContainerdOption
           ipam: {
             type: 'host-local',
             dataDir: `${site.state}/addresses`,
-            ranges: [[{ subnet: options.podSubnet }]],
+            ranges: [[{ subnet }]],
             routes: [{ dst: '0.0.0.0/0' }],
           },
         },

@@ -11,7 +11,13 @@ import { seconds } from '@kedge/core/time';
 import { createCri } from '@kedge/wire/cri';
 import { openGrpcChannel } from '../grpc/index.ts';
 import { busyboxImageSpec, pauseImage, pauseImageSpec } from './busybox-images.ts';
-import { type ContainerdOptions, formatContainerdConfig, formatPodNetwork, pickPodSubnet } from './config.ts';
+import {
+  type ContainerdOptions,
+  formatContainerdConfig,
+  formatPodNetwork,
+  pickPodSubnet,
+  type PodNetwork,
+} from './config.ts';
 import { type ImageSpec, writeImageArchive } from './image.ts';
 import { listProcesses, type ProcessFacts, readProcess, signal, waitUntil } from './processes.ts';
 import type { ContainerdSite } from './site.ts';
@@ -32,24 +38,32 @@ export const containerdErrors = defineErrors('CONTAINERD', {
   IMPORT_FAILED: { retry: 'backoff', say: (d: { output: string }) => `images could not be loaded: ${d.output}` },
 });
 
-/** Writes the configuration and the pod network. The subnet, once chosen, stays. */
+/** Writes the configuration and the pod network. */
 export async function writeContainerdConfig(
   site: ContainerdSite,
-  options: Partial<ContainerdOptions> = {},
+  options: Partial<ContainerdOptions> & { readonly podSubnet?: string } = {},
 ): Promise<ContainerdOptions> {
   for (const path of [site.root, site.state, site.cniDirectory, site.registryDirectory, dirname(site.socket)]) {
     await mkdir(path, { recursive: true });
   }
-  const networkFile = join(site.cniDirectory, '10-kedge.conflist');
   const chosen: ContainerdOptions = {
     sandboxImage: options.sandboxImage ?? pauseImage,
-    snapshotter: options.snapshotter ?? ((await statfs(site.root)).type === overlayMagic ? 'native' : 'overlayfs'),
+    snapshotter: options.snapshotter ?? ((await isOverlay(site.root)) ? 'native' : 'overlayfs'),
     cniPlugins: options.cniPlugins ?? '/usr/lib/cni',
-    podSubnet: options.podSubnet ?? (await subnetIn(networkFile)) ?? pickPodSubnet(site.id, hostAddresses()),
   };
   await writeFile(site.configFile, formatContainerdConfig(site, chosen));
-  await writeFile(networkFile, formatPodNetwork(site, chosen));
+  await writePodNetwork(site, options.podSubnet);
   return chosen;
+}
+
+/** True where another overlay cannot be put on top. */
+export const isOverlay = async (directory: string): Promise<boolean> => (await statfs(directory)).type === overlayMagic;
+
+/** Writes the network of the site's pods into its existing `cniDirectory`. The subnet, once chosen, stays. */
+export async function writePodNetwork(site: PodNetwork, podSubnet?: string): Promise<void> {
+  const networkFile = join(site.cniDirectory, '10-kedge.conflist');
+  const subnet = podSubnet ?? (await subnetIn(networkFile)) ?? pickPodSubnet(site.id, hostAddresses());
+  await writeFile(networkFile, formatPodNetwork(site, subnet));
 }
 
 async function subnetIn(networkFile: string): Promise<string | undefined> {

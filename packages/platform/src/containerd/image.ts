@@ -13,6 +13,8 @@ export interface ImageSpec {
   readonly env?: readonly string[];
   readonly workingDirectory?: string;
   readonly user?: string;
+  /** What ends it, such as `SIGKILL`; SIGTERM when absent. */
+  readonly stopSignal?: string;
 }
 
 export interface Descriptor {
@@ -83,6 +85,7 @@ function storeImage(image: ImageSpec, store: (mediaType: string, content: Uint8A
         Env: image.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
         WorkingDir: image.workingDirectory,
         User: image.user,
+        StopSignal: image.stopSignal,
       },
       rootfs: { type: 'layers', diff_ids: [layer.digest] },
       history: [{ created: '1970-01-01T00:00:00Z', created_by: 'kedge' }],

@@ -55,7 +55,6 @@ const options = {
   sandboxImage: 'p:1',
   snapshotter: 'overlayfs',
   cniPlugins: '/usr/lib/cni',
-  podSubnet: '10.70.1.0/24',
 } as const;
 
 describe('the configuration', () => {
@@ -70,7 +69,7 @@ describe('the configuration', () => {
   });
 
   test('of the pod network names its own bridge and keeps its own records', () => {
-    const [bridge] = JSON.parse(formatPodNetwork(site, options)).plugins;
+    const [bridge] = JSON.parse(formatPodNetwork(site, '10.70.1.0/24')).plugins;
     assert.equal(bridge.bridge, 'kedge0000ffff');
     assert.equal(bridge.ipam.dataDir, '/d/state/addresses');
     assert.ok(bridge.bridge.length <= 15, 'an interface name holds 15 bytes');

