@@ -481,6 +481,22 @@ describe('a runtime', () => {
     assert.equal(site.statuses.get('web')?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 1);
   });
 
+  test('whose events are turned off is asked for them ever more rarely, and after it was away at once', async (t) => {
+    const site = await edged(t, { events: 'off' });
+    site.put('web', { containers: [{ name: 'main', image, command: ['serve'] }] });
+    await site.pass(minutes(60));
+    const { eventStreams } = site.fake;
+    assert.ok(eventStreams < 25, `${eventStreams} times in an hour`);
+    site.fake.exit('main', 1);
+    await site.pass(seconds(15));
+    assert.equal(site.state('web'), 'running');
+    site.fake.isDown = true;
+    await site.pass(seconds(5));
+    site.fake.isDown = false;
+    await site.pass(seconds(5));
+    assert.ok(site.fake.eventStreams > eventStreams);
+  });
+
   test('that is down is waited for', async (t) => {
     const site = await edged(t);
     site.fake.isDown = true;

@@ -64,6 +64,8 @@ export interface PartsOptions {
   readonly kubeletConfig?: Readonly<Record<string, unknown>>;
   /** What edgecore runs on, whatever the environment says. */
   readonly edgeRuntime?: EdgeRuntime;
+  /** What goes before edgecore's command, such as a namespace that it is to be in. */
+  readonly edgeWithin?: readonly string[];
   /** Folder of a memory cgroup that edgecore is in from its first instruction. */
   readonly edgeCgroup?: string;
   /** What its pods run on; otherwise what `$KEDGE_TEST_RUNTIME` says, or containerd. */
@@ -79,6 +81,7 @@ export async function createParts(
     edgeModules = {},
     kubeletConfig = {},
     edgeRuntime,
+    edgeWithin = [],
     edgeCgroup,
     runtimeKind = defaultRuntimeKind(),
   }: PartsOptions = {},
@@ -145,7 +148,8 @@ export async function createParts(
   function launch(part: Part): void {
     const log = openSync(logOf(part), 'a');
     const runtime = part === 'edgecore' && edgeRuntime ? ['--runtime', edgeRuntime] : [];
-    const command = [kedgeProgram, part, '--config', configOf[part], ...runtime];
+    const within = part === 'edgecore' ? edgeWithin : [];
+    const command = [...within, kedgeProgram, part, '--config', configOf[part], ...runtime];
     const [program = '', ...args] = part === 'edgecore' && edgeCgroup ? inCgroup(edgeCgroup, command) : command;
     const child = spawn(program, args, { stdio: ['ignore', log, log] });
     closeSync(log);

@@ -49,7 +49,8 @@ export interface FakeCriOptions {
   /** Can be pulled. */
   readonly registry?: readonly string[];
   /** True: the runtime tells of changes, as containerd does since 1.7. */
-  readonly events?: boolean;
+  /** `off`: the runtime has them, but ends the stream at once. */
+  readonly events?: boolean | 'off';
   /** What a command in a container answers; success without output when absent. */
   readonly exec?: (container: FakeContainer, command: readonly string[]) => { exitCode: number; stdout?: string };
   /** False: a container ignores the polite signal and is killed after its grace. */
@@ -71,6 +72,8 @@ export class FakeCri {
   /** By handler, what the runtime says it can do; the default handler is the empty name. */
   readonly handlers = new Map<string, { recursiveReadOnlyMounts: boolean; userNamespaces: boolean }>();
   hasStrictGroups = false;
+  /** How often events were asked for. */
+  eventStreams = 0;
   /** How many lists of states were asked for. */
   asked = 0;
   /** Pulls never end while true, unless they are cancelled. */
@@ -208,6 +211,8 @@ export class FakeCri {
   }
 
   async *#events(signal: AbortSignal | undefined): ReturnType<Cri['containerEvents']> {
+    this.eventStreams += 1;
+    if (this.#options.events === 'off') return;
     if (!this.#options.events) {
       throw refuse('containerEvents', 'UNIMPLEMENTED', 'method GetContainerEvents not implemented');
     }

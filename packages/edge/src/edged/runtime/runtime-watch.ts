@@ -33,10 +33,13 @@ const idlePoll = seconds(1);
 /** With events, states are compared rarely: only in case one got lost. */
 const pollBesideEvents = minutes(1);
 const busyFor = seconds(3);
+/** A runtime whose events are turned off ends the stream at once: CRI-O does by default. It is asked again ever more rarely. */
+const eventsAgain = { first: seconds(5), longest: minutes(5) };
 
 export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   const { cri, clock, log, observer, changed } = deps;
   const wakeup = new Wakeup();
+  const returned = new Wakeup();
   let busyUntil = clock.now();
   let hasEvents = false;
   /** Undefined until it has been asked. */
@@ -63,19 +66,25 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
     if (!isReachable) {
       isReachable = true;
       log.info('container runtime answers', { count: containers.size + sandboxes.size });
+      returned.wake();
       deps.returned();
     }
   }
 
-  async function pause(signal: AbortSignal): Promise<void> {
-    const isBusy = clock.now() < busyUntil;
-    const wait: Duration = isBusy ? busyPoll : hasEvents ? pollBesideEvents : idlePoll;
+  /** At most `wait`, unless `early` wakes. */
+  async function sleep(what: string, wait: Duration, early: Wakeup | undefined, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const stop = AbortSignal.any([signal, woken.signal]);
-    const ends = [clock.sleep('states of containers', wait, stop).catch(() => undefined)];
-    if (!isBusy) ends.push(wakeup.wait(stop).catch(() => undefined));
+    const ends = [clock.sleep(what, wait, stop).catch(() => undefined)];
+    if (early) ends.push(early.wait(stop).catch(() => undefined));
     await Promise.race(ends);
     woken.abort();
+  }
+
+  function pause(signal: AbortSignal): Promise<void> {
+    const isBusy = clock.now() < busyUntil;
+    const wait: Duration = isBusy ? busyPoll : hasEvents ? pollBesideEvents : idlePoll;
+    return sleep('states of containers', wait, isBusy ? undefined : wakeup, signal);
   }
 
   async function poll(signal: AbortSignal): Promise<void> {
@@ -92,10 +101,12 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
+    let wait: Duration = eventsAgain.first;
     while (!signal.aborted) {
       try {
         for await (const event of cri.containerEvents({ signal })) {
           hasEvents = true;
+          wait = eventsAgain.first;
           const { labels: of } = event.podSandboxStatus ?? {};
           const uid = of?.[labels.site] === deps.site ? of[labels.podUid] : undefined;
           if (uid) changed(uid);
@@ -106,7 +117,8 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
         if (rpcCodeOf(error) === 'UNIMPLEMENTED') return;
       }
       hasEvents = false;
-      await clock.sleep('events of containers', seconds(5), signal).catch(() => undefined);
+      await sleep('events of containers', wait, returned, signal);
+      wait = milliseconds(Math.min(wait * 2, eventsAgain.longest));
     }
   }
 
