@@ -82,6 +82,26 @@ describe('a reconciler', () => {
     for (const key of ['a', 'c']) work.end(key);
   });
 
+  test('lets a pass that takes long make room for others, and counts it once', async (t) => {
+    const work = gated();
+    const { clock, reconciler, scope } = place(t, work.reconcile, { parallel: 1, slowAfter: seconds(5) });
+    reconciler.start(scope);
+    for (const key of ['a', 'b', 'c']) reconciler.enqueue(key);
+    await clock.advance(seconds(4));
+    assert.deepEqual(work.started, ['a']);
+    await clock.advance(seconds(1));
+    assert.deepEqual(work.started, ['a', 'b']);
+    work.end('a');
+    await clock.advance(seconds(4));
+    assert.deepEqual(work.started, ['a', 'b'], 'the place of a slow pass was given away already');
+    work.end('b');
+    await settle();
+    assert.deepEqual(work.started, ['a', 'b', 'c']);
+    work.end('c');
+    await settle();
+    assert.deepEqual(clock.waiting, []);
+  });
+
   test('looks again when a pass asked for it, not earlier', async (t) => {
     const seen: number[] = [];
     const { clock, reconciler, scope } = place(t, async () => {

@@ -18,6 +18,8 @@ export interface ReconcilerOptions {
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<Next>;
   /** How many keys are worked on at once; 1 keeps them strictly serial. */
   readonly parallel?: number;
+  /** A pass that takes longer gives its place to another key, so that many that hang do not hold up the rest. */
+  readonly slowAfter?: Duration;
   readonly firstRetry?: Duration;
   readonly maxRetry?: Duration;
 }
@@ -37,11 +39,22 @@ export interface Reconciler {
 const earlier = new Error('the key is looked at earlier');
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { name, clock, log, reconcile, parallel = 1, firstRetry = milliseconds(50), maxRetry = minutes(2) } = options;
+  const {
+    name,
+    clock,
+    log,
+    reconcile,
+    parallel = 1,
+    slowAfter,
+    firstRetry = milliseconds(50),
+    maxRetry = minutes(2),
+  } = options;
   const ready = new Set<string>();
   const working = new Map<string, Promise<void>>();
   const dirty = new Set<string>();
   const failures = new Map<string, number>();
+  /** Of the passes that count against `parallel`. */
+  let places = 0;
   const timers = new Map<string, { due: number; stop: AbortController }>();
   const wakeup = new Wakeup();
   let scope: Scope | undefined;
@@ -70,7 +83,23 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       .catch(() => undefined);
   };
 
+  /** Returns what gives the place back, at the latest when the pass ends. */
+  function takePlace(key: string): () => void {
+    places += 1;
+    const ended = new AbortController();
+    const leave = (): void => {
+      if (ended.signal.aborted) return;
+      ended.abort(earlier);
+      places -= 1;
+      wakeup.wake();
+    };
+    if (slowAfter !== undefined)
+      void clock.sleep(`${name}: ${key} is slow`, slowAfter, ended.signal).then(leave, leave);
+    return leave;
+  }
+
   async function work(key: string, signal: AbortSignal): Promise<void> {
+    const leave = takePlace(key);
     try {
       const next = await reconcile(key, signal);
       failures.delete(key);
@@ -94,6 +123,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       });
       enqueueAfter(key, after);
     } finally {
+      leave();
       working.delete(key);
       if (dirty.delete(key)) enqueue(key);
       wakeup.wake();
@@ -103,7 +133,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       for (const key of ready) {
-        if (working.size >= parallel) break;
+        if (places >= parallel) break;
         ready.delete(key);
         working.set(key, work(key, signal));
       }

@@ -6,6 +6,11 @@ export const edgedErrors = defineErrors('EDGED', {
     retry: 'backoff',
     say: (d: { container: string; reason: string }) => `container "${d.container}" cannot be configured: ${d.reason}`,
   },
+  /** A step on the way to a running container; the cause says what went wrong. */
+  STEP: {
+    retry: 'backoff',
+    say: (d: { reason: string }) => `a container did not get to run (${d.reason})`,
+  },
   MOUNT: {
     retry: 'backoff',
     say: (d: { volume: string; reason: string }) => `volume "${d.volume}" cannot be set up: ${d.reason}`,

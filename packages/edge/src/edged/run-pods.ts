@@ -72,6 +72,8 @@ export interface RunningPods {
 
 /** How many pods are worked on at once; each takes the runtime for a while. */
 const podsAtOnce = 8;
+/** One that takes longer, as for a pull or a hook, makes room for another. */
+const longLook = seconds(5);
 
 export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Scope): Promise<RunningPods> {
   const { clock, log, config, cri, files, objects } = deps;
@@ -138,6 +140,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     observer,
     changed: (uid) => queue.enqueue(uid),
     returned: () => {
+      for (const pod of pods.list()) reconciler.memoryOf(uidOf(pod)).holds.clear();
       void enqueueAll();
       for (const listener of returned) listener();
     },
@@ -242,6 +245,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     clock,
     log,
     parallel: podsAtOnce,
+    slowAfter: longLook,
     reconcile: (uid, signal) => reconciler.reconcile(uid, signal),
   });
 
@@ -311,7 +315,9 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     const touched = ({ metadata }: { metadata: { namespace?: string; name?: string } }): void => {
       for (const pod of pods.list()) {
         if (pod.metadata.namespace !== metadata.namespace || !mentions(pod, type, metadata.name ?? '')) continue;
-        reconciler.memoryOf(uidOf(pod)).renewAt = clock.now();
+        const memory = reconciler.memoryOf(uidOf(pod));
+        memory.renewAt = clock.now();
+        memory.holds.clear();
         queue.enqueue(uidOf(pod));
       }
     };
@@ -327,6 +333,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     // Volumes may show labels and annotations.
     if (memory.pod && !hasSameFields(memory.pod, pod)) memory.renewAt = clock.now();
     memory.pod = pod;
+    memory.holds.clear();
     queue.enqueue(uidOf(pod));
   };
   const gone = (pod: Pod): void => {

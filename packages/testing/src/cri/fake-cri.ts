@@ -59,6 +59,13 @@ export interface FakeCriOptions {
 
 type Method = keyof Cri;
 
+export interface FakeCall {
+  readonly method: Method;
+  /** Uid of the pod that the call is about, or the name of the image; undefined when it is about neither or all. */
+  readonly about: string | undefined;
+  readonly options: CallOptions;
+}
+
 export class FakeCri {
   readonly sandboxes = new Map<string, FakeSandbox>();
   readonly containers = new Map<string, FakeContainer>();
@@ -78,6 +85,13 @@ export class FakeCri {
   asked = 0;
   /** Pulls never end while true, unless they are cancelled. */
   pullsHang = false;
+  /**
+   * Stands between every call and the runtime. `work` makes the call take effect and gives its answer; what is returned or
+   * thrown instead is what the caller gets.
+   */
+  tamper: ((call: FakeCall, work: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  /** How often each method was called. */
+  readonly calls = new Map<Method, number>();
   readonly cri: Cri;
   readonly #options: FakeCriOptions;
   readonly #watchers = new Set<(container: FakeContainer) => void>();
@@ -160,6 +174,7 @@ export class FakeCri {
   ): (request: Request, options?: CallOptions) => Promise<Answer> {
     return async (request, options = {}) => {
       options.signal?.throwIfAborted();
+      this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
       await Promise.resolve();
       if (this.isDown) throw rpcErrors.UNREACHABLE({ method, address: 'fake', reason: 'it is down' });
       const failure = this.#failures.get(method);
@@ -168,8 +183,22 @@ export class FakeCri {
         if (failure.times <= 0) this.#failures.delete(method);
         throw refuse(method, failure.code, failure.message);
       }
-      return work(request, options);
+      const go = async (): Promise<Answer> => work(request, options);
+      if (!this.tamper) return go();
+      return this.tamper({ method, about: this.#about(request as Mentions), options }, go) as Promise<Answer>;
     };
+  }
+
+  #about(request: Mentions): string | undefined {
+    if (request.image?.image) return request.image.image;
+    const { config, sandboxConfig, filter } = request;
+    const container = this.containers.get(request.containerId ?? '');
+    const sandbox = this.sandboxes.get(request.podSandboxId ?? container?.sandboxId ?? '');
+    return (
+      filter?.labelSelector?.['io.kubernetes.pod.uid'] ??
+      (sandboxConfig ?? sandbox?.config ?? config)?.metadata?.uid ??
+      undefined
+    );
   }
 
   #build(): Cri {
@@ -438,6 +467,16 @@ export class FakeCri {
       })),
     };
   }
+}
+
+/** Where a request may say what it is about. */
+interface Mentions {
+  readonly image?: { readonly image?: string };
+  readonly config?: PodSandboxConfig;
+  readonly sandboxConfig?: PodSandboxConfig;
+  readonly filter?: { readonly labelSelector?: Record<string, string> };
+  readonly containerId?: string;
+  readonly podSandboxId?: string;
 }
 
 const containerStates = {

@@ -83,6 +83,13 @@ export function createImages(deps: {
     throw last;
   }
 
+  function uninspected(pod: Pod, { name, image }: Container, error: unknown, signal: AbortSignal): ImageResult {
+    signal.throwIfAborted();
+    const message = `Failed to inspect image "${image}": ${rpcMessage(error)}`;
+    events.pod(pod, 'Warning', 'InspectFailed', message, name);
+    return { ok: false, reason: 'ImageInspectError', message, retryAt: undefined };
+  }
+
   return {
     async ensure(request, signal) {
       const { pod, container } = request;
@@ -93,7 +100,12 @@ export function createImages(deps: {
         return { ok: false, reason: 'InvalidImageName', message, retryAt: undefined };
       }
       const policy = container.imagePullPolicy ?? (reference.isLatest ? 'Always' : 'IfNotPresent');
-      const present = await find(reference.name, signal);
+      let present: FoundImage | undefined;
+      try {
+        present = await find(reference.name, signal);
+      } catch (error) {
+        return uninspected(pod, container, error, signal);
+      }
       if (present && policy !== 'Always') {
         events.pod(pod, 'Normal', 'Pulled', `Container image "${written}" already present on machine`, container.name);
         return { ok: true, imageRef: present.id, image: present };
@@ -128,7 +140,12 @@ export function createImages(deps: {
       failures.delete(key);
       const took = formatDuration(Math.round(clock.monotonic() - began) as Duration);
       events.pod(pod, 'Normal', 'Pulled', `Successfully pulled image "${written}" in ${took}`, container.name);
-      const image = await find(reference.name, signal);
+      let image: FoundImage | undefined;
+      try {
+        image = await find(reference.name, signal);
+      } catch (error) {
+        return uninspected(pod, container, error, signal);
+      }
       if (image) return { ok: true, imageRef: image.id, image };
       const message = `image "${written}" of ${describePod(pod)} was pulled and is not there`;
       return { ok: false, reason: 'ErrImagePull', message, retryAt: plus(clock.now(), seconds(10)) };

@@ -24,8 +24,16 @@ import { type CgroupSettings, podCgroup, qosCgroup } from '../runtime/resources.
 import { allContainersOf, describePod, qosClassOf } from './pod-spec.ts';
 
 export interface CarryOut {
-  /** Returns when to try again what failed, by its own back-off; `failed` asks for the general one. */
-  run(work: Work, signal: AbortSignal): Promise<{ readonly failed: boolean; readonly retryAt: Instant | undefined }>;
+  run(work: Work, signal: AbortSignal): Promise<WorkResult>;
+}
+
+export interface WorkResult {
+  /** Something is to be tried again by the general back-off. */
+  readonly failed: boolean;
+  /** When to try again what failed, by its own back-off. */
+  readonly retryAt: Instant | undefined;
+  /** Containers whose start the runtime would not or could not carry out; `failed` then. */
+  readonly unstarted: readonly string[];
 }
 
 export interface Work {
@@ -72,7 +80,16 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
       pod && container && preStop
         ? (within: Duration, signal: AbortSignal) => deps.lifecycle.preStop(pod, container, action.id, within, signal)
         : undefined;
-    stops.stop(action.id, action.grace, () => deps.lookAgain(uid), before);
+    stops.stop(action.id, {
+      grace: action.grace,
+      done: () => deps.lookAgain(uid),
+      refused: (reason) => tellUnkilled(pod, `KillContainer of ${action.name}`, reason),
+      beforehand: before,
+    });
+  }
+
+  function tellUnkilled(pod: Pod | undefined, what: string, reason: string): void {
+    if (pod) events.pod(pod, 'Warning', 'FailedKillPod', `error killing pod: ${what} failed: ${reason}`);
   }
 
   /** A container that restarts for years must not fill the disk with logs. */
@@ -122,10 +139,10 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     }
   }
 
-  async function startContainers(work: Work, pod: Pod, signal: AbortSignal) {
+  async function startContainers(work: Work, pod: Pod, signal: AbortSignal): Promise<WorkResult> {
     const starts = work.actions.filter((action) => action.do === 'start-container');
     const making = work.actions.find((action) => action.do === 'make-sandbox');
-    if (starts.length === 0 && !making) return { failed: false, retryAt: undefined };
+    if (starts.length === 0 && !making) return nothingFailed;
     const attempt = making?.attempt ?? work.seen.sandboxes[0]?.attempt ?? 0;
     const present = work.seen.sandboxes[0];
     // Volumes and images do not need the sandbox: they are got ready while it is made.
@@ -134,47 +151,54 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     const isLimited = !making || (await limitPod(pod, signal));
     const sandbox = making ? isLimited && (await makeSandbox(pod, attempt, signal)) : present;
     const ready = await preparing;
-    if (!sandbox) return { failed: true, retryAt: undefined };
+    if (!sandbox) return { failed: true, retryAt: undefined, unstarted: starts.map(({ name }) => name) };
     return deps.starter.start({ pod, starts, attempt, sandbox, ready, memory: work.memory, seen: work.seen }, signal);
+  }
+
+  async function takeAway(work: Work, action: PodAction, signal: AbortSignal): Promise<'done' | 'gone' | 'refused'> {
+    let outcome: 'done' | 'gone' = 'done';
+    try {
+      if (action.do === 'stop-sandbox') await cri.stopPodSandbox({ podSandboxId: action.id }, { signal });
+      else if (action.do === 'remove-sandbox') await cri.removePodSandbox({ podSandboxId: action.id }, { signal });
+      else if (action.do === 'remove-container') await cri.removeContainer({ containerId: action.id }, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (rpcCodeOf(error) !== 'NOT_FOUND') {
+        log.warn('the container runtime refused a step', { uid: work.uid, reason: explain(error) });
+        if (action.do === 'stop-sandbox') tellUnkilled(work.pod, 'KillPodSandbox', rpcMessage(error));
+        return 'refused';
+      }
+      outcome = 'gone';
+    }
+    if (action.do === 'remove-sandbox') observer.forget(action.id);
+    if (action.do === 'remove-container') await removeTraces(work, action.id);
+    return outcome;
   }
 
   return {
     async run(work, signal) {
-      let failed = false;
-      const attemptTo = async (what: () => Promise<unknown>): Promise<void> => {
-        try {
-          await what();
-        } catch (error) {
-          signal.throwIfAborted();
-          if (rpcCodeOf(error) === 'NOT_FOUND') return;
-          failed = true;
-          log.warn('the container runtime refused a step', { uid: work.uid, reason: explain(error) });
+      const { actions } = work;
+      const isStart = ({ do: what }: PodAction): boolean => what === 'start-container' || what === 'make-sandbox';
+      // What has to go first stands before the last start; what is only tidied up must not keep anything from starting.
+      const lastStart = actions.findLastIndex(isStart);
+      let isInTheWay = false;
+      let isLeft = false;
+      for (const [n, action] of actions.entries()) {
+        if (isStart(action)) continue;
+        if (action.do === 'stop-container') {
+          stop(work, action);
+          continue;
         }
-      };
-      for (const action of work.actions) {
-        switch (action.do) {
-          case 'stop-container':
-            stop(work, action);
-            break;
-          case 'stop-sandbox':
-            await attemptTo(() => cri.stopPodSandbox({ podSandboxId: action.id }, { signal }));
-            break;
-          case 'remove-sandbox':
-            await attemptTo(() => cri.removePodSandbox({ podSandboxId: action.id }, { signal }));
-            observer.forget(action.id);
-            break;
-          case 'remove-container':
-            await attemptTo(() => cri.removeContainer({ containerId: action.id }, { signal }));
-            await removeTraces(work, action.id);
-            break;
-          case 'make-sandbox':
-          case 'start-container':
-            // Together, below: they depend on each other.
-            break;
-        }
+        const outcome = await takeAway(work, action, signal);
+        if (outcome === 'refused' && n < lastStart) isInTheWay = true;
+        // It was listed a moment ago: whether it has gone is looked at again.
+        else if (outcome !== 'done') isLeft = true;
       }
-      if (failed || !work.pod) return { failed, retryAt: undefined };
-      return startContainers(work, work.pod, signal);
+      if (isInTheWay || !work.pod) return { ...nothingFailed, failed: isInTheWay || isLeft };
+      const started = await startContainers(work, work.pod, signal);
+      return { ...started, failed: started.failed || isLeft };
     },
   };
 }
+
+const nothingFailed: WorkResult = { failed: false, retryAt: undefined, unstarted: [] };

@@ -51,7 +51,12 @@ export interface ContainerStarter {
   start(
     work: StartWork & { readonly sandbox: SeenSandbox; readonly ready: Prepared; readonly seen: SeenPod },
     signal: AbortSignal,
-  ): Promise<{ readonly failed: boolean; readonly retryAt: Instant | undefined }>;
+  ): Promise<{
+    readonly failed: boolean;
+    readonly retryAt: Instant | undefined;
+    /** By name: those that the runtime did not make or start. */
+    readonly unstarted: readonly string[];
+  }>;
   /** Sets up volumes, or brings them up to date. */
   volumes(pod: Pod, signal: AbortSignal): Promise<VolumesResult>;
 }
@@ -176,9 +181,11 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     events.pod(pod, 'Normal', 'Created', `Created container: ${name}`, name);
     // From here on the container is started or looked at again; what it waited for is past.
     memory.problems.delete(name);
-    await cri.startContainer(made, { signal });
+    await because('RunContainerError', cri.startContainer(made, { signal }), signal);
     events.pod(pod, 'Normal', 'Started', `Started container ${name}`, name);
-    if (container.lifecycle?.postStart) await deps.lifecycle.postStart(pod, container, made.containerId, signal);
+    if (!container.lifecycle?.postStart) return;
+    const hook = deps.lifecycle.postStart(pod, container, made.containerId, signal);
+    await because('PostStartHookError', hook, signal);
   }
 
   /** Asked for only where it matters. */
@@ -189,11 +196,13 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     return (await readAbilities(cri, handler, signal)).recursiveReadOnlyMounts;
   }
 
-  function remember(memory: PodMemory, pod: Pod, name: string, error: unknown): void {
-    const reason =
-      edgedErrors.CONFIG.is(error) || edgedErrors.MOUNT.is(error) ? 'CreateContainerConfigError' : undefined;
+  function remember(memory: PodMemory, pod: Pod, name: string, failure: unknown): void {
+    const step = edgedErrors.STEP.is(failure) ? failure : undefined;
+    const error = step ? step.cause : failure;
+    const isOurs = edgedErrors.CONFIG.is(error) || edgedErrors.MOUNT.is(error);
+    const reason = step?.details.reason ?? (isOurs ? 'CreateContainerConfigError' : 'CreateContainerError');
     const message = edgedErrors.CONFIG.is(error) ? error.details.reason : rpcMessage(error);
-    memory.problems.set(name, { reason: reason ?? 'CreateContainerError', message });
+    memory.problems.set(name, { reason, message });
     events.pod(pod, 'Warning', 'Failed', `Error: ${message}`, name);
     deps.log.warn('container could not be started', { pod: describePod(pod), container: name, reason: message });
   }
@@ -229,12 +238,13 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       if (!ready.volumes.ok) {
         events.pod(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${ready.volumes.problem}`);
         deps.log.warn('volumes could not be set up', { pod: describePod(pod), reason: ready.volumes.problem });
-        return { failed: true, retryAt: undefined };
+        return { failed: true, retryAt: undefined, unstarted: [] };
       }
       memory.renewAt = earlier(memory.renewAt, ready.volumes.renewAt);
       await setup.writeHostsFile(pod, addresses(pod, sandbox).podIps);
       let failed = false;
       let retryAt: Instant | undefined;
+      const unstarted: string[] = [];
       for (const start of starts) {
         const image = imageFor(work, start.name);
         if (!image?.ok) {
@@ -248,11 +258,12 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
         } catch (error) {
           signal.throwIfAborted();
           // A name that is taken belongs to a container made by a call whose answer was lost: it shows at the next look.
-          if (rpcCodeOf(error) !== 'ALREADY_EXISTS') remember(memory, pod, start.name, error);
+          if (rpcCodeOf(error) !== 'ALREADY_EXISTS' || memory.failures > 0) remember(memory, pod, start.name, error);
           failed = true;
+          unstarted.push(start.name);
         }
       }
-      return { failed, retryAt };
+      return { failed, retryAt, unstarted };
     },
   };
 
@@ -266,6 +277,16 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
       throw reject(`container has runAsNonRoot and image has non-numeric user (${image.username})`);
     if ((image.uid ?? 0n) === 0n)
       throw reject(`container has runAsNonRoot and image will run as root (pod: ${uidOf(pod)})`);
+  }
+}
+
+/** A failure of `step` carries the reason that users read. */
+async function because(reason: string, step: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  try {
+    await step;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw edgedErrors.STEP({ reason }, error);
   }
 }
 

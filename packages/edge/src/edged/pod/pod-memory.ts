@@ -21,6 +21,11 @@ export interface PodMemory {
   readonly lastWords: Map<string, string>;
   /** Looks in a row at which something could not be done. */
   failures: number;
+  /**
+   * By name, containers that the runtime would not start: when they may be tried again. A try leaves traces in the runtime,
+   * and those lead to the next look: without this the two would chase each other.
+   */
+  readonly holds: Map<string, Instant>;
   /** The pod as a whole has failed. */
   failure: PodFailure | undefined;
   /** Taken in spite of everything that may keep a pod from a node. */
@@ -46,6 +51,7 @@ export const createPodMemory = (): PodMemory => ({
   problems: new Map(),
   lastWords: new Map(),
   failures: 0,
+  holds: new Map(),
   failure: undefined,
   isAccepted: false,
   allocated: undefined,

@@ -1,6 +1,6 @@
 // Brings one pod closer to what it should be: reads what is wanted and what is there, plans, acts, reports, and says when
 // to look again. Works from a key alone, so it does not matter which event led to it.
-import { explain } from '@kedge/core/errors';
+import { explain, retryOf } from '@kedge/core/errors';
 import { again, done, type Next } from '@kedge/core/control';
 import { backoffDelay } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
@@ -28,7 +28,7 @@ import type { PodAdmission } from './admission.ts';
 import type { CarryOut } from './carry-out.ts';
 import type { ContainerStarter } from './container-starter.ts';
 import { readLastWords } from './last-words.ts';
-import type { PlanInput, PodPlan, Waiting } from './pod-action.ts';
+import type { PlanInput, PodAction, PodPlan, Waiting } from './pod-action.ts';
 import { createPodMemory, earlier, type PodMemory } from './pod-memory.ts';
 import type { PodRemoval } from './pod-removal.ts';
 import { planPod, untilThen } from './plan-pod.ts';
@@ -165,17 +165,20 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       const message = `Back-off restarting failed container ${container} in pod ${describePod(pod)}`;
       deps.events.pod(pod, 'Warning', 'BackOff', message, container);
     }
-    if (plan.actions.length > 0) deps.expectChange();
-    const working = deps.carryOut.run({ pod, uid, seen, actions: plan.actions, memory }, signal);
+    const actions = withoutHeld(plan.actions, memory, clock.now());
+    if (actions.length > 0) deps.expectChange();
+    const working = deps.carryOut.run({ pod, uid, seen, actions, memory }, signal);
     await showProgress(working, pod, seen, memory, plan, signal);
     const result = await working;
-    const after = plan.actions.length > 0 ? await observer.observe(uid, signal) : seen;
-    if (plan.actions.length > 0) prober.follow(pod, after);
+    const after = actions.length > 0 ? await observer.observe(uid, signal) : seen;
+    if (actions.length > 0) prober.follow(pod, after);
     // Of a pod that has changed meanwhile, the next look refreshes them: this one would show what was.
     if (memory.pod === wanted) await refreshVolumes(pod, after, memory, plan, signal);
     await report(pod, after, memory, plan);
     if (awaitsInit(pod, after)) deps.expectChange();
-    memory.failures = result.failed ? memory.failures + 1 : 0;
+    if (result.failed) memory.failures += 1;
+    else if (memory.holds.size === 0) memory.failures = 0;
+    for (const name of result.unstarted) memory.holds.set(name, plus(clock.now(), retryDelay(memory)));
     return nextLook(pod, memory, plan, result);
   }
 
@@ -233,31 +236,40 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
   ): Promise<Next> {
     if (memory.removalAsked && seen.sandboxes.length + seen.containers.length === 0) return done;
     await report(pod, seen, memory, plan);
-    const isClean = await deps.removal.remove(uid, pod, seen, signal);
-    if (!isClean) return again(seconds(1), 'the runtime still holds parts of the pod');
+    const left = await deps.removal.remove(uid, pod, seen, signal);
+    if (left.volumes) return retry(memory, 'volumes of the pod are left');
     if (!memory.removalAsked) {
       await reporter.askForRemoval(pod);
       memory.removalAsked = true;
       log.info('pod has ended and its removal is asked for', { pod: describePod(pod) });
     }
+    if (left.dead) return retry(memory, 'the runtime still holds parts of the pod');
+    memory.failures = 0;
     return done;
   }
 
+  function retry(memory: PodMemory, why: string): Next {
+    memory.failures += 1;
+    return again(retryDelay(memory), why);
+  }
+
   /** A pod that is not wanted any more, or was never known to be. */
-  async function putAway(uid: string, memory: PodMemory | undefined, signal: AbortSignal): Promise<Next> {
+  async function putAway(uid: string, memory: PodMemory, signal: AbortSignal): Promise<Next> {
+    const { pod } = memory;
     // What runs here may be wanted by a cloud that has not been able to say so again.
-    if (!memory?.pod && deps.store.isEmpty) return again(seconds(5), 'wanted pods are not known yet');
+    if (!pod && deps.store.isEmpty) return again(seconds(5), 'wanted pods are not known yet');
     const seen = await observer.observe(uid, signal);
-    const plan = deps.removal.plan(memory?.pod, seen);
-    const known = memory ?? createPodMemory();
+    const plan = deps.removal.plan(pod, seen);
     if (!plan.isOver) {
       deps.expectChange();
-      await deps.carryOut.run({ pod: memory?.pod, uid, seen, actions: plan.actions, memory: known }, signal);
+      const { failed } = await deps.carryOut.run({ pod, uid, seen, actions: plan.actions, memory }, signal);
+      if (failed) return retry(memory, 'a removed pod could not be ended');
       return again(seconds(1), 'containers of a removed pod are ending');
     }
     prober.forget(uid);
-    if (!(await deps.removal.remove(uid, memory?.pod, seen, signal))) return again(seconds(1), 'parts are left');
-    await deps.removal.removeLogs(uid);
+    const left = await deps.removal.remove(uid, pod, seen, signal);
+    if (left.dead || left.volumes) return retry(memory, 'parts are left');
+    if (!(await deps.removal.removeLogs(uid, signal))) return retry(memory, 'logs are left');
     reporter.forget(uid);
     memories.delete(uid);
     return done;
@@ -273,10 +285,8 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
     const started = parseTime(memory.status?.startTime);
     const { activeDeadlineSeconds } = specOf(pod);
     const looks: [Duration | undefined, string][] = [
-      [
-        result.failed ? backoffDelay(memory.failures - 1, { first: firstRetry, max: longestRetry }) : undefined,
-        'something failed',
-      ],
+      [result.failed ? retryDelay(memory) : undefined, 'something failed'],
+      ...[...memory.holds].map(([name, at]): [Duration, string] => [untilThen(at, now), `${name} was not started`]),
       [result.retryAt && untilThen(result.retryAt, now), 'an image is not there'],
       [plan.lookAgainAt && untilThen(plan.lookAgainAt, now), 'a restart backs off'],
       [memory.resize === 'Deferred' || memory.resizing.size > 0 ? lookForRoom : undefined, 'a resize waits'],
@@ -309,14 +319,15 @@ export function createPodReconciler(deps: PodReconcilerDeps): PodReconciler {
       const pod = pods.get(uid);
       const either = AbortSignal.any([signal, pass.signal]);
       try {
-        if (!pod) return await putAway(uid, memories.get(uid), either);
+        if (!pod) return await putAway(uid, memoryOf(uid), either);
         const known = memoryOf(uid);
         known.pod = pod;
         return await bringForward(uid, pod, known, either);
       } catch (error) {
         if (pass.signal.aborted && !signal.aborted) return again(milliseconds(0), 'the pod has changed');
         if (!signal.aborted) log.debug('pod could not be looked at', { uid, reason: explain(error) });
-        throw error;
+        // An answer that makes no sense may make sense the next time: a pod is never given up.
+        throw retryOf(error) === 'never' ? new Error('the pod could not be looked at', { cause: error }) : error;
       } finally {
         passes.delete(uid);
       }
@@ -330,6 +341,24 @@ const isNew = (pod: Pod, memory: PodMemory): boolean =>
 
 const hasEnded = (status: PodStatus | undefined): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+const retryDelay = ({ failures }: PodMemory): Duration =>
+  backoffDelay(Math.max(0, failures - 1), { first: firstRetry, max: longestRetry });
+
+/** Drops what is held back, and forgets what is not any more. */
+function withoutHeld(actions: readonly PodAction[], { holds }: PodMemory, now: Instant): readonly PodAction[] {
+  for (const [name, at] of holds)
+    if (at <= now || !actions.some((action) => startsOne(action, name))) holds.delete(name);
+  if (holds.size === 0) return actions;
+  const held = actions.filter(
+    (action) => !('name' in action) || action.do === 'stop-container' || !holds.has(action.name),
+  );
+  // A sandbox for nothing would only stand empty.
+  const isEmpty = !held.some(({ do: what }) => what === 'start-container');
+  return isEmpty ? held.filter(({ do: what }) => what !== 'make-sandbox') : held;
+}
+
+const startsOne = (action: PodAction, name: string): boolean => action.do === 'start-container' && action.name === name;
 
 /** A container whose new resources take a new start ends for it. */
 function withRestarts<T extends Pick<PlanInput, 'unhealthy'>>(verdicts: T, { resizing }: PodMemory): T {

@@ -19,9 +19,17 @@ import { gracePeriodOf } from './pod-spec.ts';
 export interface PodRemoval {
   /** How to end a pod of which maybe nothing is known but what the runtime has. */
   plan(pod: Pod | undefined, seen: SeenPod): PodPlan;
-  /** False when something could not be removed yet. Nothing of the pod may run. */
-  remove(uid: string, pod: Pod | undefined, seen: SeenPod, signal: AbortSignal): Promise<boolean>;
-  removeLogs(uid: string): Promise<void>;
+  /** Says what could not be removed yet. Nothing of the pod may run. */
+  remove(uid: string, pod: Pod | undefined, seen: SeenPod, signal: AbortSignal): Promise<Leftovers>;
+  /** False when something is left. */
+  removeLogs(uid: string, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface Leftovers {
+  /** Containers that ended, sandboxes, the cgroup: nobody but this node is concerned with them. */
+  readonly dead: boolean;
+  /** Volumes: while there are any, the pod has not gone. */
+  readonly volumes: boolean;
 }
 
 export function createPodRemoval(deps: {
@@ -56,28 +64,33 @@ export function createPodRemoval(deps: {
       return planEnd(seen, new Set(), seconds(longest) as Duration, { why: 'its pod is not known to this node' });
     },
     async remove(uid, pod, seen, signal) {
-      let isClean = true;
+      let isEmpty = true;
       for (const { id } of seen.containers) {
-        isClean = (await attempt(() => cri.removeContainer({ containerId: id }, { signal }), uid, signal)) && isClean;
+        isEmpty = (await attempt(() => cri.removeContainer({ containerId: id }, { signal }), uid, signal)) && isEmpty;
         observer.forget(id);
       }
       for (const { id } of seen.sandboxes) {
-        isClean = (await attempt(() => cri.removePodSandbox({ podSandboxId: id }, { signal }), uid, signal)) && isClean;
+        isEmpty = (await attempt(() => cri.removePodSandbox({ podSandboxId: id }, { signal }), uid, signal)) && isEmpty;
         observer.forget(id);
       }
-      if (!isClean) return false;
       deps.images.forget(uid);
       const isDown = await attempt(() => deps.volumes.tearDown(uid), uid, signal);
-      if (pod) await deps.cgroups.remove(podCgroup(pod, deps.config));
-      return isDown;
+      const removeCgroup = async (): Promise<void> => {
+        if (!pod || (await deps.cgroups.remove(podCgroup(pod, deps.config)))) return;
+        throw new Error('its cgroup is still in use');
+      };
+      if (isEmpty) isEmpty = await attempt(removeCgroup, uid, signal);
+      return { dead: !isEmpty, volumes: !isDown };
     },
-    async removeLogs(uid) {
+    async removeLogs(uid, signal) {
       // Found by the uid at its end: the name of a pod that was removed long ago is not known any more.
       const { files, paths } = deps;
+      let isClean = true;
       for (const name of (await files.list(paths.podLogsDirectory)) ?? []) {
         if (!name.endsWith(`_${uid}`)) continue;
-        await attempt(() => files.remove(`${paths.podLogsDirectory}/${name}`), uid, new AbortController().signal);
+        isClean = (await attempt(() => files.remove(`${paths.podLogsDirectory}/${name}`), uid, signal)) && isClean;
       }
+      return isClean;
     },
   };
 }
