@@ -24,7 +24,7 @@ const texts: Readonly<Record<string, string>> = {
 `,
   edgecore: `kedge edgecore --config FILE [--runtime lean|node] [--checkconfig] | --defaultconfig | --minconfig | --version
   Runs edgecore on this machine. SIGHUP makes it read its configuration again, if that is right; pods run on.
-  --runtime NAME  lean is Bun, node is Node.js, which takes about 13 MB more memory; without it $KEDGE_EDGE_RUNTIME
+  --runtime NAME  lean is Bun, node is Node.js, which takes about 18 MB more memory; without it $KEDGE_EDGE_RUNTIME
                   counts, and else lean where Bun runs (see "kedge doctor")
   --checkconfig   only says what is wrong with the file
 `,
