@@ -49,7 +49,7 @@ describe('edged on CRI-O', { skip: crioMissing() ?? false }, () => {
     await edge.start();
   });
   after(async () => {
-    await edge.stop();
+    await edge?.stop();
     await runtime.remove();
   });
 
