@@ -1,6 +1,7 @@
 // Device plugins, and processors of a container's own: what the node shows of them, who gets which, and that it stays so.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { minutes, seconds } from '@kedge/core/time';
 import type { EdgedConfig } from '@kedge/edge/edged';
 import type { Node, PodSpec } from '@kedge/model/k8s-types';
@@ -126,6 +127,8 @@ async function withPlugin(t: TestContext, sockets: Sockets, more?: Partial<Edged
   const site = await edged(t, sockets, more);
   site.put('plugin', pluginPod);
   await site.pass(seconds(1));
+  // What serves plugins is loaded when the first pod has to do with them, which takes time that no clock of ours tells.
+  while (sockets.servers.size === 0) await setImmediate();
   sockets.set({ a: true, b: true, c: false });
   await sockets.register();
   await site.pass(seconds(1));
