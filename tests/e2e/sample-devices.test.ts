@@ -1,13 +1,15 @@
 // The devices of a new site, as a newcomer meets them: values by themselves, a desired one that reaches the device, methods, and
 // nothing left behind.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import { hasMosquitto } from '@kedge/testing/mosquitto';
 import { siteLayout, sitePorts } from '../../apps/kedge/src/site/layout.ts';
 import { tracesOf } from './harness/host-traces.ts';
 import { httpGet } from './harness/http-get.ts';
-import { eventually, run } from './harness/run.ts';
+import { eventually, kedgeProgram, run } from './harness/run.ts';
 import { createTestSite, type TestSite } from './harness/site.ts';
 
 interface Device {
@@ -144,6 +146,49 @@ describe('the devices of a new site', () => {
     assert.match(await httpGet(`${methods}/switch/enabled/false`), /"statusCode":200/);
     await eventuallyReported('enabled', (value) => value === 'false');
     await eventuallyReported('heating', (value) => value === 'false');
+  });
+
+  it('have methods that are called from the cloud, over Modbus and OPC UA, and are read', async () => {
+    const there = ['--data', site.data, '--kubeconfig', `${site.data}/kubeconfig`];
+    const ask = (...words: string[]) => site.kedge('device', ...words, ...there);
+    const methods = await ask('call', 'thermostat');
+    assert.match(methods.stdout, /^METHOD +PROPERTIES\nsetTarget +target\nswitch +enabled\n$/);
+    const wrong = await ask('call', 'thermostat', 'switch', 'target', '1');
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /method "switch" does not take "target": it has enabled/);
+    // The first one puts the image on the node.
+    const called = await ask('call', 'thermostat', 'switch', 'enabled', 'true');
+    assert.equal(called.code, 0, called.stderr);
+    assert.match(called.stdout, /^method "switch" of device default\/thermostat was called\n$/);
+    const [pump, target, refused] = await Promise.all([
+      ask('call', 'tank', 'switch', 'pump', 'false', '-o', 'json'),
+      ask('read', 'thermostat', 'target'),
+      ask('call', 'thermostat', 'setTarget', 'target', '99'),
+    ]);
+    assert.equal(pump.code, 0, pump.stderr);
+    assert.equal((JSON.parse(pump.stdout) as { device: string }).device, 'default/tank');
+    assert.equal(target.code, 0, target.stderr);
+    assert.ok(Number(target.stdout) >= 5 && Number(target.stdout) <= 30, target.stdout);
+    assert.equal(refused.code, 1, refused.stdout);
+    assert.match(refused.stderr, /the mapper says: .*30/);
+    await eventuallyReported('enabled', (value) => value === 'true');
+    await eventuallyReported('pump', (value) => value === 'false', 'tank');
+  });
+
+  it('leave no pod behind when a call is given up', async () => {
+    const there = ['--data', site.data, '--kubeconfig', `${site.data}/kubeconfig`];
+    const child = spawn(kedgeProgram, ['device', 'call', 'thermostat', 'switch', 'enabled', 'true', ...there]);
+    const ended = once(child, 'exit');
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (said.includes('in pod default/kedge-device-call-')) child.kill('SIGINT');
+    });
+    const [code] = (await ended) as [number | null];
+    assert.notEqual(code, 0);
+    assert.match(said, /in pod default\/kedge-device-call-/);
+    const pods = ['get', 'pods', '-l', 'app.kubernetes.io/name in (kedge-device-call,kedge-device-read)', '-o', 'name'];
+    await eventually('no pod', async () => (await site.kubectl(...pods)) === '');
   });
 
   it('are not argued about: what was deleted stays deleted, and down leaves nothing', async () => {

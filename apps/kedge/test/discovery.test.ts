@@ -5,7 +5,8 @@ import type { Pod } from '@kedge/model/k8s-types';
 import { parseAllDocuments } from 'yaml';
 import { readDiscoverOptions } from '../src/commands/device.ts';
 import { toYaml } from '../src/discovery/to-yaml.ts';
-import { readSearchLog, searchPod, searchState } from '../src/discovery/search-pod.ts';
+import { readSearchLog, searchPod } from '../src/discovery/search-pod.ts';
+import { nodePodState } from '../src/node-pod/node-pod.ts';
 
 const base = { name: 'kedge-discover-1', namespace: 'plant', node: 'edge-1', image: 'mapper:1' };
 
@@ -54,7 +55,7 @@ describe('the pod that searches', () => {
     [{ phase: 'Failed', reason: 'DeadlineExceeded' }, 'ended'],
   ] as const) {
     test(`is ${at} when its status is ${JSON.stringify(status)}`, () => {
-      assert.equal(searchState({ metadata: {}, ...(status === undefined ? {} : { status }) } as Pod).at, at);
+      assert.equal(nodePodState({ metadata: {}, ...(status === undefined ? {} : { status }) } as Pod).at, at);
     });
   }
 

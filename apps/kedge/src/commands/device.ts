@@ -1,5 +1,8 @@
 // `kedge device`: devices to try things with, which ones there are, and what those of this machine's edge have said.
 import type { Values } from '../command-line.ts';
+import { milliseconds, minutes, parseDuration, seconds } from '@kedge/core/time';
+import type { Question } from '../device-call/ask-mapper.ts';
+import type { DeviceCallOptions } from '../device-call/device-call.ts';
 import type { DiscoverOptions } from '../discovery/discover.ts';
 import { CommandLineError } from './command-line-error.ts';
 
@@ -20,12 +23,68 @@ export async function device(values: Values, [what, ...words]: readonly string[]
       };
       return (await import('../simulated-devices.ts')).simulateDevices(options);
     }
+    case 'call':
+    case 'read':
+      return (await import('../device-call/device-call.ts')).deviceCall(readCallOptions(what, values, words));
     case 'history':
       if (words.length > 1) throw new CommandLineError('see "kedge device --help"');
       return (await import('./device-history.ts')).deviceHistory(values, words[0]);
     default:
       throw new CommandLineError('see "kedge device --help"');
   }
+}
+
+export function readCallOptions(what: 'call' | 'read', values: Values, words: readonly string[]): DeviceCallOptions {
+  const [word, ...asked] = words;
+  if (word === undefined) throw new CommandLineError(`kedge device ${what} needs the name of a device: see --help`);
+  const [namespace, device] = word.includes('/')
+    ? (word.split('/', 2) as [string, string])
+    : [String(values['namespace'] ?? 'default'), word];
+  const { output = 'text', timeout = '30s', address = '127.0.0.1', here = false, data = './.kedge' } = values;
+  if (output !== 'text' && output !== 'json') throw new CommandLineError(`-o ${output}: text and json are known`);
+  const patience = parseDuration(String(timeout)) ?? milliseconds(0);
+  if (!(patience >= seconds(1) && patience <= longestCall)) {
+    throw new CommandLineError(`--timeout ${timeout}: give a duration from 1s to 10m`);
+  }
+  const question = questionOf(what, asked);
+  if (here && !question) throw new CommandLineError('kedge device call --here needs METHOD PROPERTY VALUE: see --help');
+  const { image, kubeconfig } = values;
+  return {
+    namespace,
+    device,
+    question,
+    isHere: here === true,
+    address: String(address),
+    ports: values['port'] === undefined ? undefined : portsOf(String(values['port'])),
+    timeout: patience,
+    image: image === undefined ? undefined : String(image),
+    kubeconfig: kubeconfig === undefined ? undefined : String(kubeconfig),
+    data: String(data),
+    output,
+  };
+}
+
+const longestCall = minutes(10);
+
+function questionOf(what: 'call' | 'read', words: readonly string[]): Question | undefined {
+  const [first, property, value] = words;
+  if (what === 'read') {
+    if (first !== undefined && words.length === 1) return { do: 'read', property: first };
+    throw new CommandLineError('kedge device read needs DEVICE and PROPERTY: see --help');
+  }
+  if (first === undefined) return undefined;
+  if (property !== undefined && value !== undefined && words.length === 3) {
+    return { do: 'call', method: first, property, value };
+  }
+  throw new CommandLineError(
+    'kedge device call needs DEVICE METHOD PROPERTY VALUE; with DEVICE alone it lists the methods',
+  );
+}
+
+function portsOf(text: string): readonly number[] {
+  const ports = text.split(',').map(Number);
+  if (ports.length <= 16 && ports.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535)) return ports;
+  throw new CommandLineError(`--port ${text}: give ports from 1 to 65535, such as 7777 or 10277,10278`);
 }
 
 export function readDiscoverOptions(values: Values, words: readonly string[]): DiscoverOptions {

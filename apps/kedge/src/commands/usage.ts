@@ -59,6 +59,9 @@ kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
   device: `kedge device discover [PROTOCOL [KEY=VALUE ...]] [--node NAME] [-n NAMESPACE] [-o yaml|json]
                       [--image NAME] [--kubeconfig FILE] [--data DIR]
 kedge device simulate [--thermostat PORT] [--tank PORT] [--address HOST] [--data DIR]
+kedge device call DEVICE [METHOD PROPERTY VALUE] [-n NAMESPACE] [--port LIST] [--timeout 30s] [--here] [-o text|json]
+                  [--address HOST] [--image NAME] [--kubeconfig FILE] [--data DIR]
+kedge device read DEVICE PROPERTY [as for call]
 kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] [--data DIR] [--socket PATH] [-o json]
   discover: looks for devices and prints a DeviceModel and a Device for each, to review and apply.
   --node NAME  from that node, by a pod that is taken away afterwards; without it, from here
@@ -68,6 +71,12 @@ kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] 
   mqtt         brokerURL=tcp://HOST:1883 for=10 topics=LIST
   Without a protocol: each of them on the machine itself, at the usual port.
   simulate: runs simulated devices: a thermostat that speaks Modbus TCP, a tank that is an OPC UA server (with keys in --data).
+  call: calls a method of a device, by a pod on its node that asks the mapper and is taken away afterwards; with the name
+        alone it lists the methods. A value that begins with a hyphen comes after "--".
+  read: reads a property from the device now, in the same way.
+  --here       ask the mapper of this machine, without Kubernetes
+  --port LIST  of the REST API of the mapper (common.http_port; default 7777, and those of the sample mappers on a site)
+  --timeout    for the answer of the device, from 1s to 10m
   history: on the edge, what the device has reported lately, cloud or no cloud.
 `,
   image: `kedge image build [-o FILE] [--image NAME]

@@ -1,16 +1,11 @@
 // `kedge device discover`: from here or from a node, and what was found as objects to review and apply.
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { createLog } from '@kedge/core/log';
-import { onTermination, systemClock, writeToStandardError } from '@kedge/platform/node';
-import { openKubeApi } from '../kube-access.ts';
-import { mapperImage } from '../image/mapper-image.ts';
-import { type SiteLayout, siteLayout } from '../site/layout.ts';
+import { createRandom, onTermination, systemClock, writeToStandardError } from '@kedge/platform/node';
+import { sayOnStandardError, withNodeAccess } from '../node-pod/node-access.ts';
+import { runOnNode } from '../node-pod/run-on-node.ts';
 import { defaultNodeName } from '../site/node-name.ts';
-import { readSiteState } from '../site/site-state.ts';
 import { type Found, searchHere, type SearchRequest } from './search-here.ts';
-import { searchThere } from './search-there.ts';
+import { readSearchLog, searchPod } from './search-pod.ts';
 import { toYaml } from './to-yaml.ts';
 
 export interface DiscoverOptions {
@@ -49,32 +44,17 @@ export async function discover(options: DiscoverOptions): Promise<number> {
   return count === 0 ? 1 : 0;
 }
 
-async function fromNode(
-  { request, namespace, image = mapperImage, kubeconfig: given, data }: DiscoverOptions,
-  node: string,
-  signal: AbortSignal,
-): Promise<readonly Found[]> {
-  const layout = siteLayout(data);
-  const kubeconfig = findKubeconfig(given, layout);
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  if (kubeconfig === layout.kubeconfig && image === mapperImage && (await readSiteState(layout))?.node === node) {
-    const { hasImage, loadMapperImage } = await import('../image/load-image.ts');
-    if (!(await hasImage(layout, image))) {
-      say(`putting ${image} on the node ...`);
-      await loadMapperImage(layout);
-    }
-  }
-  const { api, close } = await openKubeApi(kubeconfig, 'kedge-discover');
-  try {
-    return await searchThere({ api, node, namespace, image, request, say }, signal);
-  } finally {
-    await close();
-  }
-}
-
-/** As kubectl looks for it, and before its last resort the site that is here. */
-function findKubeconfig(given: string | undefined, layout: SiteLayout): string {
-  const named = given ?? process.env['KUBECONFIG'];
-  if (named !== undefined && named !== '') return named;
-  return existsSync(layout.kubeconfig) ? layout.kubeconfig : join(homedir(), '.kube', 'config');
+function fromNode(options: DiscoverOptions, node: string, signal: AbortSignal): Promise<readonly Found[]> {
+  const { request, namespace } = options;
+  return withNodeAccess(options, 'kedge-discover', async ({ api, image, prepare }) => {
+    await prepare(node);
+    const name = `kedge-discover-${createRandom().uuid().slice(0, 8)}`;
+    const pod = searchPod({ name, namespace, node, image, request });
+    const run = { api, pod, instead: 'kedge device discover', say: sayOnStandardError };
+    const { ok, why, log } = await runOnNode(run, signal);
+    const { found, rest } = readSearchLog(log);
+    for (const line of rest) sayOnStandardError(line);
+    if (!ok) throw new Error(`the search on node ${node} failed${why === '' ? '' : `: ${why}`}`);
+    return found;
+  });
 }

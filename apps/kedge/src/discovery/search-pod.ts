@@ -1,6 +1,7 @@
 // The pod that searches from a node: what it is, and what to make of what it wrote. Pure.
 import type { Pod } from '@kedge/model/k8s-types';
 import { CommandLineError } from '../commands/command-line-error.ts';
+import { nodePod } from '../node-pod/node-pod.ts';
 import type { Found, SearchRequest } from './search-here.ts';
 
 export interface SearchPodOptions {
@@ -11,11 +12,11 @@ export interface SearchPodOptions {
   readonly request: SearchRequest;
 }
 
-export const containerName = 'search';
-export const longestSeconds = 1_800;
+const task = { label: 'kedge-discover', container: 'search' };
+const longestSeconds = 1_800;
 
 /** Throws for options that are nobody else's business: whoever may read pods reads their arguments. */
-export function searchPod({ name, namespace, node, image, request }: SearchPodOptions): Pod {
+export function searchPod({ request, ...where }: SearchPodOptions): Pod {
   const { protocol, options } = request;
   if (options['password'] !== undefined) {
     throw new CommandLineError(
@@ -26,64 +27,8 @@ export function searchPod({ name, namespace, node, image, request }: SearchPodOp
     ...(protocol === undefined ? [] : [protocol]),
     ...Object.entries(options).map((entry) => entry.join('=')),
   ];
-  const { serial } = options;
-  const locked = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace, labels: { 'app.kubernetes.io/name': 'kedge-discover' } },
-    spec: {
-      // Not by the scheduler: it is this node or none, whatever its taints.
-      nodeName: node,
-      hostNetwork: true,
-      dnsPolicy: 'Default',
-      restartPolicy: 'Never',
-      activeDeadlineSeconds: longestSeconds,
-      terminationGracePeriodSeconds: 1,
-      automountServiceAccountToken: false,
-      tolerations: [{ operator: 'Exists' }],
-      containers: [
-        {
-          name: containerName,
-          image,
-          imagePullPolicy: 'IfNotPresent',
-          args: ['device', 'discover', ...words, '--output', 'json'],
-          resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
-          // The devices of the node are closed to containers without privileges.
-          securityContext: serial === undefined ? locked : { privileged: true },
-          ...(serial === undefined ? {} : { volumeMounts: [{ name: 'serial', mountPath: serial }] }),
-        },
-      ],
-      ...(serial === undefined
-        ? {}
-        : { volumes: [{ name: 'serial', hostPath: { path: serial, type: 'CharDevice' } }] }),
-    },
-  };
-}
-
-export type SearchState =
-  | { readonly at: 'waiting'; readonly say: string }
-  | { readonly at: 'ended'; readonly ok: boolean; readonly say: string }
-  | { readonly at: 'hopeless'; readonly say: string };
-
-/** Reasons of a waiting container that do not go away by themselves. */
-const noImage: ReadonlySet<string> = new Set([
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'ErrImageNeverPull',
-  'InvalidImageName',
-]);
-
-export function searchState(pod: Pod): SearchState {
-  const { phase = 'Pending', message, reason, containerStatuses = [] } = pod.status ?? {};
-  if (phase === 'Succeeded' || phase === 'Failed') {
-    return { at: 'ended', ok: phase === 'Succeeded', say: message ?? reason ?? '' };
-  }
-  const waiting = containerStatuses.find(({ name }) => name === containerName)?.state?.waiting;
-  if (waiting?.reason !== undefined && noImage.has(waiting.reason)) {
-    return { at: 'hopeless', say: `${waiting.reason}: ${waiting.message ?? 'the image cannot be had'}` };
-  }
-  return { at: 'waiting', say: waiting?.reason ?? phase };
+  const args = ['device', 'discover', ...words, '--output', 'json'];
+  return nodePod({ ...where, task, args, longestSeconds, serial: options['serial'] });
 }
 
 /** Standard output and standard error of a container are one log: what was found, and the rest. */

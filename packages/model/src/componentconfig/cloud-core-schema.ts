@@ -164,7 +164,7 @@ const deviceController = object({
         minimum: 1,
         description: 'Writes of a device that was quiet that need not wait for perDeviceInterval.',
       }),
-      perSecond: integer(500, { minimum: 1, description: 'Of all devices.' }),
+      perSecond: integer(750, { minimum: 1, description: 'Of all devices.' }),
       burst: integer(1_000, { minimum: 1, description: 'Above perSecond, for a while.' }),
       refreshInterval: integer(10, {
         minimum: 1,

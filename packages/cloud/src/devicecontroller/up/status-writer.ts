@@ -76,10 +76,10 @@ export interface StatusWriter {
 /** What comes back to back becomes one write. */
 const gatherFor = milliseconds(10);
 /**
- * Of a device that has used up its burst: the moment of its next writes is chosen here, and so that what it says in the same
- * breath is in them, and need not wait for the next.
+ * Of a device that has used up its burst. Its turns are put in step with what it says, this much later: what is in one breath, or
+ * a little late, is in one write, and need not wait for the next.
  */
-const gatherWhenShort = milliseconds(50);
+const gatherWhenShort = milliseconds(100);
 /** A device that reports as often as it may be written stays below that rate. */
 const leeway = milliseconds(2);
 const writesAtATime = 32;
@@ -102,6 +102,8 @@ interface Entry {
   readonly allowance: WriteAllowance;
   /** Since when something is to be written; the clock that only goes forward, as below. */
   wantedAt: number | undefined;
+  /** When the newest of it was said. */
+  saidAt: number;
   refreshAt: number;
 }
 
@@ -148,6 +150,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       ownVersion: undefined,
       allowance: new WriteAllowance(rate),
       wantedAt: undefined,
+      saidAt: 0,
       refreshAt: 0,
     };
     entries.set(key, entry);
@@ -219,11 +222,25 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     return ends;
   }
 
+  function spendTurn(entry: Entry, due: number, now: number): void {
+    const { allowance, wantedAt = now, saidAt } = entry;
+    entry.wantedAt = undefined;
+    allowance.spend(wantedAt);
+    // What came right before this turn will come right before the next one, or right after it.
+    if (allowance.nextAt > now) {
+      const lacking = saidAt + gatherWhenShort - due;
+      allowance.delay(milliseconds(Math.min(Math.max(lacking, 0), gatherWhenShort)));
+    }
+  }
+
   /** Something is to be written, when what comes with it is there too. */
   function want(key: string, entry: Entry, news: News): void {
     const now = clock.monotonic();
     const gather = entry.allowance.isShort(now) ? gatherWhenShort : gatherFor;
-    if (news === 'value') entry.wantedAt ??= now + gather;
+    if (news === 'value') {
+      entry.wantedAt ??= now + gather;
+      entry.saidAt = now;
+    }
     writer.enqueueAfter(key, gather);
   }
 
@@ -249,8 +266,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     record.conditions = conditions;
     entry.isWriting = true;
     const began = clock.monotonic();
-    entry.allowance.spend(entry.wantedAt ?? began);
-    entry.wantedAt = undefined;
+    spendTurn(entry, due, began);
     entry.refreshAt = began + limits.refresh;
     try {
       entry.ownVersion = await writeStatus(device, planStatus(device, record, conditions), signal);

@@ -35,4 +35,9 @@ export class WriteAllowance {
   spend(wantedAt: number): void {
     this.#paidUntil = Math.max(this.#paidUntil, wantedAt) + this.#rate.interval;
   }
+
+  /** Puts off the next turn, and with it all that come after. */
+  delay(by: Duration): void {
+    this.#paidUntil += by;
+  }
 }
