@@ -50,7 +50,7 @@ test(`rules of a Go cloudcore ${version}`, { skip: 'missing' in peer && peer.mis
   let openedPort = 0;
   const edge = await startEdge(t, cloud, await readToken(kube), folder, (meta, db) => {
     const twins = createDeviceTwin({ ...common, db, objects: meta.devices });
-    const brokers = createMqttBrokers({ log: silentLog });
+    const brokers = createMqttBrokers({ log: silentLog, now: () => systemClock.now() });
     const bus = createEventBus(
       {
         ...common,

@@ -49,7 +49,7 @@ async function startEdge(t: TestContext, config: Omit<EventBusConfig, 'node'>) {
       ...common,
       files: createFiles(),
       openMqtt: async () => mqtt,
-      openMqttBrokers: async () => createMqttBrokers({ log }),
+      openMqttBrokers: async () => createMqttBrokers({ log, now: () => systemClock.now() }),
       twins,
     },
     { node, ...config },

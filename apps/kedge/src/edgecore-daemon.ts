@@ -66,7 +66,8 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
         }),
       network: { ...createProbeNetwork(), grpcHealth: askGrpcHealth },
       servers: createHttpServers({ log }),
-      openMqttBrokers: async () => (await import('@kedge/platform/mqtt-broker')).createMqttBrokers({ log }),
+      openMqttBrokers: async () =>
+        (await import('@kedge/platform/mqtt-broker')).createMqttBrokers({ log, now: () => systemClock.now() }),
       openMqtt: async () => (await import('@kedge/platform/mqtt')).createMqtt(),
       rpc: { servers: grpcServers, openChannel: openGrpcChannel },
     },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -18,6 +18,7 @@ import { openDatabase } from '@kedge/platform/sqlite';
 import { createCertificateAuthorities } from '@kedge/platform/x509';
 import { temporaryDirectory } from '@kedge/testing/contracts';
 import { freePort } from '@kedge/testing/free-port';
+import { connect } from 'mqtt';
 import { stringify } from 'yaml';
 
 const root = new URL('../../../', import.meta.url).pathname;
@@ -256,6 +257,71 @@ test(
     await edge.until('the end of the alarm', () => again.some((line) => line.includes('"state":"cleared"')));
     // A restart raises nothing twice.
     assert.equal(again.filter((line) => line.startsWith(`${edge.topic('alarm')} `)).length, 1);
+    await edge.stop('SIGTERM');
+  },
+);
+
+test(
+  'what is accepted for clients that are away is there after edgecore was killed',
+  { skip: !hasClients && 'mosquitto’s clients are not installed' },
+  async (t) => {
+    const edge = await place(t);
+    await edge.start();
+    const session = (id: string, qos: string, ...more: string[]): string[] => [
+      ...edge.access,
+      '-c',
+      '-i',
+      id,
+      '-q',
+      qos,
+      '-t',
+      'work/#',
+      ...more,
+    ];
+    // `-E`: it goes as soon as it has subscribed.
+    for (const [id, qos] of [
+      ['one', '1'],
+      ['two', '2'],
+    ] as const)
+      await run('mosquitto_sub', session(id, qos, '-E'));
+    const publish = (text: string, qos: string, ...more: string[]) =>
+      run('mosquitto_pub', [...edge.access, '-q', qos, '-t', 'work/item', '-m', text, ...more]);
+    await publish('a', '1');
+    await publish('b', '2');
+    await publish('c', '1');
+    await run('mosquitto_pub', [...edge.access, '-q', '1', '-r', '-t', 'kept/item', '-m', 'c']);
+    // A client that will not say goodbye.
+    const mortal = connect(`mqtts://127.0.0.1:${edge.port}`, {
+      ca: await readFile(edge.at('ca.crt')),
+      username: 'app',
+      password: 'right',
+      reconnectPeriod: 0,
+      protocolVersion: 4,
+      will: { topic: 'work/will', payload: Buffer.from('gone'), qos: 1, retain: false },
+    });
+    t.after(() => mortal.endAsync(true));
+    await mortal.subscribeAsync('x');
+    // Not a moment later: what has been acknowledged is on disk.
+    await publish('d', '2');
+    await edge.stop('SIGKILL');
+    await edge.start();
+    for (const [id, qos] of [
+      ['one', '1'],
+      ['two', '2'],
+    ] as const) {
+      const { stdout } = await run('mosquitto_sub', session(id, qos, '-C', '5', '-W', '10'));
+      const lines = stdout.trim().split('\n');
+      const items = lines.filter((line) => line !== 'gone');
+      // Messages of both qualities overtake each other in a client that takes both.
+      assert.deepEqual(qos === '1' ? items : items.toSorted(), ['a', 'b', 'c', 'd'], id);
+      assert.equal(lines.length, 5, id);
+    }
+    // And only once.
+    await publish('last', '1');
+    const { stdout } = await run('mosquitto_sub', session('one', '1', '-C', '1', '-W', '10'));
+    assert.equal(stdout, 'last\n');
+    const { stdout: retained } = await run('mosquitto_sub', [...edge.access, '-t', 'kept/item', '-C', '1', '-W', '10']);
+    assert.equal(retained, 'c\n');
     await edge.stop('SIGTERM');
   },
 );

@@ -78,7 +78,7 @@ export async function startEdgeDevices(
       db,
       files: createMemoryFiles(),
       openMqtt: async () => mqtt!,
-      openMqttBrokers: async () => createMqttBrokers({ log }),
+      openMqttBrokers: async () => createMqttBrokers({ log, now: () => clock.now() }),
       twins: twin,
     },
     { node: 'edge-1', ...(url === undefined ? {} : { broker: { url, clientId: 'kedge-edge-1' } }), inside },

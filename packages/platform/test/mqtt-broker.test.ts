@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { createLog, type LogRecord, secret } from '@kedge/core/log';
-import type { MqttBroker, MqttBrokerMemory, MqttBrokerOptions, MqttRetained, MqttSession } from '@kedge/core/ports';
+import type { MqttBroker, MqttBrokerOptions } from '@kedge/core/ports';
 import { systemClock } from '@kedge/platform/node';
 import { createMqtt } from '@kedge/platform/mqtt';
 import { createMqttBrokers } from '@kedge/platform/mqtt-broker';
@@ -16,6 +16,7 @@ const limits = {
   subscriptionsPerClient: 3,
   queuedPerSession: 5,
   queuedBytes: 10_000,
+  queuedFor: 60_000,
   retained: 3,
   retainedBytes: 2_000,
 };
@@ -24,7 +25,12 @@ const mqtt = createMqtt();
 async function start(t: TestContext, options: Partial<MqttBrokerOptions> = {}) {
   const logged: LogRecord[] = [];
   const log = createLog({ now: () => systemClock.now(), level: 'info', write: (record) => logged.push(record) });
-  const broker = await createMqttBrokers({ log }).open({ address: '127.0.0.1', port: 0, limits, ...options });
+  const broker = await createMqttBrokers({ log, now: () => systemClock.now() }).open({
+    address: '127.0.0.1',
+    port: 0,
+    limits,
+    ...options,
+  });
   t.after(() => broker.close());
   return { broker, logged };
 }
@@ -153,65 +159,6 @@ describe('the bounds of the broker inside', () => {
 });
 
 describe('the broker inside', () => {
-  test('remembers retained messages and sessions over a restart', async (t) => {
-    const retained = new Map<string, MqttRetained>();
-    const sessions = new Map<string, MqttSession>();
-    const memory: MqttBrokerMemory = {
-      load: () => ({ retained: [...retained.values()], sessions: [...sessions.values()] }),
-      retained: (topic, message) => void (message ? retained.set(topic, message) : retained.delete(topic)),
-      session: (session) =>
-        void (session.subscriptions.length > 0
-          ? sessions.set(session.clientId, session)
-          : sessions.delete(session.clientId)),
-    };
-    const { broker } = await start(t, { memory });
-    const first = connectRaw({
-      port: broker.port,
-      host: '127.0.0.1',
-      clientId: 's',
-      clean: false,
-      protocolVersion: 4,
-      reconnectPeriod: 0,
-    });
-    await first.subscribeAsync(['a', 'b'], { qos: 1 });
-    await first.unsubscribeAsync('b');
-    await first.publishAsync('kept', 'here', { qos: 1, retain: true });
-    await first.endAsync();
-    await broker.close();
-
-    const { broker: later } = await start(t, { memory });
-    const writer = await join(t, later, 'writer');
-    await writer.connection.publish({ topic: 'a', payload: 'while away', qos: 1 });
-    await writer.connection.publish({ topic: 'b', payload: 'not asked for', qos: 1 });
-    await writer.connection.subscribe(['kept'], 1);
-    assert.deepEqual(await writer.until('kept here'), ['kept here']);
-    const again = connectRaw({
-      port: later.port,
-      host: '127.0.0.1',
-      clientId: 's',
-      clean: false,
-      protocolVersion: 4,
-      reconnectPeriod: 0,
-    });
-    t.after(() => again.endAsync(true));
-    const [topic, payload] = await new Promise<[string, string]>((resolve) =>
-      again.on('message', (of, body) => resolve([of, body.toString()])),
-    );
-    assert.deepEqual([topic, payload], ['a', 'while away']);
-    // Who begins afresh has left nothing behind.
-    const fresh = connectRaw({
-      port: later.port,
-      host: '127.0.0.1',
-      clientId: 's',
-      clean: true,
-      protocolVersion: 4,
-      reconnectPeriod: 0,
-    });
-    await new Promise<void>((resolve) => fresh.on('connect', () => resolve()));
-    await fresh.endAsync();
-    assert.equal(sessions.size, 0);
-  });
-
   test('loses nothing when both qualities of service mix, and keeps each in order', async (t) => {
     const { broker } = await start(t, { limits: roomy });
     const [reader, writer] = [await join(t, broker, 'reader'), await join(t, broker, 'writer')];

@@ -46,6 +46,9 @@ export type {
   MqttQos,
   MqttRetained,
   MqttSession,
+  MqttUnreleased,
+  MqttWaiting,
+  MqttWill,
 } from './mqtt.ts';
 export { databaseErrors, filesErrors, hostErrors, httpErrors, keysErrors, mqttErrors } from './port-errors.ts';
 export type {

@@ -56,6 +56,8 @@ export interface MqttBrokerLimits {
   readonly queuedPerSession: number;
   /** What waits for all sessions together. */
   readonly queuedBytes: number;
+  /** Milliseconds that a message waits for a session that is away; then it goes. */
+  readonly queuedFor: number;
   readonly retained: number;
   readonly retainedBytes: number;
 }
@@ -72,13 +74,56 @@ export interface MqttRetained {
   readonly qos: number;
 }
 
-/** What a broker still knows after a restart. Writing never waits and never fails. */
+/** A message that waits for one session. The larger `id`, the later it came. */
+export interface MqttWaiting {
+  readonly clientId: string;
+  readonly id: number;
+  readonly topic: string;
+  readonly qos: number;
+  /** Bytes of topic and payload. */
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** QoS 2: the packet id it was sent with. */
+  readonly packetId: number | undefined;
+  /** QoS 2: the client has it, and has not been told that we know. */
+  readonly isReceived: boolean;
+}
+
+/** What a client wants to be said when it goes without saying goodbye. */
+export interface MqttWill extends MqttRetained {
+  readonly retain: boolean;
+}
+
+/** A QoS 2 message that a client has published and not released. */
+export interface MqttUnreleased {
+  readonly clientId: string;
+  readonly packetId: number;
+}
+
+/** What a broker still knows after a restart. Nothing here fails; only `settled` waits. */
 export interface MqttBrokerMemory {
-  load(): { readonly retained: readonly MqttRetained[]; readonly sessions: readonly MqttSession[] };
+  load(): {
+    readonly retained: readonly MqttRetained[];
+    readonly sessions: readonly MqttSession[];
+    /** By client, the oldest first. */
+    readonly waiting: readonly MqttWaiting[];
+    readonly unreleased: readonly MqttUnreleased[];
+    readonly wills: readonly { readonly clientId: string; readonly will: MqttWill }[];
+  };
   /** Undefined: nothing is retained there any more. */
   retained(topic: string, message: MqttRetained | undefined): void;
-  /** Without subscriptions: the session has ended. */
+  /** Without subscriptions: the session has ended, and nothing waits for it any more. */
   session(session: MqttSession): void;
+  waiting(message: MqttWaiting, payload: Uint8Array): void;
+  /** The client has it, or it had to make room. */
+  delivered(message: Pick<MqttWaiting, 'clientId' | 'id'>): void;
+  /** Of a message that waits; undefined: there is none. */
+  payload(message: Pick<MqttWaiting, 'clientId' | 'id'>): Uint8Array | undefined;
+  unreleased(message: MqttUnreleased, isSo: boolean): void;
+  will(clientId: string, will: MqttWill | undefined): void;
+  /** Resolves once all of this is on disk, or the disk has not taken it. */
+  settled(): Promise<void>;
 }
 
 export interface MqttBrokerOptions {

@@ -30,5 +30,6 @@ test('what the disk does not take is written with the next change, the newer of 
     ['INSERT', 'a', 1, new TextEncoder().encode('new')],
     ['INSERT', 'b', 1, new TextEncoder().encode('kept')],
     ['DELETE', 'c'],
+    ['DELETE', 'c'],
   ]);
 });

@@ -132,4 +132,31 @@ export const edgeMigrations: readonly Migration[] = [
     name: '7 services that environments of pods name',
     sql: 'CREATE TABLE service_list (namespace TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;',
   },
+  {
+    name: '8 what waits for MQTT clients',
+    sql: `
+      CREATE TABLE mqtt_waiting (
+        client TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        qos INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        packet INTEGER,
+        is_received INTEGER NOT NULL,
+        payload BLOB NOT NULL,
+        PRIMARY KEY (client, id)
+      ) WITHOUT ROWID;
+      CREATE TABLE mqtt_unreleased (
+        client TEXT NOT NULL,
+        packet INTEGER NOT NULL,
+        PRIMARY KEY (client, packet)
+      ) WITHOUT ROWID;
+      CREATE TABLE mqtt_will (
+        client TEXT NOT NULL PRIMARY KEY,
+        topic TEXT NOT NULL,
+        qos INTEGER NOT NULL,
+        retain INTEGER NOT NULL,
+        payload BLOB NOT NULL
+      ) WITHOUT ROWID;`,
+  },
 ];

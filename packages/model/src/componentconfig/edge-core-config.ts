@@ -77,6 +77,7 @@ export interface InsideBrokerSettings {
     readonly subscriptionsPerClient: number;
     readonly queuedPerSession: number;
     readonly queuedBytes: number;
+    readonly queuedFor: Duration;
     readonly retained: number;
     readonly retainedBytes: number;
   };

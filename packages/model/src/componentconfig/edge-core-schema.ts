@@ -161,6 +161,16 @@ const eventBus = object({
       maxPacketBytes: integer(1 << 20, { minimum: 1_024, maximum: 16 << 20 }),
       maxSubscriptionsPerClient: integer(100, { minimum: 1, maximum: 10_000 }),
       maxRetainedMessages: integer(1_000, { minimum: 0, maximum: 100_000 }),
+      maxQueuedBytes: integer(16 << 20, {
+        minimum: 1_024,
+        maximum: 1 << 30,
+        description:
+          'What waits for all clients that are away, on disk; of too much the oldest of the longest queue goes.',
+      }),
+      maxQueuedAge: text('168h', {
+        format: 'duration',
+        description: 'So long a message waits for a client that is away.',
+      }),
     },
     { description: 'kedge only. The broker inside edgecore.' },
   ),

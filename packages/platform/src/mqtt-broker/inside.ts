@@ -7,7 +7,8 @@ import type { Sessions } from './sessions.ts';
 export interface InsideDeps {
   readonly url: string;
   readonly aedes: Aedes;
-  readonly sessions: Pick<Sessions, 'retainedFor'>;
+  readonly sessions: Pick<Sessions, 'accept' | 'retainedFor'>;
+  readonly onSubscribed: () => void;
   readonly isMember: (user: {
     readonly username: string | undefined;
     readonly password: string | undefined;
@@ -17,7 +18,7 @@ export interface InsideDeps {
 /** Messages that wait for a slow reader before whoever publishes has to. */
 const readAhead = 64;
 
-export function createInside({ url, aedes, sessions, isMember }: InsideDeps) {
+export function createInside({ url, aedes, sessions, onSubscribed, isMember }: InsideDeps) {
   const open = new Map<string, (reason: string) => void>();
 
   const connect: Mqtt['connect'] = async (options) => {
@@ -88,6 +89,7 @@ export function createInside({ url, aedes, sessions, isMember }: InsideDeps) {
           }
         }
         for (const message of sessions.retainedFor(filters)) void hand(message);
+        onSubscribed();
       },
       async unsubscribe(filters) {
         check();
@@ -102,6 +104,8 @@ export function createInside({ url, aedes, sessions, isMember }: InsideDeps) {
         check();
         const body = typeof payload === 'string' ? payload : Buffer.from(payload);
         const packet: PublishPacket = { cmd: 'publish', topic, payload: body, qos, retain, dup: false };
+        // Whoever publishes from here has it in memory anyway: it is on disk a little later.
+        sessions.accept(packet, undefined);
         await new Promise<void>((resolve, reject) =>
           aedes.publish(packet, (error) =>
             error ? reject(mqttErrors.CONNECTION_LOST({ url, reason: error.message }, error)) : resolve(),

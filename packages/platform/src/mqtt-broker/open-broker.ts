@@ -6,9 +6,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { explain } from '@kedge/core/errors';
 import type { Log } from '@kedge/core/log';
 import { type MqttBroker, type MqttBrokerOptions, type MqttBrokers, mqttErrors } from '@kedge/core/ports';
-import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import { Aedes, type AuthenticateError, type Client, type ConnectPacket, type PublishPacket } from 'aedes';
 import { createInside } from './inside.ts';
 import { limitPackets } from './limit-packets.ts';
+import type { StoredPacket } from './queues.ts';
 import { createSessions } from './sessions.ts';
 
 /** From the first byte to the CONNECT. */
@@ -30,11 +31,17 @@ const refusals = {
   credentials: { code: 4, say: 'wrong user name or password' },
 };
 
-export const createMqttBrokers = ({ log }: { readonly log: Log }): MqttBrokers => ({
-  open: (options) => open(options, log.child({ module: 'mqtt-broker' })),
+interface MqttBrokersDeps {
+  readonly log: Log;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export const createMqttBrokers = ({ log, now }: MqttBrokersDeps): MqttBrokers => ({
+  open: (options) => open(options, { log: log.child({ module: 'mqtt-broker' }), now }),
 });
 
-async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
+async function open(options: MqttBrokerOptions, { log, now }: MqttBrokersDeps): Promise<MqttBroker> {
   const { limits, credentials, memory } = options;
   const expected = credentials && digest(`${credentials.username}\0${credentials.password.reveal()}`);
   /** What each client is subscribed to. */
@@ -47,6 +54,7 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     memory,
     isAllowed: (client, filter) => allowed.get(client as Client)?.has(filter) ?? false,
     isConnected,
+    now,
   });
 
   function mayConnect(client: Client, username: string | undefined, password: Uint8Array | undefined) {
@@ -70,6 +78,7 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     preConnect(client, packet, done) {
       const { will } = packet as ConnectPacket;
       if ((will?.payload?.length ?? 0) > largestWill) return done(new Error('the will is too large'), false);
+      tellLeftWills();
       done(null, true);
     },
     authenticate(client, username, password, done) {
@@ -77,6 +86,19 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
       if (refusal === undefined) return done(null, true);
       log.warn('an MQTT client was refused', { name: client.id.slice(0, longestClientId), reason: refusal.say });
       done(Object.assign(new Error(refusal.say), { returnCode: refusal.code }) as AuthenticateError, false);
+    },
+    // The place to wait in: right after this, aedes tells a sender that its message is accepted.
+    authorizePublish(client, packet, done) {
+      if (packet.topic.startsWith('$SYS/')) return done(new Error('$SYS is the broker’s own'));
+      // A will is acknowledged to nobody; and this may be the last moment for it.
+      const isWill = packet === willOf(client);
+      const kept = sessions.accept(packet, client === null || isWill ? undefined : client);
+      if (!client || isWill || !kept) return done(null);
+      const answer = (): void => {
+        if (client.closed) sessions.refuse(packet, client);
+        done(client.closed ? new Error('the client has gone') : null);
+      };
+      void kept.then(answer);
     },
     authorizeSubscribe(client, subscription, done) {
       const filters = allowed.get(client) ?? new Set();
@@ -92,10 +114,34 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     },
   });
   aedes.on('unsubscribe', (filters, client) => filters.forEach((filter) => allowed.get(client)?.delete(filter)));
-  aedes.on('clientReady', ({ id }) => sessions.touch(id));
+  const publish = aedes.publish.bind(aedes);
+  aedes.publish = (packet: PublishPacket, ...rest: never[]) =>
+    sessions.handOut(packet, () => (publish as (...all: unknown[]) => void)(packet, ...rest));
+  aedes.on('clientDisconnect', (client) => sessions.left(client));
+  aedes.on('clientReady', (client) => {
+    sessions.touch(client.id);
+    // The one whose id it has taken over has taken its will away.
+    const will = willOf(client);
+    if (will) void sessions.putWill(client, will);
+  });
   aedes.on('clientError', ({ id }, error) => log.debug('an MQTT client was lost', { name: id, reason: error.message }));
   aedes.on('connectionError', (_, error) => log.debug('an MQTT connection failed', { reason: error.message }));
   (aedes as unknown as NodeJS.EventEmitter).on('error', (error: Error) => log.warn('the MQTT broker', { err: error }));
+
+  /** Of clients that were there when edgecore ended without a goodbye, as soon as somebody is there to hear. */
+  function tellLeftWills(): void {
+    for (const { clientId, will } of sessions.takeLeftWills()) {
+      const packet: PublishPacket = {
+        cmd: 'publish',
+        dup: false,
+        ...will,
+        payload: Buffer.from(will.payload),
+        qos: will.qos as 0 | 1 | 2,
+      };
+      sessions.accept(packet, undefined);
+      aedes.publish(packet, () => sessions.willIsTold(clientId));
+    }
+  }
 
   const sockets = new Set<Socket>();
   const server = createServer(options);
@@ -120,6 +166,7 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     url,
     aedes,
     sessions,
+    onSubscribed: tellLeftWills,
     isMember: ({ username, password }) => matchesCredentials(username, password),
   });
 
@@ -141,6 +188,9 @@ async function open(options: MqttBrokerOptions, log: Log): Promise<MqttBroker> {
     close: () => (closing ??= close()),
   };
 }
+
+/** As its CONNECT has it, until it is told. */
+const willOf = (client: Client | null): StoredPacket | undefined => (client as { will?: StoredPacket } | null)?.will;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 

@@ -7,6 +7,7 @@ const limits: MqttBrokerLimits = {
   subscriptionsPerClient: 10,
   queuedPerSession: 10,
   queuedBytes: 1 << 20,
+  queuedFor: 3_600_000,
   retained: 10,
   retainedBytes: 1 << 20,
 };
