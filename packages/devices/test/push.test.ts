@@ -183,9 +183,10 @@ describe('values are pushed', () => {
       { dbMethod: { mysql: { mysqlClientConfig: { addr: `127.0.0.1:${port}`, database: 'db', userName: 'u' } } } },
       ["it's"],
     );
-    await until(() => queries.length === 2);
+    await until(() => queries.length === 4);
     assert.match(queries[0]!, /^CREATE TABLE IF NOT EXISTS `default\/d-1\/temp`/);
-    assert.equal(queries[1], "INSERT INTO `default/d-1/temp` (ts, field) VALUES ('2026-01-02 03:04:05', 'it\\'s')");
+    assert.deepEqual([queries[1], queries[3]], ['START TRANSACTION', 'COMMIT']);
+    assert.equal(queries[2], "INSERT INTO `default/d-1/temp` (ts, field) VALUES ('2026-01-02 03:04:05', 'it\\'s')");
   });
 
   test('to Redis, as a sorted set for each device', async (t) => {

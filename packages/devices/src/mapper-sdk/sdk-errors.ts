@@ -28,6 +28,10 @@ export const mapperErrors = defineErrors('MAPPER', {
     retry: 'backoff',
     say: (d: { target: string; reason: string }) => `values cannot be pushed to ${d.target}: ${d.reason}`,
   },
+  PUSH_REFUSED: {
+    retry: 'never',
+    say: (d: { target: string; reason: string }) => `${d.target} will never take a value: ${d.reason}`,
+  },
 });
 
 /** For drivers: the device is there and says no to a write or a method. The connection stays. */

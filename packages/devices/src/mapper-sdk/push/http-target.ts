@@ -11,6 +11,7 @@ export function httpTarget(
   const url = `${host}${port > 0n ? `:${port}` : ''}${requestpath}`;
   return {
     name: `http ${url}`,
+    atOnce: 1,
     async push(samples, signal) {
       for (const { property, value, at } of samples) {
         await request(deps, url, {

@@ -1,5 +1,6 @@
 // Publishes each value as text on one connection that is kept, in the words of KubeEdge's mappers.
 import type { DmiPushMethod } from '@kedge/wire/dmi';
+import { keepConnection } from './kept-connection.ts';
 import type { PushDeps, PushTarget } from './target.ts';
 import { plainTime } from './request.ts';
 
@@ -18,7 +19,6 @@ export function mqttTarget(
 ): PushTarget {
   const url = address.replace(/^tcp:/, 'mqtt:').replace(/^ssl:/, 'mqtts:');
   const quality = qos === 1 || qos === 2 ? qos : 0;
-  let client: MqttClient | undefined;
   const connect = async (): Promise<MqttClient> => {
     const { connectAsync } = (await load('mqtt')) as MqttModule;
     const [username, password] = [env['USERNAME'], env['PASSWORD']];
@@ -31,22 +31,17 @@ export function mqttTarget(
     opened.on('error', () => undefined);
     return opened;
   };
+  const broker = keepConnection(connect, (client) => client.endAsync(true));
   return {
     name: `mqtt ${url}`,
-    async push(samples) {
-      client ??= await connect();
-      try {
+    atOnce: 1,
+    push: (samples, signal) =>
+      broker.use(signal, async (client) => {
         for (const { value, at } of samples) {
           const payload = `time is ${plainTime(at)}  ${topic}: ${value}`;
           await client.publishAsync(topic, payload, { qos: quality, retain: retained });
         }
-      } catch (error) {
-        const broken = client;
-        client = undefined;
-        await broken.endAsync(true).catch(() => undefined);
-        throw error;
-      }
-    },
-    close: async () => client?.endAsync(true),
+      }),
+    close: broker.close,
   };
 }

@@ -6,7 +6,8 @@ import { influxTarget } from './influx-target.ts';
 import { mqttTarget } from './mqtt-target.ts';
 import { otelTarget } from './otel-target.ts';
 import { redisTarget } from './redis-target.ts';
-import { mysqlTarget, tdengineTarget } from './sql-targets.ts';
+import { sqlTarget } from './sql-target.ts';
+import { tdengineTarget } from './tdengine-target.ts';
 
 export function openTargets(push: DmiPushMethod, deps: PushDeps): [kind: string, open: () => PushTarget][] {
   const targets: [string, () => PushTarget][] = [];
@@ -21,6 +22,6 @@ export function openTargets(push: DmiPushMethod, deps: PushDeps): [kind: string,
   const tdengineConfig = tdengine?.tdEngineClientConfig;
   if (tdengineConfig?.addr) targets.push(['tdengine', () => tdengineTarget(tdengineConfig, deps)]);
   const mysqlConfig = mysql?.mysqlClientConfig;
-  if (mysqlConfig?.addr) targets.push(['mysql', () => mysqlTarget(mysqlConfig, deps)]);
+  if (mysqlConfig?.addr) targets.push(['mysql', () => sqlTarget(mysqlConfig, deps)]);
   return targets;
 }

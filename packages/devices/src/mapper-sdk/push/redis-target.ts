@@ -1,5 +1,7 @@
 // Redis: a sorted set per device, scored by time, as mappers of KubeEdge keep it. Needs the package `redis`.
 import type { DmiPushMethod } from '@kedge/wire/dmi';
+import { mapperErrors } from '../sdk-errors.ts';
+import { keepConnection } from './kept-connection.ts';
 import type { PushDeps, PushTarget } from './target.ts';
 
 interface RedisClient {
@@ -16,7 +18,6 @@ type Databases = NonNullable<DmiPushMethod['dbMethod']>;
 type Config = NonNullable<NonNullable<Databases['redis']>['redisClientConfig']>;
 
 export function redisTarget({ addr = '', db = 0 }: Config, { load, env }: PushDeps): PushTarget {
-  let client: RedisClient | undefined;
   const connect = async (): Promise<RedisClient> => {
     const { createClient } = (await load('redis')) as RedisModule;
     const password = env['PASSWORD'];
@@ -31,11 +32,11 @@ export function redisTarget({ addr = '', db = 0 }: Config, { load, env }: PushDe
     await opened.connect();
     return opened;
   };
+  const redis = keepConnection(connect, async (client) => client.destroy());
   return {
     name: `redis ${addr}`,
-    async push(samples) {
-      client ??= await connect();
-      try {
+    push: (samples, signal) =>
+      redis.use(signal, async (client) => {
         for (const [device, own] of Map.groupBy(samples, (sample) => sample.device)) {
           const members = own.map(({ namespace, property, value, type, at }) => ({
             score: at,
@@ -48,16 +49,16 @@ export function redisTarget({ addr = '', db = 0 }: Config, { load, env }: PushDe
               TimeStamp: at,
             }),
           }));
-          await client.zAdd(device, members);
+          try {
+            await client.zAdd(device, members);
+          } catch (error) {
+            // Somebody else keeps something under the name of the device; other devices have nothing to do with that.
+            const reason = error instanceof Error ? error.message : '';
+            if (!reason.startsWith('WRONGTYPE')) throw error;
+            throw mapperErrors.PUSH_REFUSED({ target: `redis ${addr}, key "${device}"`, reason }, error);
+          }
         }
-      } catch (error) {
-        client.destroy();
-        client = undefined;
-        throw error;
-      }
-    },
-    async close() {
-      client?.destroy();
-    },
+      }),
+    close: redis.close,
   };
 }
