@@ -12,6 +12,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** `ws` loads zlib for frames that are compressed; ours never are. */
 const withoutCompression = { zlib: './tools/build/nothing.cjs' };
 
+/** Loaded by the daemon with the first request over HTTP, to it or from it. */
+const http = './edgecore-http.cjs';
 /** Loaded by the daemon or a mapper when there is a broker, and when the daemon is to be one itself. */
 const mqtt = './edgecore-mqtt.cjs';
 const broker = './edgecore-broker.cjs';
@@ -57,6 +59,7 @@ const programs: readonly Program[] = [
     out: 'dist/edgecore-daemon.cjs',
     alias: {
       ...withoutCompression,
+      '@kedge/platform/http': http,
       '@kedge/platform/mqtt': mqtt,
       '@kedge/platform/mqtt-broker': broker,
       '@kedge/wire/dmi/v1alpha1': oldDmi,
@@ -67,9 +70,10 @@ const programs: readonly Program[] = [
       '@kedge/edge/alarms': alarms,
       '@kedge/edge/deviceapi': deviceApi,
     },
-    external: [mqtt, broker, oldDmi, grants, staticPods, shutdown, eventBus, alarms, deviceApi],
+    external: [http, mqtt, broker, oldDmi, grants, staticPods, shutdown, eventBus, alarms, deviceApi],
     lean: 'dist/edgecore-daemon.lean.cjs',
   },
+  { entry: 'packages/platform/src/http/index.ts', out: 'dist/edgecore-http.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt/index.ts', out: 'dist/edgecore-mqtt.cjs', alias: withoutCompression },
   { entry: 'packages/platform/src/mqtt-broker/index.ts', out: 'dist/edgecore-broker.cjs' },
   { entry: 'packages/edge/src/eventbus/index.ts', out: 'dist/edgecore-eventbus.cjs' },

@@ -39,7 +39,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
   const files = createFiles();
   const processes = createProcesses();
   const begin = createBeginAgain({ log, processes });
-  const { database, guard } = guardDatabase(opened.database, { clock: systemClock, log, onDamage: begin.now });
+  const { database, guard } = guardDatabase(opened.database, { clock: systemClock, log, onDamage: begin.onDamage });
   const channel = openGrpcChannel({ socketPath: config.edged.runtimeSocket });
   const modules = await createEdgeCore(
     {
@@ -72,7 +72,7 @@ async function assemble(log: Log, config: EdgeCoreConfig): Promise<Assembled> {
       rpc: { servers: grpcServers, openChannel: openGrpcChannel },
     },
     {
-      identity: config.identity,
+      identity: { ...config.identity, onJoined: begin.onJoined },
       hub: config.hub,
       meta: config.meta,
       edged: { ...config.edged, version: nodeVersion },

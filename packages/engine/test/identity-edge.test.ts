@@ -37,6 +37,8 @@ interface Site {
   subject: string;
   /** What the cloud lets its certificates be used for. */
   usages: readonly ('serverAuth' | 'clientAuth')[];
+  /** Times that an edge has told of its first join, with what was on its disk then. */
+  readonly joined: string[][];
   start(options?: {
     token?: string | undefined;
     rotate?: boolean;
@@ -73,6 +75,7 @@ async function createSite(): Promise<Site> {
   } as unknown as Files;
   const random: Random = { next: () => 0.5, uuid: () => 'x' };
   const asked: Site['asked'] = [];
+  const joined: string[][] = [];
 
   const tracked = <T>(work: Promise<T>): Promise<T> => {
     answering.add(work);
@@ -106,6 +109,7 @@ async function createSite(): Promise<Site> {
     clock,
     disk,
     asked,
+    joined,
     ca: authority.certificatePem,
     token: createJoinToken(
       keys,
@@ -145,6 +149,7 @@ async function createSite(): Promise<Site> {
           paths,
           rotate,
           isKnown: () => isKnown,
+          onJoined: () => joined.push([...disk.keys()].sort()),
         },
       );
       const scope = openScope({ clock, name: 'identity' });
@@ -206,6 +211,16 @@ test('an edge that lost its files joins again by itself where it has a token', a
   assert.ok(keys.matches(site.disk.get(paths.certificate)!, secret(site.disk.get(paths.key)!)));
   assert.equal(identity.current().info.commonName, 'system:node:edge-7');
   assert.deepEqual(await stop(), []);
+});
+
+test('the first join is told of, once its files are there, and no other', async () => {
+  const site = await createSite();
+  await (await site.start()).stop();
+  assert.deepEqual(site.joined, [[paths.ca, paths.certificate, paths.key].sort()]);
+  await (await site.start()).stop();
+  site.disk.delete(paths.key);
+  await (await site.start({ isKnown: true })).stop();
+  assert.equal(site.joined.length, 1);
 });
 
 const refusals: readonly [name: string, code: string, arrange: (site: Site) => string][] = [

@@ -178,10 +178,14 @@ test('a client that waits for something to be written is not cut off', async (t)
 
 test('a handler that does not end is cut off when the server stops', async () => {
   const servers = createHttpServers({ log: silentLog, limits: { stop: milliseconds(20) } });
+  const called = Promise.withResolvers<void>();
   const listening = await servers.listen({
     address: '127.0.0.1',
     port: 0,
-    handler: () => new Promise(() => undefined),
+    handler: () => {
+      called.resolve();
+      return new Promise(() => undefined);
+    },
   });
   const client = createHttpClient();
   const hanging = client.request({ method: 'GET', url: `http://127.0.0.1:${listening.port}/` });
@@ -189,6 +193,7 @@ test('a handler that does not end is cut off when the server stops', async () =>
   const socket = net.connect(listening.port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'connect');
+  await called.promise;
   await listening.close();
   await assert.rejects(hanging, withCode('HTTP_CONNECTION_LOST'));
   await client.close();

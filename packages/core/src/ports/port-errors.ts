@@ -37,6 +37,11 @@ export const httpErrors = defineErrors('HTTP', {
     retry: 'never',
     say: (d: { url: string }) => `"${d.url}" is not an http, https, ws or wss URL`,
   },
+  BAD_HEADER: {
+    retry: 'never',
+    say: (d: { url: string; name: string }) =>
+      `the header "${d.name}" cannot be sent to ${d.url}: it holds characters that no header may; check the name of the node and the token`,
+  },
   BAD_TLS: {
     retry: 'never',
     say: (d: { reason: string }) => `the TLS certificate, key or CA cannot be used: ${d.reason}`,

@@ -21,6 +21,8 @@ export interface EdgeIdentityConfig {
   readonly rotate: boolean;
   /** This edge has been with its cloud before: then it waits for a certificate or a token, however long, and runs pods. */
   readonly isKnown?: () => boolean;
+  /** Told after the first join of an edge that is not known; its certificate is in the files. */
+  readonly onJoined?: () => void;
 }
 
 export interface EdgeIdentityDeps {
@@ -169,6 +171,7 @@ export function createEdgeIdentity(deps: EdgeIdentityDeps, config: EdgeIdentityC
       if (loaded.ok && why === undefined) current = loaded.identity;
       else if (config.isKnown?.() !== true) {
         await persist('join the cloud', () => join(why ?? '', scope.signal), false, scope.signal);
+        config.onJoined?.();
       } else await waitForIdentity(why ?? '', scope.signal);
       if (config.rotate) {
         scope.spawn('certificate rotation', (signal) =>

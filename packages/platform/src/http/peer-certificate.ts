@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { PeerCertificate } from '@kedge/core/ports';
-import { subjectOf } from './subject-names.ts';
+import { subjectOf } from '../node/subject-names.ts';
 
 /** A connection carries many requests, and reading a certificate costs more than most of them. */
 const known = new WeakMap<object, PeerCertificate | undefined>();

@@ -6,7 +6,10 @@ import type { Log } from '@kedge/core/log';
 import { httpErrors, type ServerRequest, type UpgradeDecision } from '@kedge/core/ports';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { pathOf, toServerRequest } from './http-exchange.ts';
-import { toSocket, webSocketOptions } from './web-socket.ts';
+import { createServerWebSocket } from './server-web-socket.ts';
+
+/** Frames are small or dense already. A Go edge puts the bytes of its tunnel into text frames: they are not checked to be UTF-8. */
+const webSocketOptions = { perMessageDeflate: false, skipUTF8Validation: true } as const;
 
 export interface Upgrades {
   readonly serve: (incoming: IncomingMessage, connection: Duplex, head: Buffer) => void;
@@ -53,7 +56,7 @@ export function createUpgrades(deps: { decide: (request: ServerRequest) => Upgra
     server.handleUpgrade(incoming, connection, head, (ws) => {
       open.add(ws);
       ws.once('close', () => open.delete(ws));
-      const socket = toSocket(ws, () => connection as TcpSocket, 'server');
+      const socket = createServerWebSocket(ws, connection as TcpSocket);
       try {
         opened(socket);
       } catch (error) {

@@ -1,9 +1,6 @@
-// On Bun, connections for node:http are accepted here and handed to it. Its own HTTPS server does not tell who the client is
-// and shows a renewed certificate to nobody, its server of HTTP/2 ends half an answer as if it were whole, and none of them cuts
-// off who sends or reads nothing over TLS. Handed connections have no time limits either: they are kept here.
+// Time limits of connections that somebody else accepted and node:http only speaks on: it keeps none for those.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type { Socket } from 'node:net';
 import { type Duration, seconds } from '@kedge/core/time';
 
 export interface ConnectionLimits {
@@ -17,28 +14,11 @@ export interface ConnectionLimits {
   readonly idle: Duration;
 }
 
-export interface Front {
-  /** What listens, is renewed and is closed. */
-  readonly server: net.Server;
+export interface ConnectionWatch {
+  add(connection: Socket): void;
   /** What is no longer HTTP has limits of its own. */
-  forget(socket: net.Socket): void;
-  closeIdleConnections(): void;
-}
-
-/** `requests` gets every connection, and never listens itself. `secure`: options of TLS; without them there is none. */
-export function createFront(requests: Server, secure: tls.TlsOptions | undefined, limits: ConnectionLimits): Front {
-  const watch = watchConnections(requests, limits);
-  const onConnection = (socket: net.Socket): void => {
-    socket.on('error', () => undefined);
-    watch.add(socket);
-    requests.emit('connection', socket);
-  };
-  const rest = { forget: watch.forget, closeIdleConnections: watch.closeIdle };
-  if (!secure) return { server: net.createServer(onConnection), ...rest };
-  const server = tls.createServer({ ...secure, ALPNProtocols: ['http/1.1'] }, onConnection);
-  // A handshake that takes too long is told of, and the connection left open.
-  server.on('tlsClientError', (_, socket) => socket.destroy());
-  return { server, ...rest };
+  forget(connection: Socket): void;
+  closeIdle(): void;
 }
 
 interface Watched {
@@ -54,15 +34,12 @@ interface Watched {
 }
 
 /** Looks at all connections while there are any, several times within the shortest limit. */
-function watchConnections(
-  requests: Server,
-  limits: ConnectionLimits,
-): { add(socket: net.Socket): void; forget(socket: net.Socket): void; closeIdle(): void } {
-  const connections = new Map<net.Socket, Watched>();
+export function watchConnections(requests: Server, limits: ConnectionLimits): ConnectionWatch {
+  const connections = new Map<Socket, Watched>();
   const every = Math.min(limits.head, limits.request, limits.stall, limits.idle, seconds(20)) / 4;
   let timer: NodeJS.Timeout | undefined;
 
-  function forget(socket: net.Socket): void {
+  function forget(socket: Socket): void {
     connections.delete(socket);
     if (connections.size > 0) return;
     clearInterval(timer);
@@ -96,12 +73,12 @@ function watchConnections(
 }
 
 /** Who has asked for nothing yet is told; twice over, or in the middle of something, there is nothing to be said. */
-function end(socket: net.Socket, { incoming }: Watched): void {
+function end(socket: Socket, { incoming }: Watched): void {
   if (incoming || socket.writableEnded) socket.destroy();
   else socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n', () => socket.destroy());
 }
 
-function isOver(socket: net.Socket, watched: Watched, now: number, limits: ConnectionLimits): boolean {
+function isOver(socket: Socket, watched: Watched, now: number, limits: ConnectionLimits): boolean {
   const taken = socket.bytesWritten - socket.writableLength;
   if (socket.writableLength > 0 && taken === watched.taken) return now - watched.takenAt >= limits.stall;
   Object.assign(watched, { taken, takenAt: now });
