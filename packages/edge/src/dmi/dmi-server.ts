@@ -155,7 +155,9 @@ export function createDmiServer(deps: DmiServerDeps, config: DmiServerConfig): M
       const offline = links.get(protocol)?.link.memory.offline ?? new Set();
       const link = adopt(mapper, { handed: new Map(), offline }, scope, !withData);
       log.info('mapper registered', { name, version, address, kind: api });
-      if (!withData) {
+      // Mappers of v1alpha1 that are handed devices with the answer wait for those to end before they open their socket: they
+      // are never told of a change, and pass for dead. All of them take devices by calls.
+      if (!withData || api === 'v1alpha1') {
         await registry.save(mapper, link.memory);
         return nothing;
       }

@@ -240,11 +240,14 @@ export class MapperLink {
     }
   }
 
-  /** The namespace of a device that the mapper has been handed. */
+  /** The namespace of a device that the mapper has been handed, or is being handed: it may report before it has answered. */
   namespaceOf(name: string): string | undefined {
     for (const key of this.#handed.keys()) {
       const [kind, namespace, its] = key.split('/');
       if (kind === 'device' && its === name) return namespace;
+    }
+    for (const wanted of this.#deps.wanted().devices.values()) {
+      if (wanted.name.name === name) return wanted.name.namespace;
     }
     return undefined;
   }

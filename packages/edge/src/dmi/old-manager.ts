@@ -9,7 +9,7 @@ import type { MapperReport } from './ports.ts';
 
 /** What mappers ask of edgecore. */
 export interface DmiManager {
-  /** What it should have; nothing when it did not want to be told. */
+  /** What it is told with the answer; nothing when it did not want to be told, or is told by calls. */
   register(mapper: MapperInfo, api: DmiVersion, withData: boolean): Promise<Wanted>;
   report(device: DeviceName, reports: readonly MapperReport[]): Promise<void>;
   state(device: DeviceName, state: string): Promise<void>;
@@ -31,19 +31,16 @@ export function serveOldMappers(manager: DmiManager, find: FindOldDevice): RpcHa
 
 const manyStates = 10_000;
 
+/** What KubeEdge's mappers of that time called what others call online and offline. */
+const plainStates: Readonly<Record<string, string>> = { OK: 'online', DISCONNECTED: 'offline' };
+
 async function load(manager: DmiManager, find: FindOldDevice): Promise<RpcHandlers> {
-  const { serveOldDeviceManager, toOldDevice, toOldModel } = await import('@kedge/wire/dmi/v1alpha1');
+  const { serveOldDeviceManager } = await import('@kedge/wire/dmi/v1alpha1');
   const states = new Map<string, string>();
   return serveOldDeviceManager({
     async mapperRegister({ withData = false, mapper }) {
-      const wanted = await manager.register(mapper ?? {}, 'v1alpha1', withData);
-      return {
-        deviceList: [...wanted.devices.values()].map(({ make }) => {
-          const { device, model } = make();
-          return toOldDevice(device, model);
-        }),
-        modelList: [...wanted.models.values()].map(({ make }) => toOldModel(make(), mapper?.protocol ?? '')),
-      };
+      await manager.register(mapper ?? {}, 'v1alpha1', withData);
+      return {};
     },
     async reportDeviceStatus({ deviceName = '', reportedDevice: { twins = [], state = '' } = {} }) {
       if (deviceName === '' || (twins.length === 0 && state === '')) {
@@ -54,7 +51,7 @@ async function load(manager: DmiManager, find: FindOldDevice): Promise<RpcHandle
       // It comes with every report.
       const id = deviceId(name);
       if (state === '' || states.get(id) === state) return {};
-      await manager.state(name, state.toLowerCase());
+      await manager.state(name, plainStates[state.toUpperCase()] ?? state.toLowerCase());
       if (states.size >= manyStates) states.clear();
       states.set(id, state);
       return {};
