@@ -1,4 +1,7 @@
 // The baseline of pod start: the same sandbox and container asked of the runtime directly, with nothing around it.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ContainerState, createCri, type Cri, PodSandboxState } from '@kedge/wire/cri';
 import { eventually } from '../e2e/harness/run.ts';
 import { openGrpcChannel } from '@kedge/platform/grpc';
@@ -7,9 +10,10 @@ import { openGrpcChannel } from '@kedge/platform/grpc';
 export async function bareCriStarts(socketPath: string, image: string, count: number): Promise<readonly number[]> {
   const channel = openGrpcChannel({ socketPath });
   const cri = createCri(channel);
+  const logDirectory = await mkdtemp(join(tmpdir(), 'kedge-bare-'));
   try {
     const names = Array.from({ length: count }, (_, n) => `bare-${n}`);
-    const started = await Promise.all(names.map((name) => start(cri, name, image)));
+    const started = await Promise.all(names.map((name) => start(cri, { name, image, logDirectory })));
     for (const { containerId, podSandboxId } of started) {
       await cri.stopContainer({ containerId, timeout: 0n });
       await cri.stopPodSandbox({ podSandboxId });
@@ -18,17 +22,17 @@ export async function bareCriStarts(socketPath: string, image: string, count: nu
     return started.map(({ took }) => took);
   } finally {
     channel.close();
+    await rm(logDirectory, { recursive: true, force: true });
   }
 }
 
 async function start(
   cri: Cri,
-  name: string,
-  image: string,
+  { name, image, logDirectory }: { readonly name: string; readonly image: string; readonly logDirectory: string },
 ): Promise<{ readonly podSandboxId: string; readonly containerId: string; readonly took: number }> {
   const sandboxConfig = {
     metadata: { name, uid: name, namespace: 'bench', attempt: 0 },
-    logDirectory: '/tmp',
+    logDirectory,
     linux: { cgroupParent: '' },
   };
   const began = performance.now();

@@ -179,6 +179,28 @@ for (const [names, isGood] of [
   });
 }
 
+test('addresses are compared by what they are for, however they are written', async () => {
+  const advertiseAddress = ['2001:DB8:0:0::2'];
+  const asked: CertificateAuthorities = {
+    ...authorities,
+    readRequest: async (der) => ({ ...(await authorities.readRequest(der)), addresses: ['2001:db8::2'] }),
+  };
+  const { kube, identity, renewed, stop } = await start(undefined, { advertiseAddress }, {}, asked);
+  const first = identity.serving.certificate;
+  const issued = identity.issue({
+    ...applicant,
+    usages: ['serverAuth'],
+    request: request('e1'),
+    peer: peer('system:node:e1'),
+  });
+  await assert.rejects(issued, (error) => identityErrors.WRONG_NAMES.is(error));
+  await stop();
+  const second = await start(kube, { advertiseAddress });
+  assert.equal(second.identity.serving.certificate, first, 'the stored certificate is still good');
+  assert.deepEqual(renewed, []);
+  await second.stop();
+});
+
 test('an edge with a token gets a certificate of its own name and no other', async () => {
   const { identity, stop } = await start();
   const token = identity.joinToken.reveal().split('.').slice(1).join('.');

@@ -17,7 +17,7 @@ export function covers(
     const info = keys.readCertificate(certificate);
     return (
       info.notAfter > now + renewWithin &&
-      wanted.advertiseAddress.every((address) => info.addresses.includes(address)) &&
+      wanted.advertiseAddress.every((address) => info.addresses.includes(plain(address))) &&
       wanted.dnsNames.every((name) => info.dnsNames.includes(name)) &&
       keys.matches(certificate, secret(key))
     );
@@ -35,8 +35,11 @@ export const isOurs = (
   }: { readonly advertiseAddress: readonly string[]; readonly dnsNames: readonly string[] },
 ): boolean => name.includes('*') || [...advertiseAddress, ...dnsNames].some((own) => plain(own) === plain(name));
 
-/** As clients compare names: in any case, and with or without the dot at the end. */
-const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+/** As clients compare: names in any case, and with or without the dot at the end; addresses by what they are for (RFC 5952). */
+function plain(name: string): string {
+  if (name.includes(':') && URL.canParse(`http://[${name}]`)) return new URL(`http://[${name}]`).hostname.slice(1, -1);
+  return name.toLowerCase().replace(/\.$/, '');
+}
 
 /** Edges of v1.15 and older have one name for all of them. */
 export const isLegacyEdge = ({ commonName, organizations }: PeerCertificate): boolean =>
