@@ -15,7 +15,7 @@ import { freePortBase } from '../e2e/harness/ports.ts';
 import { eventually, kedgeProgram } from '../e2e/harness/run.ts';
 import { findPeer, startGoCloudCore } from '../interop/peers/go-cloudcore.ts';
 import { type HollowEdge, openHollowEdges } from './hollow-edges.ts';
-import { quantile, round } from './process-figures.ts';
+import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
 
 const edgeCount = 500;
@@ -29,7 +29,16 @@ interface Rig {
   readonly isOurs: boolean;
   readonly kube: KubeApi;
   readonly hub: number;
+  /** Seconds of processor time so far. */
+  spent(): Spent;
   remove(): Promise<void>;
+}
+
+interface Spent {
+  readonly api: number;
+  readonly cloudcore: number;
+  /** This process: all edges, and who watches. */
+  readonly edges: number;
 }
 
 async function openRig(goCloud: string | undefined): Promise<Rig> {
@@ -84,6 +93,13 @@ async function openRig(goCloud: string | undefined): Promise<Rig> {
     isOurs: go === undefined,
     kube: access.api,
     hub: go?.hubPort ?? ports.hub,
+    spent() {
+      const [api, cloudcore] = [...children.map(({ pid }) => pid!), ...(go ? [go.pid] : [])].map(
+        (pid) => processFigures(pid).cpuSeconds,
+      );
+      const { user, system } = process.cpuUsage();
+      return { api: api!, cloudcore: cloudcore!, edges: (user + system) / 1e6 };
+    },
     async remove() {
       await go?.stop();
       await access.close();
@@ -173,74 +189,136 @@ interface Confirmed {
 
 interface Outcome {
   readonly perSecond: number;
+  /** Until the edge was told that it is in the API. */
   readonly took: readonly number[];
   readonly unconfirmed: number;
+  /** Until a watcher of the API saw the value, or a newer one of the same property. */
+  readonly seen: readonly number[];
+  /** Seconds of processor time per 1,000 reports. */
+  readonly cost: Spent;
 }
 
-/** What is not confirmed by then counts as lost. */
-async function outcomeOf(reports: readonly Promise<Confirmed>[]): Promise<Outcome> {
+interface Seen {
+  /** Resolves with the milliseconds until the property of the device has this value or a newer one at the watcher. */
+  until(device: string, property: string, value: number): Promise<number>;
+  close(): void;
+}
+
+/** One watch on all devices, as an application would have it; values only grow here. */
+async function watchDevices(kube: KubeApi): Promise<Seen> {
+  const waiting = new Map<string, { value: number; began: number; resolve: (took: number) => void }[]>();
+  const stop = new AbortController();
+  const see = ({ metadata, status }: Device | DeviceStatus): void => {
+    for (const { propertyName, reported } of status?.twins ?? []) {
+      const waits = waiting.get(`${metadata.name}/${propertyName}`);
+      const value = Number(reported?.value);
+      while (waits?.length && waits[0]!.value <= value) {
+        const { began, resolve } = waits.shift()!;
+        resolve(performance.now() - began);
+      }
+    }
+  };
+  const { resourceVersion } = await kube.list(devices);
+  for (const collection of [devices, deviceStatuses]) {
+    void (async () => {
+      for await (const change of kube.watch(collection, { namespace: 'default' }, resourceVersion, stop.signal)) {
+        if (change.type === 'added' || change.type === 'modified') see(change.object as Device);
+      }
+    })().catch(() => undefined);
+  }
+  return {
+    until(device, property, value) {
+      const key = `${device}/${property}`;
+      const waits = waiting.get(key) ?? [];
+      waiting.set(key, waits);
+      return new Promise((resolve) => waits.push({ value, began: performance.now(), resolve }));
+    },
+    close: () => stop.abort(),
+  };
+}
+
+interface Sent {
+  readonly confirmed: Promise<Confirmed>;
+  readonly seen: Promise<number>;
+}
+
+/** Sends what `send` sends and waits for all of it; what has not come by then counts as lost. */
+async function measured(
+  rig: Rig,
+  send: (report: (edge: HollowEdge, device: string, property: string, value: number) => void) => Promise<void>,
+): Promise<Outcome> {
+  const watcher = await watchDevices(rig.kube);
+  const before = rig.spent();
+  const began = performance.now();
+  const sent: Sent[] = [];
+  await send((edge, device, property, value) => {
+    const seen = watcher.until(device, property, value);
+    const confirmed = edge
+      .report(device, twin(device, property, value))
+      .then((took) => ({ took, at: performance.now() - began }));
+    sent.push({ confirmed, seen });
+  });
   const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), patience).unref());
-  const settled = await Promise.all(reports.map((one) => Promise.race([one.catch(() => undefined), late])));
+  const orLate = <T>(one: Promise<T>): Promise<T | undefined> => Promise.race([one.catch(() => undefined), late]);
+  const settled = await Promise.all(sent.map(({ confirmed }) => orLate(confirmed)));
+  const seen = await Promise.all(sent.map((one) => orLate(one.seen)));
+  const after = rig.spent();
+  watcher.close();
   const confirmed = settled.filter((one) => one !== undefined);
   const seconds = Math.max(...confirmed.map(({ at }) => at)) / 1_000;
+  const per1000 = (part: keyof Spent): number => ((after[part] - before[part]) / sent.length) * 1_000;
   return {
     perSecond: Math.round(confirmed.length / seconds),
     took: confirmed.map(({ took }) => took),
     unconfirmed: settled.length - confirmed.length,
+    seen: seen.filter((one) => one !== undefined),
+    cost: { api: per1000('api'), cloudcore: per1000('cloudcore'), edges: per1000('edges') },
   };
 }
 
-const timed = async (began: number, report: Promise<number>): Promise<Confirmed> => {
-  const took = await report;
-  return { took, at: performance.now() - began };
-};
-
-async function backToBack(edges: readonly HollowEdge[], deviceOf: (edge: HollowEdge) => string): Promise<Outcome> {
-  const began = performance.now();
-  const reports: Promise<Confirmed>[] = [];
-  for (let value = 1; value <= updates; value++) {
-    for (const edge of edges) {
-      const device = deviceOf(edge);
-      reports.push(timed(began, edge.report(device, twin(device, 'temperature', value))));
+const backToBack = (rig: Rig, edges: readonly HollowEdge[], deviceOf: (edge: HollowEdge) => string): Promise<Outcome> =>
+  measured(rig, async (report) => {
+    for (let value = 1; value <= updates; value++) {
+      for (const edge of edges) report(edge, deviceOf(edge), 'temperature', value);
     }
-  }
-  return outcomeOf(reports);
-}
+  });
 
 /** So many reports a second, spread over the devices, each with a value that the device had not before. */
 async function steady(
+  rig: Rig,
   perSecond: number,
   seconds: number,
   named: readonly { readonly edge: HollowEdge; readonly device: string; readonly property: string }[],
 ): Promise<Outcome & { readonly last: ReadonlyMap<string, number> }> {
-  const began = performance.now();
-  const reports: Promise<Confirmed>[] = [];
   const last = new Map<string, number>();
   const total = perSecond * seconds;
-  for (let n = 0; n < total; n++) {
-    const { edge, device, property } = named[n % named.length]!;
-    const value = 100 + n;
-    if (property === 'temperature') last.set(device, value);
-    reports.push(timed(began, edge.report(device, twin(device, property, value))));
-    const early = began + ((n + 1) / perSecond) * 1_000 - performance.now();
-    if (early > 2) await pause(early);
-  }
-  return { ...(await outcomeOf(reports)), last };
+  const outcome = await measured(rig, async (report) => {
+    const began = performance.now();
+    for (let n = 0; n < total; n++) {
+      const { edge, device, property } = named[n % named.length]!;
+      const value = 100 + n;
+      if (property === 'temperature') last.set(device, value);
+      report(edge, device, property, value);
+      const early = began + ((n + 1) / perSecond) * 1_000 - performance.now();
+      if (early > 2) await pause(early);
+    }
+  });
+  return { ...outcome, last };
 }
 
 const row = (
   name: string,
   what: string,
-  { perSecond, took, unconfirmed }: Outcome,
+  { perSecond, took, unconfirmed, seen, cost }: Outcome,
   stale: number,
 ): (string | number)[] => [
   name,
   what,
   perSecond,
-  round(quantile(took, 0.5), 0),
-  round(quantile(took, 0.99), 0),
+  ...[seen, took].flatMap((times) => [round(quantile(times, 0.5), 0), round(quantile(times, 0.99), 0)]),
   unconfirmed,
   stale,
+  ...[cost.api, cost.cloudcore, cost.edges].map((seconds) => round(seconds, 2)),
 ];
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -252,7 +330,8 @@ async function staleOf(kube: KubeApi, last: ReadonlyMap<string, number>): Promis
   return [...last].filter(([device, value]) => shown.get(device) !== String(value)).length;
 }
 
-async function measureFew({ kube, name, hub }: Rig): Promise<(string | number)[]> {
+async function measureFew(rig: Rig): Promise<(string | number)[]> {
+  const { kube, name, hub } = rig;
   await createNode(kube, 'few');
   const few = Array.from({ length: 30 }, (_, i) => `few-${i}`);
   await createDevices(
@@ -262,10 +341,10 @@ async function measureFew({ kube, name, hub }: Rig): Promise<(string | number)[]
   const [edge] = await openHollowEdges(kube, hub, ['few']);
   await pause(10_000);
   const trio = few.flatMap((device) => properties.map((property) => ({ edge: edge!, device, property })));
-  await steady(90, 5, trio);
+  await steady(rig, 90, 5, trio);
   const before = await revision(kube);
   const began = performance.now();
-  const { took, unconfirmed } = await steady(90, 30, trio);
+  const { took, unconfirmed } = await steady(rig, 90, 30, trio);
   const perSecond = ((await revision(kube)) - before) / ((performance.now() - began) / 1_000);
   edge!.close();
   return [name, round(perSecond, 1), round(quantile(took, 0.5), 0), round(quantile(took, 0.99), 0), unconfirmed];
@@ -329,7 +408,8 @@ async function measureLatency({ kube, name, hub }: Rig, count: number): Promise<
   return [name, count, ...figures];
 }
 
-async function measureMany({ kube, name, hub, isOurs }: Rig): Promise<(string | number)[][]> {
+async function measureMany(rig: Rig): Promise<(string | number)[][]> {
+  const { kube, name, hub, isOurs } = rig;
   const names = Array.from({ length: edgeCount }, (_, i) => `hollow-${i}`);
   const deviceOf = ({ node }: HollowEdge): string => `of-${node}`;
   for (const node of names) await createNode(kube, node);
@@ -339,12 +419,13 @@ async function measureMany({ kube, name, hub, isOurs }: Rig): Promise<(string | 
   );
   const edges = await openHollowEdges(kube, hub, names);
   await pause(15_000);
-  const burst = await backToBack(edges, deviceOf);
+  const burst = await backToBack(rig, edges, deviceOf);
   const newest = new Map(names.map((node) => [`of-${node}`, updates] as const));
   const rows = [row(name, `${edgeCount} edges × ${updates} back to back`, burst, await staleOf(kube, newest))];
   // The Go one works off 1,000 a second long after they were sent.
   if (!isOurs) return rows;
   const constant = await steady(
+    rig,
     1_000,
     steadySeconds,
     edges.map((edge) => ({ edge, device: deviceOf(edge), property: 'temperature' })),
@@ -362,6 +443,7 @@ async function measureMany({ kube, name, hub, isOurs }: Rig): Promise<(string | 
   const [single] = await openHollowEdges(kube, hub, ['single']);
   await pause(15_000);
   const alone = await steady(
+    rig,
     1_000,
     steadySeconds,
     many.map((device) => ({ edge: single!, device, property: 'temperature' })),
@@ -393,7 +475,20 @@ export async function benchDevicesCloud(): Promise<void> {
       await rig.remove();
     }
   }
-  const head = ['cloudcore', 'reports', 'confirmed/s', 'p50 ms', 'p99 ms', 'unconfirmed', 'devices with an old value'];
+  const head = [
+    'cloudcore',
+    'reports',
+    'confirmed/s',
+    'at a watcher, p50 ms',
+    'p99 ms',
+    'confirmed, p50 ms',
+    'p99 ms',
+    'unconfirmed',
+    'devices with an old value',
+    'CPU s per 1,000: API',
+    'cloudcore',
+    'edges and watcher',
+  ];
   printTable('Reports of devices through one cloudcore, on the embedded API', head, reports);
   const figures = ['reported to watcher, p50 ms', 'p99 ms', 'desired to edge, p50 ms', 'p99 ms'];
   printTable('One device, its values and its desired values', ['cloudcore', 'properties', ...figures], latencies);

@@ -12,6 +12,7 @@ export interface GoCloudCore {
   readonly hubPort: number;
   /** Where the router takes HTTP. */
   readonly routerPort: number | undefined;
+  readonly pid: number;
   readonly log: () => string;
   stop(): Promise<void>;
 }
@@ -70,6 +71,7 @@ export async function startGoCloudCore(
     httpsPort,
     hubPort,
     routerPort,
+    pid: child.pid!,
     log: () => log,
     async stop() {
       await end(child);
