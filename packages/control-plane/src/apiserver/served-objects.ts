@@ -50,6 +50,7 @@ import { readFields, withDefaults } from './objects/field-rules.ts';
 import { createObjectReader } from './objects/read-objects.ts';
 import { createRemover } from './objects/remove-objects.ts';
 import { createObjectWriter, systemWrite } from './objects/write-objects.ts';
+import { createWholeObjects } from './objects/whole-objects.ts';
 import { createWebhookClient, type OpenHttpClient } from './webhooks/webhook-client.ts';
 import { createPublishedDefinitions, type PublishedDefinitions } from './open-api-definitions.ts';
 
@@ -89,8 +90,7 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
   const configurations = createWebhookConfigurations(collections.all);
   const readNamespace = (name: string) => collections.get('namespaces', '', name);
   const expressions = createExpressions({ authorizer: security.authorizer, readNamespace });
-  const formsOf = (kind: Kind) =>
-    [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection);
+  const formsOf = createForms(kinds);
   let isRunning = false;
   const webhooks = createWebhookAdmission({
     log,
@@ -158,9 +158,11 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     demandNamespace(namespace, (name) => collections.get('namespaces', '', name), kind.served.resource);
   }
 
-  const reader = createObjectReader(store);
+  const whole = createWholeObjects();
+  const reader = createObjectReader(store, whole);
   const writer = createObjectWriter({
     store,
+    whole,
     clock,
     random,
     admission,
@@ -168,7 +170,7 @@ export function createServedObjects(deps: ServedObjectsDeps): ServedObjects {
     checkCreate,
     ruleErrors: rules.errors,
   });
-  const remove = createRemover({ store, clock, admission, onWritten });
+  const remove = createRemover({ store, whole, clock, admission, onWritten });
   const definitions = createDefinitions({
     clock,
     log,
@@ -268,4 +270,20 @@ function demandDefinition(kind: Kind, definition: KubeObject | undefined): void 
     'MethodNotAllowed',
     `create is not supported on resources of kind "${kind.collection}": create not allowed while custom resource definition is terminating`,
   );
+}
+
+/** The other served forms of a kind. Asked with every write about every hook, so looked for once per state of the catalogue. */
+function createForms(kinds: KindCatalog): (kind: Kind) => readonly Kind[] {
+  let known = new Map<Kind, readonly Kind[]>();
+  let generation: number | undefined;
+  return (kind) => {
+    if (generation !== kinds.generation) known = new Map();
+    generation = kinds.generation;
+    let forms = known.get(kind);
+    if (!forms) {
+      forms = [...kinds.kinds()].filter((one) => one !== kind && one.collection === kind.collection);
+      known.set(kind, forms);
+    }
+    return forms;
+  };
 }

@@ -10,6 +10,7 @@ import { loadBuiltinSchemas } from '@kedge/model/k8s-schema';
 import { openDatabase } from '@kedge/platform/sqlite';
 import { createKindCatalog } from '../../src/apiserver/kinds/kind-catalog.ts';
 import { createObjectReader } from '../../src/apiserver/objects/read-objects.ts';
+import { createWholeObjects } from '../../src/apiserver/objects/whole-objects.ts';
 
 test('a continue token that is too old is Expired, and comes with one that lists the rest as it is now', async (t) => {
   const database = openDatabase({ path: ':memory:', migrations: apiStoreMigrations, durability: 'normal' });
@@ -21,7 +22,7 @@ test('a continue token that is too old is Expired, and comes with one that lists
     version: 'v1',
     resource: 'configmaps',
   });
-  const reader = createObjectReader(store);
+  const reader = createObjectReader(store, createWholeObjects());
   const put = (name: string): Promise<unknown> => {
     const metadata = (revision: number) => ({ name, namespace: 'default', resourceVersion: String(revision) });
     return store.write({ resource: 'configmaps', namespace: 'default', name }, 0, (revision) =>

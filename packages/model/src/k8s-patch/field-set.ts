@@ -20,23 +20,51 @@ export const valueElement = (value: unknown): string => `v:${JSON.stringify(valu
 export const keyElement = (keys: readonly (readonly [string, unknown])[]): string =>
   `k:${JSON.stringify(Object.fromEntries(keys.toSorted(([a], [b]) => (a < b ? -1 : 1))))}`;
 
-function combine(a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) => boolean): FieldSet {
+/** `a` itself when `b` adds nothing. */
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (a.size === 0 || b.size === 0) return a.size === 0 ? b : a;
+  let result: Map<string, FieldNode> | undefined;
+  for (const [element, node] of b) {
+    const known = a.get(element);
+    const member = node.member || known?.member === true;
+    const below = known ? union(known.below, node.below) : node.below;
+    if (known?.member === member && known.below === below) continue;
+    (result ??= new Map(a)).set(element, { member, below });
+  }
+  return result ?? a;
+}
+
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const result = new Map<string, FieldNode>();
-  for (const element of new Set([...a.keys(), ...b.keys()])) {
-    const [x, y] = [a.get(element), b.get(element)];
-    const member = keep(x?.member ?? false, y?.member ?? false);
-    const below = combine(x?.below ?? emptySet, y?.below ?? emptySet, keep);
+  for (const [element, node] of a) {
+    const other = b.get(element);
+    if (!other) continue;
+    const member = node.member && other.member;
+    const below = intersection(node.below, other.below);
     if (member || below.size > 0) result.set(element, { member, below });
   }
   return result;
 }
 
-export const union = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (inA, inB) => inA || inB);
-export const intersection = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (inA, inB) => inA && inB);
-export const difference = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (inA, inB) => inA && !inB);
+/** `a` without the members of `b`; `a` itself when there is none of them in it. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  let result: Map<string, FieldNode> | undefined;
+  for (const [element, other] of b) {
+    const node = a.get(element);
+    if (!node) continue;
+    const member = node.member && !other.member;
+    const below = difference(node.below, other.below);
+    if (member === node.member && below === node.below) continue;
+    result ??= new Map(a);
+    if (member || below.size > 0) result.set(element, { member, below });
+    else result.delete(element);
+  }
+  return result ?? a;
+}
 
 /** `a` without the members of `b` and everything below them. */
 export function without(a: FieldSet, b: FieldSet): FieldSet {
+  if (a.size === 0 || b.size === 0) return a;
   const result = new Map<string, FieldNode>();
   for (const [element, node] of a) {
     const other = b.get(element);
@@ -85,14 +113,26 @@ const sortedNodes = (set: FieldSet): [string, FieldNode][] =>
     ([a], [b]) => elementOrder.indexOf(a[0]!) - elementOrder.indexOf(b[0]!) || (a < b ? -1 : a > b ? 1 : 0),
   );
 
+/** Of sets that were read from what this module wrote. */
+const storedForms = new WeakMap<FieldSet, JsonObject>();
+
 /** The stored form. A node with something below says `.` when it is itself a member. */
-export function encodeFieldSet(set: FieldSet): Record<string, unknown> {
+export function encodeFieldSet(set: FieldSet): JsonObject {
+  const stored = storedForms.get(set);
+  if (stored) return stored;
   return Object.fromEntries(
     sortedNodes(set).map(([element, { member, below }]) => [
       element,
       { ...(member && below.size > 0 ? { '.': {} } : {}), ...encodeFieldSet(below) },
     ]),
   );
+}
+
+/** As `decodeFieldSet`, of what `encodeFieldSet` made: a set that stays as it is need not be encoded again. */
+export function decodeStored(fields: unknown): FieldSet | undefined {
+  const set = decodeFieldSet(fields);
+  if (set && set.size > 0) storedForms.set(set, fields as JsonObject);
+  return set;
 }
 
 const maxDepth = 100;

@@ -9,13 +9,15 @@ export const isObject = (value: unknown): value is JsonObject =>
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let at = 0; at < a.length; at++) if (!jsonEqual(a[at], b[at])) return false;
+    return true;
   }
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]))
-  );
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) if (!Object.hasOwn(b, key) || !jsonEqual(a[key], b[key])) return false;
+  return true;
 }
 
 /** A text that is the same for equal values and for no others: lists of any length are searched by it. */
@@ -32,5 +34,13 @@ export function jsonKey(value: unknown): string {
 export function jsonCopy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(jsonCopy) as T;
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, jsonCopy(field)])) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) setField(copy, key, jsonCopy(value[key]));
+  return copy as T;
+}
+
+/** Sets a field of a value that is being made, whatever its name. */
+export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== '__proto__') object[key] = value;
+  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }

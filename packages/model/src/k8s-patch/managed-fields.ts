@@ -1,7 +1,7 @@
 // `metadata.managedFields`: who owns which fields. An owner is a manager together with how it works: applying or updating,
 // through which subresource and, for updates, in which version.
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../k8s/index.ts';
-import { decodeFieldSet, encodeFieldSet } from './field-set.ts';
+import { decodeFieldSet, decodeStored, encodeFieldSet } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 
 export interface Owner {
@@ -25,11 +25,21 @@ export const ownerKey = ({ manager, operation, apiVersion, subresource }: Owner)
   JSON.stringify([operation, manager, subresource, operation === 'Apply' ? '' : apiVersion]);
 
 /** Undefined when any entry is malformed: then nothing in the list can be trusted. */
-export function decodeOwnership(entries: readonly ManagedFieldsEntry[] | undefined): Ownership | undefined {
+export const decodeOwnership = (entries: readonly ManagedFieldsEntry[] | undefined): Ownership | undefined =>
+  decode(entries, decodeFieldSet);
+
+/** As `decodeOwnership`, of an object that `withOwnership` has made. */
+export const storedOwnership = (object: KubeObject | undefined): Ownership =>
+  decode(object?.metadata.managedFields, decodeStored) ?? new Map<string, Owned>();
+
+function decode(
+  entries: readonly ManagedFieldsEntry[] | undefined,
+  decodeFields: (fields: unknown) => FieldSet | undefined,
+): Ownership | undefined {
   const result = new Map<string, Owned>();
   for (const entry of entries ?? []) {
     const { manager = '', operation, apiVersion, fieldsType, fieldsV1, time, subresource = '' } = entry;
-    const fields = decodeFieldSet(fieldsV1 ?? {});
+    const fields = decodeFields(fieldsV1 ?? {});
     if ((operation !== 'Apply' && operation !== 'Update') || !apiVersion || fieldsType !== 'FieldsV1' || !fields) {
       return undefined;
     }

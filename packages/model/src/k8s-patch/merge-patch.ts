@@ -1,13 +1,19 @@
 // JSON merge patch (RFC 7386): objects merge, null removes, everything else replaces.
-import { isObject, jsonCopy } from './json-value.ts';
+import { isObject, jsonCopy, setField } from './json-value.ts';
 
 /** The patched value; neither argument is changed. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return jsonCopy(patch);
-  const result = new Map(Object.entries(isObject(target) ? target : {}));
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) result.delete(key);
-    else result.set(key, mergePatch(result.get(key), value));
+  const before = isObject(target) ? target : {};
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(before)) {
+    const value = Object.hasOwn(patch, key) ? patch[key] : undefined;
+    if (value === null) continue;
+    setField(result, key, value === undefined ? before[key] : mergePatch(before[key], value));
   }
-  return Object.fromEntries(result);
+  for (const key of Object.keys(patch)) {
+    const value = patch[key];
+    if (value !== null && !Object.hasOwn(before, key)) setField(result, key, mergePatch(undefined, value));
+  }
+  return result;
 }

@@ -30,8 +30,13 @@ const typeOfValue = (value: unknown): Shape['type'] =>
 
 /** Null counts as empty; two empty values are a leaf, which keeps `{}`, `[]` and null apart. */
 function fits(is: (value: unknown) => boolean, a: unknown, b: unknown): boolean {
-  const present = [a, b].filter((value) => value !== undefined && value !== null);
-  return present.every(is) && present.some((value) => Object.keys(value as object).length > 0);
+  const isFit = (value: unknown): boolean => value === undefined || value === null || is(value);
+  return isFit(a) && isFit(b) && (hasParts(a) || hasParts(b));
+}
+
+function hasParts(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return isObject(value) && Object.keys(value).length > 0;
 }
 
 export const fieldsOf = (value: unknown, shape: Shape | undefined): Part[] =>

@@ -1,7 +1,8 @@
 // The set of fields that a value specifies, and how two values differ, as sets of fields.
-import { emptySet } from './field-set.ts';
+import { emptySet, fieldElement } from './field-set.ts';
 import type { FieldNode, FieldSet } from './field-set.ts';
 import { isObject, jsonEqual } from './json-value.ts';
+import type { JsonObject } from './json-value.ts';
 import type { Shape } from './shape.ts';
 import { partsOf, structureOf } from './structure.ts';
 import type { Part } from './structure.ts';
@@ -17,7 +18,8 @@ export function fieldsSpecified(value: unknown, shape: Shape | undefined): Field
     const below = result.has(part.element) ? emptySet : fieldsSpecified(part.value, part.shape);
     // A granular list that is empty specifies nothing; an empty object does.
     const isNothing = isLeaf && part.named && Array.isArray(part.value) && isGranular(part.shape);
-    if (!isNothing) result.set(part.element, { member: isOwn || result.has(part.element), below });
+    const member = isOwn || result.has(part.element);
+    if (!isNothing && (member || below.size > 0)) result.set(part.element, { member, below });
   }
   return result;
 }
@@ -32,20 +34,54 @@ export interface Comparison {
 
 /** How `after` differs from `before`. */
 export function compareValues(before: unknown, after: unknown, shape: Shape | undefined): Comparison {
-  const found = { added: new Map(), modified: new Map(), removed: new Map() };
+  const found = nothingFound();
   compareParts(before, after, shape, found);
   return found;
 }
 
 type Found = { readonly [K in keyof Comparison]: Map<string, FieldNode> };
 
+const nothingFound = (): Found => ({ added: new Map(), modified: new Map(), removed: new Map() });
+const changes = ['added', 'modified', 'removed'] as const;
+
 function compareParts(before: unknown, after: unknown, shape: Shape | undefined, found: Found): void {
   const structure = structureOf(shape, before, after);
   if (structure === 'leaf') return;
+  if (structure === 'fields') return compareFields(asFields(before), asFields(after), shape, found);
   const old = indexParts(partsOf(structure, before, shape));
   const current = indexParts(partsOf(structure, after, shape));
   for (const element of new Set([...old.keys(), ...current.keys()])) {
     compareElement(element, old.get(element) ?? [], current.get(element) ?? [], found);
+  }
+}
+
+const none: JsonObject = {};
+const asFields = (value: unknown): JsonObject => (isObject(value) ? value : none);
+
+function compareFields(before: JsonObject, after: JsonObject, shape: Shape | undefined, found: Found): void {
+  for (const name of Object.keys(before)) {
+    compareField(name, before[name], Object.hasOwn(after, name) ? after[name] : undefined, shape, found);
+  }
+  for (const name of Object.keys(after)) {
+    if (!Object.hasOwn(before, name)) compareField(name, undefined, after[name], shape, found);
+  }
+}
+
+/** Most fields are as they were: nothing is made for those. */
+function compareField(name: string, a: unknown, b: unknown, shape: Shape | undefined, found: Found): void {
+  if (jsonEqual(a, b)) return;
+  const field = shape?.field(name);
+  const own = a === undefined ? 'added' : b === undefined ? 'removed' : undefined;
+  const element = fieldElement(name);
+  if (structureOf(field, a, b) === 'leaf') {
+    found[own ?? 'modified'].set(element, { member: true, below: emptySet });
+    return;
+  }
+  const below = nothingFound();
+  compareParts(a, b, field, below);
+  for (const change of changes) {
+    const member = change === own;
+    if (member || below[change].size > 0) found[change].set(element, { member, below: below[change] });
   }
 }
 
@@ -56,7 +92,7 @@ function indexParts(parts: readonly Part[]): Map<string, Part[]> {
 
 function compareElement(element: string, before: readonly Part[], after: readonly Part[], found: Found): void {
   const [a, b] = [asOne(before), asOne(after)];
-  const below = { added: new Map(), modified: new Map(), removed: new Map() } satisfies Found;
+  const below = nothingFound();
   const shape = (before[0] ?? after[0])!.shape;
   const isLeaf = before.length > 1 || after.length > 1 || structureOf(shape, a, b) === 'leaf';
   if (!isLeaf) compareParts(a, b, shape, below);
@@ -65,7 +101,7 @@ function compareElement(element: string, before: readonly Part[], after: readonl
     removed: b === undefined,
     modified: isLeaf && a !== undefined && b !== undefined && !jsonEqual(a, b),
   };
-  for (const kind of ['added', 'modified', 'removed'] as const) {
+  for (const kind of changes) {
     if (member[kind] || below[kind].size > 0) found[kind].set(element, { member: member[kind], below: below[kind] });
   }
 }

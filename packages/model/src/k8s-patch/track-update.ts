@@ -2,8 +2,9 @@
 import type { KubeObject, ManagedFieldsEntry } from '../k8s/index.ts';
 import { difference, emptySet, setOfFields, union, without } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
-import { decodeOwnership, ownerKey, withOwnership, withoutManagedFields } from './managed-fields.ts';
+import { decodeOwnership, ownerKey, storedOwnership, withOwnership, withoutManagedFields } from './managed-fields.ts';
 import type { Owned, Owner, Ownership } from './managed-fields.ts';
+import { jsonEqual } from './json-value.ts';
 import type { Shape } from './shape.ts';
 import { compareValues } from './structured-set.ts';
 
@@ -53,12 +54,11 @@ export function trackUpdate(live: KubeObject | undefined, updated: KubeObject, h
 
 /** The entries a client may have edited itself, else those of the live object. `[{}]` resets them. */
 function startingOwnership(live: KubeObject | undefined, updated: KubeObject, { subresource }: Tracking): Ownership {
-  const inLive = () => decodeOwnership(live?.metadata.managedFields) ?? new Map<string, Owned>();
   const sent = updated.metadata.managedFields;
-  if (subresource !== '') return inLive();
+  if (subresource !== '' || jsonEqual(sent, live?.metadata.managedFields)) return storedOwnership(live);
   if (isReset(sent)) return new Map();
   const decoded = decodeOwnership(sent);
-  return decoded && decoded.size > 0 ? decoded : inLive();
+  return decoded && decoded.size > 0 ? decoded : storedOwnership(live);
 }
 
 const isReset = (entries: readonly ManagedFieldsEntry[] | undefined): boolean =>
@@ -83,15 +83,18 @@ export function takeChanges(
   const ignored = how.ignored ?? emptySet;
   const changed = without(union(added, modified), ignored);
   const lost = union(changed, without(removed, ignored));
+  const taken = difference(changed, unowned);
+  const takes = taken.size > 0 ? ownerKey(owner) : undefined;
   const result = new Map<string, Owned>();
   for (const [key, owned] of known) {
+    if (key === takes) continue;
     const fields = difference(owned.fields, lost);
-    if (fields.size > 0) result.set(key, { ...owned, fields });
+    if (fields.size > 0) result.set(key, fields === owned.fields ? owned : { ...owned, fields });
   }
-  const taken = difference(changed, unowned);
-  if (taken.size > 0) {
-    const before = result.get(ownerKey(owner))?.fields ?? emptySet;
-    result.set(ownerKey(owner), { owner, time: how.now, fields: union(before, taken) });
+  if (takes !== undefined) {
+    // What it loses and takes back stays: an owner that says the same fields again has the set it had.
+    const kept = difference(known.get(takes)?.fields ?? emptySet, difference(lost, taken));
+    result.set(takes, { owner, time: how.now, fields: union(kept, taken) });
   }
   return result;
 }

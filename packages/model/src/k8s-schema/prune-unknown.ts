@@ -33,27 +33,31 @@ function prune(value: unknown, schema: Schema, place: Place, unknown: string[]):
   if (Array.isArray(value)) {
     const { items } = schema;
     if (!items) return value;
-    const pruned = value.map((item, at) => prune(item, items, { of: place, step: at }, unknown));
-    return pruned.every((item, at) => item === value[at]) ? value : pruned;
+    let pruned: unknown[] | undefined;
+    for (const [at, item] of value.entries()) {
+      if (typeof item !== 'object') continue;
+      const kept = prune(item, items, { of: place, step: at }, unknown);
+      if (kept !== item) (pruned ??= [...value])[at] = kept;
+    }
+    return pruned ?? value;
   }
   if (!isObject(value)) return value;
   // Undefined: it goes.
-  const changed = new Map<string, unknown>();
+  let changed: Map<string, unknown> | undefined;
   for (const name of Object.keys(value)) {
     const field = value[name];
     const known = schemaOfField(schema, name);
     if (known === 'any') continue;
-    const at = { of: place, step: name };
     if (known === undefined) {
-      unknown.push(pathOf(at));
-      changed.set(name, undefined);
+      unknown.push(pathOf({ of: place, step: name }));
+      (changed ??= new Map()).set(name, undefined);
       continue;
     }
     if (typeof field !== 'object') continue;
-    const pruned = prune(field, known, at, unknown);
-    if (pruned !== field) changed.set(name, pruned);
+    const pruned = prune(field, known, { of: place, step: name }, unknown);
+    if (pruned !== field) (changed ??= new Map()).set(name, pruned);
   }
-  if (changed.size === 0) return value;
+  if (!changed) return value;
   const kept = Object.entries(value).flatMap(([name, field]) => {
     if (!changed.has(name)) return [[name, field] as const];
     const pruned = changed.get(name);

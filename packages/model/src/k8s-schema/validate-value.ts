@@ -15,21 +15,25 @@ const maxDepth = 200;
  * is not looked at: a schema that got stricter must not stand in the way of a change elsewhere.
  */
 export function validateValue(value: unknown, schema: Schema, path = '', old?: unknown): FieldError[] {
-  return check(value, schema, path, 0, old).slice(0, maxErrors);
+  const errors: FieldError[] = [];
+  check(errors, value, schema, path, 0, old);
+  return errors.slice(0, maxErrors);
 }
 
-function check(value: unknown, schema: Schema, path: string, depth: number, old?: unknown): FieldError[] {
-  if (depth > maxDepth) return [invalidField(path, '...', 'is nested too deeply')];
-  if (value === null && schema.nullable) return [];
-  if (old !== undefined && jsonEqual(value, old)) return [];
+/** Adds to `errors`: mostly there are none, and nothing is made for those. */
+function check(errors: FieldError[], value: unknown, schema: Schema, path: string, depth: number, old: unknown): void {
+  if (depth > maxDepth) return void errors.push(invalidField(path, '...', 'is nested too deeply'));
+  if (value === null && schema.nullable) return;
+  if (old !== undefined && jsonEqual(value, old)) return;
   const typeError = checkType(value, schema, path);
-  if (typeError) return [typeError];
-  return [
-    ...checkLimits(value, schema, path),
-    ...checkParts(value, schema, path, depth, old),
-    ...checkCombinations(value, schema, path, depth),
-  ];
+  if (typeError) return void errors.push(typeError);
+  checkLimits(errors, value, schema, path);
+  checkParts(errors, value, schema, path, depth, old);
+  if (isCombined(schema)) errors.push(...checkCombinations(value, schema, path, depth));
 }
+
+const isCombined = ({ allOf, anyOf, oneOf, not }: Schema): boolean =>
+  allOf !== undefined || anyOf !== undefined || oneOf !== undefined || not !== undefined;
 
 function checkType(value: unknown, schema: Schema, path: string): FieldError | undefined {
   const actual = typeOf(value);
@@ -51,42 +55,40 @@ function typeOf(value: unknown): string {
   return typeof value;
 }
 
-function checkParts(value: unknown, schema: Schema, path: string, depth: number, old: unknown): FieldError[] {
+function checkParts(
+  errors: FieldError[],
+  value: unknown,
+  schema: Schema,
+  path: string,
+  depth: number,
+  old: unknown,
+): void {
   if (Array.isArray(value)) {
     const { items } = schema;
-    const was = itemsByKey(schema, old);
-    return [
-      ...value.flatMap((item, at) => (items ? check(item, items, `${path}[${at}]`, depth + 1, was(item)) : [])),
-      ...checkDuplicates(value, schema, path),
-    ];
+    if (items) {
+      const was = itemsByKey(schema, old);
+      value.forEach((item, at) => check(errors, item, items, `${path}[${at}]`, depth + 1, was?.(item)));
+    }
+    errors.push(...checkDuplicates(value, schema, path));
+    return;
   }
-  if (!isObject(value)) return [];
-  const missing = (schema.required ?? []).filter((name) => !Object.hasOwn(value, name) || value[name] === undefined);
-  return [
-    ...missing.map((name) => requiredField(childPath(path, name))),
-    ...Object.entries(value).flatMap(([name, field]) => checkField({ name, field, old }, schema, path, depth)),
-  ];
-}
-
-interface Field {
-  readonly name: string;
-  readonly field: unknown;
-  /** What its object was. */
-  readonly old: unknown;
-}
-
-function checkField({ name, field, old }: Field, schema: Schema, path: string, depth: number): FieldError[] {
-  const was = isObject(old) && Object.hasOwn(old, name) ? old[name] : undefined;
-  const known = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
-  if (known) return check(field, known, childPath(path, name), depth + 1, was);
-  const extra = schema.additionalProperties;
-  return typeof extra === 'object' ? check(field, extra, childPath(path, name), depth + 1, was) : [];
+  if (!isObject(value)) return;
+  for (const name of schema.required ?? [])
+    if (!Object.hasOwn(value, name) || value[name] === undefined) errors.push(requiredField(childPath(path, name)));
+  const { properties, additionalProperties: extra } = schema;
+  for (const name of Object.keys(value)) {
+    const known = properties && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const field = known ?? (typeof extra === 'object' ? extra : undefined);
+    if (!field) continue;
+    const was = isObject(old) && Object.hasOwn(old, name) ? old[name] : undefined;
+    check(errors, value[name], field, childPath(path, name), depth + 1, was);
+  }
 }
 
 /** What an item of a list was; only lists whose items have keys can tell. */
-function itemsByKey(schema: Schema, old: unknown): (item: unknown) => unknown {
+function itemsByKey(schema: Schema, old: unknown): ((item: unknown) => unknown) | undefined {
   const identity = schema['x-kubernetes-list-type'] === 'map' ? identityOf(schema) : undefined;
-  if (!identity || !Array.isArray(old)) return () => undefined;
+  if (!identity || !Array.isArray(old)) return undefined;
   const was = new Map(old.map((item) => [jsonKey(identity(item)), item]));
   return (item) => was.get(jsonKey(identity(item)));
 }
@@ -117,12 +119,16 @@ function identityOf(schema: Schema): ((item: unknown) => unknown) | undefined {
 }
 
 function checkCombinations(value: unknown, schema: Schema, path: string, depth: number): FieldError[] {
-  const tried = (options: readonly Schema[]): FieldError[][] =>
-    options.map((option) => check(value, option, path, depth + 1));
+  const wrong = (option: Schema): FieldError[] => {
+    const errors: FieldError[] = [];
+    check(errors, value, option, path, depth + 1, undefined);
+    return errors;
+  };
+  const tried = (options: readonly Schema[]): FieldError[][] => options.map(wrong);
   // Upstream tells these of the object as a whole, with the place in the sentence.
   const say = (problem: string): FieldError => invalidField('<nil>', '', `${JSON.stringify(path)} ${problem}`);
   const { allOf = [], anyOf = [], oneOf = [], not } = schema;
-  const errors = allOf.flatMap((part) => check(value, part, path, depth + 1));
+  const errors = allOf.flatMap(wrong);
   if (anyOf.length > 0) {
     const outcomes = tried(anyOf);
     if (!outcomes.some(isNone)) errors.push(say('must validate at least one schema (anyOf)'), ...nearest(outcomes));
@@ -134,7 +140,7 @@ function checkCombinations(value: unknown, schema: Schema, path: string, depth: 
     if (valid !== 1) errors.push(say(`must validate one and only one schema (oneOf). ${found}`));
     if (valid === 0) errors.push(...nearest(outcomes));
   }
-  if (not && isNone(check(value, not, path, depth + 1))) errors.push(say('must not validate the schema (not)'));
+  if (not && isNone(wrong(not))) errors.push(say('must not validate the schema (not)'));
   return errors;
 }
 

@@ -6,21 +6,14 @@ import { matchesFormat } from './formats.ts';
 import { compilePattern } from './pattern.ts';
 import type { Schema } from './schema.ts';
 
-/** The field errors of the value itself; its parts are checked by the walker. */
-export function checkLimits(value: unknown, schema: Schema, path: string): FieldError[] {
-  return [...checkEnum(value, schema, path), ...checkByType(value, schema, path)];
-}
-
-function checkEnum(value: unknown, schema: Schema, path: string): FieldError[] {
-  if (!schema.enum || schema.enum.some((allowed) => jsonEqual(allowed, value))) return [];
-  return [unsupportedField(path, value, schema.enum)];
-}
-
-function checkByType(value: unknown, schema: Schema, path: string): FieldError[] {
-  if (typeof value === 'number') return checkNumber(value, schema, path);
-  if (typeof value === 'string') return checkString(value, schema, path);
-  if (Array.isArray(value)) return checkCount(value.length, schema, path, listWords);
-  return isObject(value) ? checkCount(Object.keys(value).length, schema, path, objectWords) : [];
+/** Adds the field errors of the value itself; its parts are checked by the walker. */
+export function checkLimits(errors: FieldError[], value: unknown, schema: Schema, path: string): void {
+  if (schema.enum && !schema.enum.some((allowed) => jsonEqual(allowed, value)))
+    errors.push(unsupportedField(path, value, schema.enum));
+  if (typeof value === 'number') errors.push(...checkNumber(value, schema, path));
+  else if (typeof value === 'string') checkString(errors, value, schema, path);
+  else if (Array.isArray(value)) checkCount(errors, value, schema, path, listWords);
+  else if (isObject(value)) checkCount(errors, value, schema, path, objectWords);
 }
 
 function checkNumber(value: number, schema: Schema, path: string): FieldError[] {
@@ -41,11 +34,13 @@ function isMultiple(value: number, factor: number): boolean {
   return Math.abs(ratio - Math.round(ratio)) < 1e-9;
 }
 
-function checkString(value: string, schema: Schema, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const length = [...value].length;
-  if (schema.maxLength !== undefined && length > schema.maxLength) errors.push(tooLongField(path, schema.maxLength));
-  if (schema.minLength !== undefined && length < schema.minLength) {
+/** In characters, not in the units that JavaScript counts in. */
+const lengthOf = (value: string): number => [...value].length;
+
+function checkString(errors: FieldError[], value: string, schema: Schema, path: string): void {
+  if (schema.maxLength !== undefined && lengthOf(value) > schema.maxLength)
+    errors.push(tooLongField(path, schema.maxLength));
+  if (schema.minLength !== undefined && lengthOf(value) < schema.minLength) {
     errors.push(invalidField(path, value, inBody(path, `should be at least ${schema.minLength} chars long`)));
   }
   if (schema.pattern !== undefined && !(compilePattern(schema.pattern)?.test(value) ?? false)) {
@@ -54,24 +49,25 @@ function checkString(value: string, schema: Schema, path: string): FieldError[] 
   if (schema.format !== undefined && !matchesFormat(schema.format, value)) {
     errors.push(wrongType(path, value, inBody(path, `must be of type ${schema.format}: ${JSON.stringify(value)}`)));
   }
-  return errors;
 }
 
 const listWords = { min: 'minItems', max: 'maxItems', what: 'items' } as const;
 const objectWords = { min: 'minProperties', max: 'maxProperties', what: 'properties' } as const;
 
 function checkCount(
-  count: number,
+  errors: FieldError[],
+  value: object,
   schema: Schema,
   path: string,
   words: typeof listWords | typeof objectWords,
-): FieldError[] {
-  const [min, max] = [schema[words.min], schema[words.max]];
-  const few = min !== undefined && count < min;
-  return [
-    ...(max !== undefined && count > max ? [tooManyItems(path, count, max)] : []),
-    ...(few ? [invalidField(path, count, inBody(path, `should have at least ${min} ${words.what}`))] : []),
-  ];
+): void {
+  const min = schema[words.min];
+  const max = schema[words.max];
+  if (min === undefined && max === undefined) return;
+  const count = Array.isArray(value) ? value.length : Object.keys(value).length;
+  if (max !== undefined && count > max) errors.push(tooManyItems(path, count, max));
+  if (min !== undefined && count < min)
+    errors.push(invalidField(path, count, inBody(path, `should have at least ${min} ${words.what}`)));
 }
 
 export const inBody = (path: string, problem: string): string => `${path} in body ${problem}`;

@@ -7,7 +7,7 @@ import type { Authorizer } from '../authz/attributes.ts';
 import type { Kind } from '../kinds/kind.ts';
 import type { AdmissionRequest } from './admission.ts';
 import { authorizerValue, registerAuthorizer } from './expression-authorizer.ts';
-import { inForm, requestDocument } from './webhooks/admission-review.ts';
+import { aboutRequest, inForm } from './webhooks/admission-review.ts';
 import type { ConditionVerdict } from './webhooks/webhook-admission.ts';
 
 /** Expressions of one server; compiled ones are kept by their text. */
@@ -86,19 +86,17 @@ export function createExpressions(deps: {
       return compiled;
     },
     variables(request, as, more = {}) {
-      const { uid: _, object: __, oldObject: ___, ...about } = requestDocument(request, as, '');
-      const namespace = request.namespace === undefined ? undefined : deps.readNamespace(request.namespace);
-      const authorizer = authorizerValue(deps.authorizer, request.user, request);
-      return {
-        object: toDynamic(inForm(request.object, request.kind, as)),
-        oldObject: toDynamic(inForm(request.before, request.kind, as)),
-        request: toDynamic(about),
-        namespaceObject: toDynamic(namespace ?? null),
-        params: null,
-        variables: new Map(),
-        authorizer,
-        ...more,
-      };
+      const namespace = (): KubeObject | undefined =>
+        request.namespace === undefined ? undefined : deps.readNamespace(request.namespace);
+      return onDemand({
+        object: () => toDynamic(inForm(request.object, request.kind, as)),
+        oldObject: () => toDynamic(inForm(request.before, request.kind, as)),
+        request: () => toDynamic(aboutRequest(request, as)),
+        namespaceObject: () => toDynamic(namespace() ?? null),
+        params: () => more['params'] ?? null,
+        variables: () => new Map(),
+        authorizer: () => authorizerValue(deps.authorizer, request.user, request),
+      });
     },
     async meets(conditions, request, as, variables = expressions.variables(request, as)) {
       const meter = new Meter();
@@ -114,4 +112,21 @@ export function createExpressions(deps: {
     },
   };
   return expressions;
+}
+
+/** Values that are made when they are first read. */
+function onDemand(makers: Readonly<Record<string, () => unknown>>): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(makers)) {
+    Object.defineProperty(values, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        const value = makers[name]!();
+        Object.defineProperty(values, name, { value });
+        return value;
+      },
+    });
+  }
+  return values;
 }

@@ -5,7 +5,24 @@ import { checkMetadata } from '@kedge/model/k8s-kinds';
 import { isObject } from '@kedge/model/k8s-patch';
 import type { Schema } from '@kedge/model/k8s-schema';
 
+const embeds = new WeakMap<Schema, boolean>();
+
+/** Whether there may be resources in a value of this schema: mostly there are none, and it need not be walked. */
+function hasEmbedded(schema: Schema): boolean {
+  const known = embeds.get(schema);
+  if (known !== undefined) return known;
+  const { properties = {}, items, additionalProperties: extra } = schema;
+  const has =
+    schema['x-kubernetes-embedded-resource'] === true ||
+    Object.values(properties).some(hasEmbedded) ||
+    (items !== undefined && hasEmbedded(items)) ||
+    (typeof extra === 'object' && hasEmbedded(extra));
+  embeds.set(schema, has);
+  return has;
+}
+
 export function checkEmbedded(value: unknown, schema: Schema, path = ''): FieldError[] {
+  if (!hasEmbedded(schema)) return [];
   if (Array.isArray(value))
     return value.flatMap((item, at) => (schema.items ? checkEmbedded(item, schema.items, `${path}[${at}]`) : []));
   if (!isObject(value)) return [];

@@ -95,15 +95,23 @@ export function countGeneration(kind: Kind, next: KubeObject, before: KubeObject
 
 /** Empty texts and lists say the same as nothing. */
 function isSameWish(next: unknown, before: unknown): boolean {
-  return jsonEqual(next, before) || jsonEqual(withoutBlanks(next), withoutBlanks(before));
+  if (next === before) return true;
+  if (Array.isArray(next)) {
+    return (
+      Array.isArray(before) && next.length === before.length && next.every((one, at) => isSameWish(one, before[at]))
+    );
+  }
+  if (!isObject(next) || !isObject(before)) return false;
+  for (const name of Object.keys(next)) {
+    if (isBlank(next[name])) continue;
+    if (!Object.hasOwn(before, name) || isBlank(before[name]) || !isSameWish(next[name], before[name])) return false;
+  }
+  return Object.keys(before).every(
+    (name) => isBlank(before[name]) || (Object.hasOwn(next, name) && !isBlank(next[name])),
+  );
 }
 
-function withoutBlanks(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutBlanks);
-  if (!isObject(value)) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== '' && !(Array.isArray(field) && !field.length));
-  return Object.fromEntries(fields.map(([name, field]) => [name, withoutBlanks(field)]));
-}
+const isBlank = (field: unknown): boolean => field === '' || (Array.isArray(field) && field.length === 0);
 
 function desired(kind: Kind, object: KubeObject): unknown {
   const { metadata: _, apiVersion: __, kind: ___, status, ...rest } = object;

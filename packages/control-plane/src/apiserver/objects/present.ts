@@ -16,9 +16,12 @@ export function asStored(kind: Kind, object: KubeObject): KubeObject | Promise<K
   return kind.conversion ? kind.conversion.toStored(object) : object;
 }
 
-/** A stored body as the kind's version shows it; of a kind with a webhook in the version it is stored in. */
-export function present(kind: Kind, body: string): Document {
-  if (!kind.complete && isOfVersion(kind, body)) return documentOfText(body);
+/**
+ * A stored body as the kind's version shows it; of a kind with a webhook in the version it is stored in. `isWhole`: it was
+ * written by the kind as it is now.
+ */
+export function present(kind: Kind, body: string, isWhole: boolean): Document {
+  if ((isWhole || !kind.complete) && isOfVersion(kind, body)) return documentOfText(body);
   return documentOfObject(toServed(kind, JSON.parse(body) as KubeObject));
 }
 
@@ -44,8 +47,8 @@ export function asServed(
 }
 
 /** A state that is about to be changed, in the kind's version. */
-export async function servedObject(kind: Kind, body: string): Promise<KubeObject> {
-  const document = present(kind, body);
+export async function servedObject(kind: Kind, body: string, isWhole: boolean): Promise<KubeObject> {
+  const document = present(kind, body, isWhole);
   if (!kind.webhook) return document.object;
   const [served] = await kind.webhook.toServed([document]);
   return served!.object;

@@ -17,6 +17,7 @@ import type { ObjectStore, StoreChange, StoredObject } from './object-store.ts';
 import { asServed, present } from './present.ts';
 import { servedWatch } from './served-watch.ts';
 import { createShownChanges, type ShownChanges } from './shown-changes.ts';
+import type { WholeObjects } from './whole-objects.ts';
 
 const pageRows = 100;
 
@@ -26,15 +27,15 @@ export interface ObjectReader {
   watch(kind: Kind, target: CollectionTarget, filter: ObjectFilter | undefined, resourceVersion: string): WatchSource;
 }
 
-export function createObjectReader(store: ObjectStore): ObjectReader {
-  const shown = createShownChanges();
+export function createObjectReader(store: ObjectStore, whole: WholeObjects): ObjectReader {
+  const shown = createShownChanges(whole);
   return {
     get(kind, namespace = '', name) {
       const stored = store.get({ resource: kind.collection, namespace, name });
       if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
-      return present(kind, stored.body);
+      return present(kind, stored.body, whole.isWhole(kind, stored.revision));
     },
-    list: (kind, target, options) => list(store, kind, target, options),
+    list: (kind, target, options) => list(store, whole, kind, target, options),
     watch(kind, target, filter, resourceVersion) {
       const from = Number(resourceVersion);
       checkNotAhead(store, from);
@@ -54,7 +55,13 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
   };
 }
 
-function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options: ListOptions): Listing {
+function list(
+  store: ObjectStore,
+  whole: WholeObjects,
+  kind: Kind,
+  target: CollectionTarget,
+  options: ListOptions,
+): Listing {
   const { filter, limit } = options;
   const start = options.continueToken === undefined ? undefined : parseContinue(options.continueToken);
   const revision = start?.revision || revisionOf(store, options);
@@ -82,7 +89,7 @@ function list(store: ObjectStore, kind: Kind, target: CollectionTarget, options:
       const rows = rowsAfter(after, asked);
       const page: Document[] = [];
       const candidates = filter ? rows.filter(({ body }) => mayMatch(kind, filter, body)) : rows;
-      const documents = candidates.map(({ body }) => present(kind, body));
+      const documents = candidates.map(({ body, revision: of }) => present(kind, body, whole.isWhole(kind, of)));
       const served = kind.webhook ? await asServed(kind, documents) : documents;
       after = rows.at(-1) ?? after;
       for (const [at, row] of candidates.entries()) {

@@ -13,10 +13,12 @@ import type { Kind } from '../kinds/kind.ts';
 import { outdated } from './object-metadata.ts';
 import type { ObjectStore } from './object-store.ts';
 import { asStored, servedObject, storedText } from './present.ts';
+import type { WholeObjects } from './whole-objects.ts';
 import { isReleased, keyOf } from './write-objects.ts';
 
 export interface RemoveDeps {
   readonly store: ObjectStore;
+  readonly whole: WholeObjects;
   readonly clock: Clock;
   readonly admission: Admission;
   onWritten(kind: Kind, before: KubeObject | undefined, after: KubeObject | undefined): void;
@@ -43,13 +45,13 @@ const finalizersOf: Record<Propagation, readonly string[]> = {
 };
 const propagationFinalizers = new Set(Object.values(finalizersOf).flat());
 
-export function createRemover({ store, clock, admission, onWritten }: RemoveDeps): RemoveObject {
+export function createRemover({ store, whole, clock, admission, onWritten }: RemoveDeps): RemoveObject {
   return async (kind, { namespace, name }, options, call) => {
     const key = keyOf(kind, namespace, name);
     for (;;) {
       const stored = store.get(key);
       if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
-      const before = await servedObject(kind, stored.body);
+      const before = await servedObject(kind, stored.body, whole.isWhole(kind, stored.revision));
       checkPreconditions(kind, before, options);
       const { dryRun } = options;
       const request = {
@@ -70,7 +72,11 @@ export function createRemover({ store, clock, admission, onWritten }: RemoveDeps
       const gone = isReleased(kind, marked);
       if (options.dryRun || (!gone && marked === before)) return answer(kind, marked, gone);
       const toStore = gone ? undefined : await asStored(kind, marked);
-      const outcome = await store.write(key, stored.revision, toStore && ((revision) => storedText(toStore, revision)));
+      const write = (body: KubeObject) => (revision: number) => {
+        whole.wrote(kind, revision, body === marked);
+        return storedText(body, revision);
+      };
+      const outcome = await store.write(key, stored.revision, toStore && write(toStore));
       if (!outcome.ok) continue;
       if (!gone) marked.metadata.resourceVersion = String(outcome.revision);
       onWritten(kind, before, gone ? undefined : marked);

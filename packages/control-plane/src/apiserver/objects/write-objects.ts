@@ -2,7 +2,7 @@
 // write. Whoever loses a race against another writer starts over from the newer state, unless the client named a version.
 import type { Random } from '@kedge/core/ports';
 import type { Clock } from '@kedge/core/time';
-import { type Call, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
+import { type Call, type Document, documentOfObject, type WriteOptions, type Written } from '@kedge/engine/kube-api';
 import { fail, type FieldError, invalidObject, type KubeObject, notFound } from '@kedge/model/k8s';
 import { jsonCopy } from '@kedge/model/k8s-patch';
 import type { Admission } from '../admission/admission.ts';
@@ -12,9 +12,11 @@ import { countGeneration, generatedName, isSame, keepMetadata, outdated, startMe
 import type { ObjectStore, StoreKey } from './object-store.ts';
 import { asStored, servedObject, storedText } from './present.ts';
 import { type Manager, trackManager } from './track-managers.ts';
+import type { WholeObjects } from './whole-objects.ts';
 
 export interface WriteDeps {
   readonly store: ObjectStore;
+  readonly whole: WholeObjects;
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: Admission;
@@ -72,7 +74,7 @@ export const systemWrite: WriteOptions = {
 };
 
 export function createObjectWriter(deps: WriteDeps): ObjectWriter {
-  const { store, clock, random, admission } = deps;
+  const { store, whole, clock, random, admission } = deps;
   const manager = ({ fieldManager }: WriteOptions, subresource = ''): Manager => ({
     name: fieldManager,
     subresource,
@@ -128,21 +130,31 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
         return { document: documentOfObject(object), created: true };
       }
       const stored = await asStored(kind, object);
+      const write = writing(kind, object, stored);
       const outcome = await store.write(keyOf(kind, namespace, at), 0, (revision) => {
         deps.checkCreate(kind, namespace);
-        return storedText(stored, revision);
+        return write.body(revision);
       });
-      if (outcome.ok)
-        return { document: documentOfObject(written(kind, undefined, object, outcome.revision)), created: true };
+      if (outcome.ok) return { document: write.document(undefined, outcome.revision), created: true };
       if (!body.metadata.generateName || body.metadata.name || tries >= maxTries) throw exists(kind, at);
       object.metadata.name = generatedName(body.metadata.generateName, random);
     }
   };
 
-  function written(kind: Kind, before: KubeObject | undefined, object: KubeObject, revision: number): KubeObject {
-    object.metadata.resourceVersion = String(revision);
-    deps.onWritten(kind, before, object);
-    return object;
+  /** A write of `object`, which goes to the store as `stored`. Where that is the same, so is the text that the client gets. */
+  function writing(kind: Kind, object: KubeObject, stored: KubeObject) {
+    let text = '';
+    return {
+      body(revision: number): string {
+        whole.wrote(kind, revision, stored === object);
+        return (text = storedText(stored, revision));
+      },
+      document(before: KubeObject | undefined, revision: number): Document {
+        object.metadata.resourceVersion = String(revision);
+        deps.onWritten(kind, before, object);
+        return stored === object ? { object, text } : documentOfObject(object);
+      },
+    };
   }
 
   async function prepare(change: Change, before: KubeObject, options: WriteOptions, call: Call): Promise<KubeObject> {
@@ -185,17 +197,17 @@ export function createObjectWriter(deps: WriteDeps): ObjectWriter {
     for (let tries = 0; tries < maxTries; tries++) {
       const stored = store.get(key);
       if (!stored) throw notFound(kind.served.resource, kind.served.group, name);
-      const before = await servedObject(kind, stored.body);
+      const before = await servedObject(kind, stored.body, whole.isWhole(kind, stored.revision));
       const next = await prepare(asked, before, options, call);
       const gone = isReleased(kind, next);
       if (!gone && isSame(next, before) && sameManagers(next, before))
         return { document: documentOfObject(before), created: false };
       if (options.dryRun) return { document: documentOfObject(next), created: false };
-      const toStore = gone ? undefined : await asStored(kind, next);
-      const outcome = await store.write(key, stored.revision, toStore && ((revision) => storedText(toStore, revision)));
+      const write = gone ? undefined : writing(kind, next, await asStored(kind, next));
+      const outcome = await store.write(key, stored.revision, write?.body);
       if (!outcome.ok) continue;
-      if (gone) deps.onWritten(kind, before, undefined);
-      else written(kind, before, next, outcome.revision);
+      if (write) return { document: write.document(before, outcome.revision), created: false };
+      deps.onWritten(kind, before, undefined);
       return { document: documentOfObject(next), created: false };
     }
     throw outdated(kind, { name });

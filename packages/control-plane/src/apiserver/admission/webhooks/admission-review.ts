@@ -31,13 +31,20 @@ export const userInfoOf = ({ name, uid, groups, extra }: ApiUser) => ({
 
 const optionKinds = { create: 'CreateOptions', update: 'UpdateOptions', delete: 'DeleteOptions' } as const;
 
-/** The request as CEL expressions and webhooks see it. `as` is the form in which the objects are shown. */
-export function requestDocument(request: AdmissionRequest, as: Kind, uid: string): Record<string, unknown> {
+/** The request as webhooks see it. `as` is the form in which the objects are shown. */
+const requestDocument = (request: AdmissionRequest, as: Kind, uid: string): Record<string, unknown> => ({
+  uid,
+  ...aboutRequest(request, as),
+  object: inForm(request.object, request.kind, as),
+  oldObject: inForm(request.before, request.kind, as),
+});
+
+/** The request without its objects, as CEL expressions see it too. */
+export function aboutRequest(request: AdmissionRequest, as: Kind): Record<string, unknown> {
   const { kind, operation, subresource, name, namespace, user, dryRun } = request;
   const kindOf = ({ served }: Kind) => ({ group: served.group, version: served.version, kind: served.kind });
   const resourceOf = ({ served: { group, version, resource } }: Kind) => ({ group, version, resource });
   return {
-    uid,
     kind: kindOf(as),
     resource: resourceOf(as),
     ...(subresource ? { subResource: subresource } : {}),
@@ -48,8 +55,6 @@ export function requestDocument(request: AdmissionRequest, as: Kind, uid: string
     ...(namespace === undefined ? {} : { namespace }),
     operation: operation.toUpperCase(),
     userInfo: userInfoOf(user),
-    object: inForm(request.object, kind, as),
-    oldObject: inForm(request.before, kind, as),
     dryRun,
     options: {
       kind: optionKinds[operation],

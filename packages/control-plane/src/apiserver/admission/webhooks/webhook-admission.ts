@@ -56,10 +56,12 @@ export function createWebhookAdmission(deps: WebhookAdmissionDeps): {
 } {
   const { log, configurations } = deps;
 
-  /** The form the hook wants to see; undefined when it does not want to. Throws when its conditions cannot be told. */
-  async function wanted(hook: Hook, request: AdmissionRequest): Promise<Kind | undefined> {
-    const match = matchRequest(hook, request, deps);
-    if (!match) return undefined;
+  /** The form a matching hook wants to see; undefined when it does not want to. Throws when its conditions cannot be told. */
+  async function wanted(
+    hook: Hook,
+    request: AdmissionRequest,
+    match: { readonly kind: Kind },
+  ): Promise<Kind | undefined> {
     if (hook.matchConditions?.length) {
       const verdict = await deps.meets(hook.matchConditions, request, match.kind);
       if (verdict === 'differs') return undefined;
@@ -126,7 +128,8 @@ export function createWebhookAdmission(deps: WebhookAdmissionDeps): {
     for (const { hook, key } of configurations.mutating()) {
       const mine = first?.left.get(key);
       if (first && (mine === undefined || mine === JSON.stringify(request.object))) continue;
-      const as = await wanted(hook, request);
+      const match = matchRequest(hook, request, deps);
+      const as = match && (await wanted(hook, request, match));
       if (!as) continue;
       const response = await ask(hook, request, as, call);
       if (response?.patch !== undefined && applyPatch(hook, request, as, response.patch, call)) changed = true;
@@ -141,9 +144,14 @@ export function createWebhookAdmission(deps: WebhookAdmissionDeps): {
       name: 'ValidatingAdmissionWebhook',
       async validate(request, call) {
         if (!takesPart(request, deps)) return;
+        const matching = configurations.validating().flatMap(({ hook }) => {
+          const match = matchRequest(hook, request, deps);
+          return match ? [{ hook, match }] : [];
+        });
+        if (matching.length === 0) return;
         const outcomes = await Promise.allSettled(
-          configurations.validating().map(async ({ hook }) => {
-            const as = await wanted(hook, request);
+          matching.map(async ({ hook, match }) => {
+            const as = await wanted(hook, request, match);
             if (as) await ask(hook, request, as, call);
           }),
         );
