@@ -21,6 +21,9 @@ export async function openKubeApi(
 ): Promise<KubeAccess> {
   const config = await loadKubeconfig(createFiles(), kubeconfig);
   const http = createHttpClient({
+    // The embedded API answers all that one commit wrote at once: with few connections kept, most would be closed then, and
+    // opened again, with a handshake, for the next requests.
+    keptConnections: 64,
     tls: {
       ...(config.ca === undefined ? {} : { ca: config.ca }),
       ...(config.client === undefined

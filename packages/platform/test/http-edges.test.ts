@@ -61,6 +61,25 @@ test('a read on a connection that the server has just dropped is tried again on 
   assert.equal(connections, 3);
 });
 
+test('as many idle connections are kept as was asked for', async (t) => {
+  const opened = async (options: { keptConnections?: number }): Promise<number> => {
+    let connections = 0;
+    const url = await rawServer(t, (socket) => {
+      connections += 1;
+      socket.on('data', () => socket.write(answer));
+    });
+    const client = createHttpClient(options);
+    t.after(() => client.close());
+    for (let round = 0; round < 2; round += 1) {
+      const all = Array.from({ length: 12 }, () => client.request({ method: 'GET', url }));
+      await Promise.all((await Promise.all(all)).map((response) => response.text()));
+    }
+    return connections;
+  };
+  assert.equal(await opened({ keptConnections: 12 }), 12);
+  assert.equal(await opened({}), 16);
+});
+
 test('a write on such a connection is not repeated behind the back of the caller', async (t) => {
   const url = await rawServer(t, oncePerConnection);
   const client = createHttpClient();

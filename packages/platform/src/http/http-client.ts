@@ -38,14 +38,16 @@ export interface HttpClientOptions {
   readonly socketPath?: string;
   /** Connections per host at most; 64 when absent. Watches hold one each. */
   readonly maxConnections?: number;
+  /** Of those that nobody uses, how many stay open until the server closes them; 8 when absent. */
+  readonly keptConnections?: number;
 }
 
 export function createClient(options: HttpClientOptions = {}): HttpClient {
-  const { tls = {}, timeouts = {}, maxConnections = 64 } = options;
+  const { tls = {}, timeouts = {}, maxConnections = 64, keptConnections = 8 } = options;
   const keepOpen = {
     keepAlive: true,
     maxSockets: maxConnections,
-    maxFreeSockets: 8,
+    maxFreeSockets: keptConnections,
     timeout: 0,
     scheduling: 'lifo' as const,
   };
