@@ -29,8 +29,10 @@ interface Wanted {
   readonly protocol: string;
   readonly configData: Record<string, unknown>;
   readonly properties: Readonly<
-    Record<string, { readonly type: 'INT' | 'DOUBLE'; readonly visitor: Record<string, unknown> }>
+    Record<string, { readonly type: 'INT' | 'DOUBLE' | 'STRING'; readonly visitor: Record<string, unknown> }>
   >;
+  /** With the names of their properties. */
+  readonly methods?: Readonly<Record<string, readonly string[]>>;
   readonly desired?: Readonly<Record<string, string>>;
 }
 
@@ -46,12 +48,13 @@ const modelOf = ({ protocol, properties }: Wanted): DeviceModel => ({
   },
 });
 
-const deviceOf = ({ protocol, configData, properties, desired = {} }: Wanted): Device => ({
+const deviceOf = ({ protocol, configData, properties, desired = {}, methods = {} }: Wanted): Device => ({
   metadata: { name: 'device', namespace: 'default' },
   spec: {
     deviceModelRef: { name: 'temp-model' },
     nodeName: 'edge-1',
     protocol: { protocolName: protocol, configData },
+    methods: Object.entries(methods).map(([name, propertyNames]) => ({ name, propertyNames: [...propertyNames] })),
     properties: Object.entries(properties).map(([name, { visitor }]) => ({
       name,
       reportToCloud: true,
@@ -212,6 +215,45 @@ describe('mappers as processes, beside edgecore', { timeout: 300_000 }, () => {
     const second = await startOpcuaServer(t, { user, port: first.port, identity: first.identity });
     await mapper.waitFor('online again', mapper.is('online'));
     await mapper.waitFor('the desired value to be written again', () => second.get('Level') === 42);
+    await mapper.end('SIGTERM');
+  });
+
+  test('opcua: events are samples, and methods of the server are called over the REST API', async (t) => {
+    const server = await startOpcuaServer(t);
+    const boiler = { nodeID: 'ns=1;s=Boiler' };
+    const wanted: Wanted = {
+      protocol: 'opcua',
+      configData: { url: server.url },
+      properties: {
+        alarm: { type: 'STRING', visitor: { ...boiler, event: 'message', minimumSeverity: 500 } },
+        degrees: { type: 'INT', visitor: { ...boiler, methodID: '1:Heat' } },
+      },
+      methods: { heat: ['degrees'] },
+    };
+    const port = await freePort();
+    const mapper = await site(t, 'opcua', wanted, { http_port: String(port) });
+    await mapper.run(mapper.server());
+    mapper.start();
+    await mapper.waitFor('online', mapper.is('online'));
+    // A method is no value that would be missed.
+    assert.equal(mapper.conditions.get('device/Communicating')?.status, 'True');
+    const isHeard = (): boolean => {
+      // Again and again: before the mapper listens, nobody does.
+      server.raise('all is well', 10);
+      server.raise('too hot', 800);
+      return mapper.has('alarm', 'too hot');
+    };
+    await mapper.waitFor('the event', isHeard);
+    assert.equal(mapper.has('alarm', 'all is well'), false);
+    const call = async (value: string) => {
+      const response = await fetch(`http://127.0.0.1:${port}/api/v1/devicemethod/default/device/heat/degrees/${value}`);
+      return { status: response.status, text: await response.text() };
+    };
+    const { status, text } = await call('95');
+    assert.deepEqual([status, JSON.parse(text).Data, server.called], [200, '20', [['Heat', 95]]]);
+    const refusal = await call('70000');
+    assert.equal(refusal.status, 500);
+    assert.match(refusal.text, /70000 for a node of type Int16: it does not fit/);
     await mapper.end('SIGTERM');
   });
 

@@ -1,8 +1,9 @@
 // The OPC UA mapper against node-opcua's server on loopback: what every mapper must do, and what only OPC UA has.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { readdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -108,6 +109,81 @@ describe('the OPC UA mapper', () => {
     const [file] = await readdir(join(own, 'rejected'));
     await rename(join(own, 'rejected', file!), join(own, 'trusted', file!));
     assert.equal(await read(await open(secure), 'Temperature'), 21.5);
+  });
+
+  /** An authority as plants run one, with openssl: it signs a server, and takes that back. */
+  async function makeAuthority(t: TestContext) {
+    const folder = await temporaryDirectory(t);
+    // node-opcua leaves an OPENSSL_CONF behind in the environment.
+    const environment = { cwd: folder, stdio: 'pipe', env: { PATH: process.env['PATH'] } } as const;
+    const openssl = (...args: string[]): void => void execFileSync('openssl', args, environment);
+    await writeFile(join(folder, 'index.txt'), '');
+    await writeFile(join(folder, 'number'), '1000\n');
+    await writeFile(
+      join(folder, 'ca.cnf'),
+      '[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\ncrlnumber=number\ndefault_md=sha256\n',
+    );
+    const san = 'subjectAltName=URI:urn:kedge:test-server,IP:127.0.0.1\nkeyUsage=digitalSignature,keyEncipherment\n';
+    await writeFile(join(folder, 'server.cnf'), san);
+    const key = ['-nodes', '-newkey', 'rsa:2048'];
+    openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Plant CA', '-days', '30');
+    openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=signed boiler');
+    const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-set_serial', '0x00ab12cd', '-days', '20'];
+    openssl('x509', '-req', '-in', 'server.csr', ...by, '-extfile', 'server.cnf', '-out', 'server.pem');
+    const ca = ['ca', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca.key'];
+    const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
+    return {
+      certificate: await read('ca.pem'),
+      server: { certificate: `${await read('server.pem')}${await read('ca.pem')}`, key: await read('server.key') },
+      revoke: () => openssl(...ca, '-revoke', 'server.pem'),
+      async list(until = '20991231000000Z'): Promise<string> {
+        openssl(...ca, '-gencrl', '-crl_lastupdate', '20200101000000Z', '-crl_nextupdate', until, '-out', 'list.crl');
+        return read('list.crl');
+      },
+    };
+  }
+
+  test('a server whose authority has revoked it is refused, however it came to be trusted', async (t) => {
+    const authority = await makeAuthority(t);
+    const server = await startOpcuaServer(t, { identity: authority.server });
+    const { own, open, read } = await place(t);
+    const put = async (name: string, content: string | Uint8Array): Promise<void> => {
+      await mkdir(join(own, name, '..'), { recursive: true });
+      await writeFile(join(own, name), content);
+    };
+    const secure = { url: server.url, securityMode: 'Sign' };
+    const closed = async (protocol: Record<string, unknown> = secure): Promise<RawValue> => {
+      const connection = await open(protocol);
+      const value = await read(connection, 'Level');
+      await connection.close();
+      return value;
+    };
+    await put('trusted/ca.pem', authority.certificate);
+    assert.equal(await closed(), -2);
+    // One that revokes nobody, and is long overdue, keeps nobody out.
+    await put('crl/plant.crl', await authority.list('20200201000000Z'));
+    assert.equal(await closed(), -2);
+    authority.revoke();
+    const list = await authority.list();
+    await put('crl/plant.crl', list);
+    const isRevoked = isFault('CertificateRevoked', /"signed boiler".* was revoked on 20\d\d-.*plant\.crl/);
+    await assert.rejects(open(secure), isRevoked);
+    const pinned = join(own, 'pinned.pem');
+    await writeFile(pinned, authority.server.certificate);
+    await assert.rejects(open({ ...secure, remoteCertificate: pinned }), isRevoked);
+    await assert.rejects(open({ ...secure, trustOnFirstUse: true }), isRevoked);
+    // DER as well, beside the authority.
+    await rm(join(own, 'crl'), { recursive: true });
+    const der = Buffer.from(list.replace(/-----[^\n]+/g, ''), 'base64');
+    await put('trusted/plant.crl', der);
+    await assert.rejects(open(secure), isFault('CertificateRevoked'));
+    // What somebody else has signed, or has changed, says nothing; what cannot be read may say anything.
+    const forged = Buffer.from(der);
+    forged[forged.length - 5]! ^= 1;
+    await put('trusted/plant.crl', forged);
+    assert.equal(await closed(), -2);
+    await put('trusted/plant.crl', 'half a fi');
+    await assert.rejects(open(secure), isFault('BadRevocationList', /plant\.crl .*replace it/));
   });
 
   test('what was trusted on first use stays the only one', async (t) => {
@@ -253,6 +329,107 @@ describe('the OPC UA mapper', () => {
     await until(() => valuesOf('Temperature').length > 1);
     assert.deepEqual(valuesOf('Temperature'), [21.5, 22.5]);
     for (const one of told) assert.ok('value' in one && Math.abs(one.at! - Date.now()) < 30_000);
+  });
+
+  test('events are told one by one: as JSON, or what they say, or how severe they are', async (t) => {
+    const server = await startOpcuaServer(t);
+    const { open, point, read, signal } = await place(t);
+    const connection = await open({ url: server.url });
+    const boiler = { nodeID: 'ns=1;s=Boiler' };
+    const points = [
+      point('all', { ...boiler, event: 'json', eventFields: '1:BatchId, SourceNode' }, 'STRING'),
+      point('batches', { ...boiler, event: 'json', eventFields: '1:BatchId', eventType: server.batchDone }, 'STRING'),
+      point('severe', { browseName: '1:Boiler', event: 'message', minimumSeverity: 500 }, 'STRING'),
+      point('severity', { event: 'severity' }),
+      point('nobody', { ...node('Level'), event: 'message' }, 'STRING'),
+    ];
+    const told = new Map<string, { value: RawValue; at: number }[]>(points.map(({ property }) => [property, []]));
+    const enough = Promise.withResolvers<void>();
+    const polled = await connection.subscribe!(
+      points,
+      (readings) => {
+        for (const one of readings) if ('value' in one) told.get(one.property)?.push({ value: one.value, at: one.at! });
+        if (told.get('severity')!.length === 4) enough.resolve();
+      },
+      signal,
+    );
+    assert.deepEqual(polled, ['nobody']);
+    server.raise('pump on', 100);
+    server.raise('batch done', 200, 'b-17');
+    server.raise('too hot', 800);
+    server.raise('too hot', 800);
+    await enough.promise;
+    const valuesOf = (name: string) => told.get(name)!.map(({ value }) => value);
+    assert.deepEqual(valuesOf('severity'), [100, 200, 800, 800]);
+    // The same words at the same time are two events.
+    assert.deepEqual(valuesOf('severe'), ['too hot', 'too hot']);
+    const times = told.get('severe')!.map(({ at }) => at);
+    assert.ok(times[1]! > times[0]! && Math.abs(times[1]! - Date.now()) < 30_000);
+    const all = valuesOf('all').map((value) => JSON.parse(String(value)));
+    assert.deepEqual(
+      all.map(({ message, severity }) => [message, severity]),
+      [
+        ['pump on', 100],
+        ['batch done', 200],
+        ['too hot', 800],
+        ['too hot', 800],
+      ],
+    );
+    const [, batch] = all;
+    assert.match(batch.id, /^[A-Za-z0-9+/]+=*$/);
+    assert.ok(Math.abs(Date.parse(batch.time) - Date.now()) < 30_000);
+    assert.deepEqual(
+      [batch.type, batch.source, batch['1:BatchId'], batch['SourceNode']],
+      [server.batchDone, 'Boiler', 'b-17', 'ns=1;s=Boiler'],
+    );
+    assert.equal(all[0]['1:BatchId'], null);
+    assert.deepEqual(
+      valuesOf('batches').map((value) => JSON.parse(String(value))['1:BatchId']),
+      ['b-17'],
+    );
+    const lookUp = async (name: string) =>
+      (
+        await connection.read(
+          points.filter((one) => one.property === name),
+          signal,
+        )
+      )[0]!;
+    const last = await lookUp('severe');
+    assert.ok('value' in last && last.value === 'too hot');
+    const none = await lookUp('nobody');
+    assert.ok('error' in none && isFault('NoEvents', /ns=1;s=Level tells of no events/)(none.error));
+    await assert.rejects(connection.write!(points[0]!, 'x', signal), isRefusal(/events of the server/));
+    assert.equal(await read(connection, 'Level'), -2);
+  });
+
+  test('methods of the server are called, with what they take and give back', async (t) => {
+    const server = await startOpcuaServer(t);
+    const { open, point, signal } = await place(t);
+    const connection = await open({ url: server.url });
+    const of = (method: string, type: PropertyType = 'STRING') =>
+      point('p', { nodeID: 'ns=1;s=Boiler', methodID: method }, type);
+    const call = (method: string, value: RawValue) => connection.call!('any', { p: value }, signal, [of(method)]);
+    assert.deepEqual(await call('ns=1;s=Reset', 'whatever'), {});
+    assert.deepEqual(await connection.call!('any', { p: 5 }, signal, [point('p', node('Level'))]), undefined);
+    const other = await open({ url: server.url });
+    const heat = point('p', { browseName: '1:Boiler', methodID: '1:Heat' });
+    assert.deepEqual(await other.call!('any', { p: 95 }, signal, [heat]), { result: 20 });
+    await assert.rejects(
+      other.call!('any', { p: 70_000 }, signal, [heat]),
+      isRefusal(/70000 for a node of type Int16/),
+    );
+    const third = await open({ url: server.url });
+    const mix = (value: RawValue) => third.call!('any', { p: value }, signal, [of('ns=1;s=Mix')]);
+    assert.deepEqual(await mix('["soup", 2.5]'), { result: '[7,"B"]' });
+    await assert.rejects(mix('soup'), isRefusal(/a JSON list of 2: recipe: String, litres: Float/));
+    const fourth = await open({ url: server.url });
+    await assert.rejects(fourth.call!('any', { p: '' }, signal, [of('1:Refuse')]), isRefusal(/BadInvalidState/));
+    const fifth = await open({ url: server.url });
+    await assert.rejects(fifth.call!('any', { p: '' }, signal, [of('1:Nowhere')]), isFault('BadNoMatch', /1:Nowhere/));
+    await assert.rejects(fifth.write!(of('1:Reset'), 'x', signal), isRefusal(/a method of the server/));
+    const both = point('p', { nodeID: 'i=2253', methodID: '1:Reset', event: 'json' });
+    await assert.rejects(fifth.call!('any', { p: '' }, signal, [both]), mapperErrors.BAD_CONFIG.is);
+    assert.deepEqual(server.called, [['Reset'], ['Heat', 95], ['Mix', 'soup', 2.5], ['Refuse']]);
   });
 
   test('a server without subscriptions is polled', async (t) => {

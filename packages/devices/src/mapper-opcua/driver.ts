@@ -1,4 +1,4 @@
-// OPC UA devices: nodes are properties, subscribed to where the server has subscriptions.
+// OPC UA devices: nodes are properties, subscribed to where the server has subscriptions; so are methods, and events of a node.
 import {
   AttributeIds,
   type ClientSubscription,
@@ -7,6 +7,7 @@ import {
   DataChangeTrigger,
   DeadbandType,
   TimestampsToReturn,
+  type Variant,
 } from 'node-opcua-client';
 import { type Duration, milliseconds } from '@kedge/core/time';
 import {
@@ -22,8 +23,18 @@ import {
   SharedConnections,
 } from '../mapper-sdk/index.ts';
 import { findVariables } from './browse.ts';
+import { eventFilter, readEvent } from './events.ts';
+import { callMethod, findMethod } from './methods.ts';
 import { faultOf, Server } from './server.ts';
-import { type OpcuaConfig, type OpcuaVisitor, protocolConfig, readSettings, visitorConfig } from './settings.ts';
+import {
+  checkVisitor,
+  kindOf,
+  type OpcuaConfig,
+  type OpcuaVisitor,
+  protocolConfig,
+  readSettings,
+  visitorConfig,
+} from './settings.ts';
 import { toRaw, toVariant } from './values.ts';
 
 export interface OpcuaDeps {
@@ -36,6 +47,12 @@ const atOnce = 100;
 const fastest = 50;
 /** Samples that the server keeps for an item between two messages. */
 const queueSize = 20;
+/** Of events, for bursts: each counts. */
+const eventQueueSize = 1_000;
+/** The bit of the attribute EventNotifier. */
+const subscribeToEvents = 1;
+/** Who tells of what concerns the server as a whole, by the standard. */
+const serverNode = 'i=2253';
 /** A time of the server's is believed when it is about now: clocks of devices may be years off. */
 const believed = { past: 600_000, future: 60_000 };
 
@@ -59,6 +76,7 @@ export function createOpcuaMapper({ directory }: OpcuaDeps): MapperDriver<OpcuaC
         read: (points) => device.read(points),
         write: (point, value) => device.write(point, value),
         subscribe: (points, onReadings, signal) => device.subscribe(points, onReadings, signal),
+        call: (_, args, __, points) => device.call(args, points),
         async close() {
           release();
         },
@@ -77,6 +95,13 @@ class Device {
   readonly #server: Server;
   readonly #context: DriverContext;
   readonly #ids = new Map<string, string>();
+  readonly #methods = new Map<string, Awaited<ReturnType<typeof findMethod>>>();
+  readonly #lastEvents = new Map<
+    string,
+    { readonly property: string; readonly value: RawValue; readonly at: number }
+  >();
+  /** Why there are none. */
+  readonly #eventFaults = new Map<string, Error>();
   /** Readings of these carry the server's time, so that they can be told from what the subscription says. */
   readonly #subscribed = new Set<string>();
 
@@ -91,7 +116,8 @@ class Device {
     for (const point of points) {
       const { property, visitor } = point;
       try {
-        const nodeId = this.#ids.get(property) ?? (await this.#server.resolve(visitor, property));
+        checkVisitor(visitor, property);
+        const nodeId = this.#ids.get(property) ?? (await this.#nodeOf(visitor, property));
         this.#ids.set(property, nodeId);
         items.push({ point, nodeId });
       } catch (error) {
@@ -102,10 +128,20 @@ class Device {
     return { items, failed };
   }
 
+  async #nodeOf(visitor: OpcuaVisitor, property: string): Promise<string> {
+    const isServer = kindOf(visitor) === 'event' && !visitor.nodeID && !visitor.browseName;
+    return isServer ? serverNode : this.#server.resolve(visitor, property);
+  }
+
   async read(points: readonly Point<OpcuaVisitor>[]): Promise<Reading[]> {
     this.#server.throwIfLost();
-    const { items, failed } = await this.#resolve(points);
+    const of = Map.groupBy(points, ({ visitor }) => kindOf(visitor));
+    const { items, failed } = await this.#resolve(of.get('variable') ?? []);
     const readings = failed;
+    for (const { property } of of.get('event') ?? []) readings.push(this.#lastEvent(property));
+    for (const { property } of of.get('method') ?? []) {
+      readings.push({ property, error: fault('NoValue', 'it is a method, which has no value: call it') });
+    }
     for (const some of inPieces(items, atOnce)) {
       const values = await this.#server.session.read(
         some.map(({ nodeId }) => ({ nodeId, attributeId: AttributeIds.Value })),
@@ -130,8 +166,12 @@ class Device {
   }
 
   #timeOf({ sourceTimestamp, serverTimestamp }: DataValue): number {
+    return this.#believe(sourceTimestamp ?? serverTimestamp ?? undefined);
+  }
+
+  #believe(time: Date | undefined): number {
     const now = this.#context.clock.now();
-    const at = (sourceTimestamp ?? serverTimestamp)?.getTime() ?? now;
+    const at = time?.getTime() ?? now;
     return at >= now - believed.past && at <= now + believed.future ? at : now;
   }
 
@@ -141,13 +181,16 @@ class Device {
     onReadings: (readings: readonly Reading[]) => void,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const { items, failed } = await this.#resolve(points);
+    // Methods have nothing to tell.
+    const telling = points.filter(({ visitor }) => kindOf(visitor) !== 'method');
+    const { items, failed } = await this.#resolve(telling);
+    for (const one of failed) if ('error' in one) this.#eventFaults.set(one.property, one.error);
     const polled = failed.map(({ property }) => property);
     if (items.length === 0) return polled;
     const subscription = await this.#openSubscription(items, signal);
-    if (!subscription) return points.map(({ property }) => property);
+    if (!subscription) return telling.map(({ property }) => property);
     let waiting: Reading[] = [];
-    const tell = (property: string, value: DataValue): void => {
+    const tell = (reading: Reading): void => {
       if (signal.aborted) return;
       // What comes in one message is told in one go.
       if (waiting.length === 0) {
@@ -157,13 +200,65 @@ class Device {
           if (!signal.aborted) onReadings(all);
         });
       }
-      waiting.push(this.#toReading(property, value));
+      waiting.push(reading);
     };
-    for (const some of groups(items)) {
+    const of = Map.groupBy(items, ({ point }) => kindOf(point.visitor));
+    for (const some of groups(of.get('variable') ?? [])) {
       const refusedItems = await this.#monitor(subscription, some, tell);
       polled.push(...refusedItems.map(({ point }) => point.property));
     }
+    for (const item of of.get('event') ?? []) {
+      if (!(await this.#listen(subscription, item, tell))) polled.push(item.point.property);
+    }
     return polled;
+  }
+
+  /** False: the server tells of no events there. */
+  async #listen(
+    subscription: ClientSubscription,
+    { point: { property, visitor }, nodeId }: Item,
+    tell: (reading: Reading) => void,
+  ): Promise<boolean> {
+    // Some servers let any node be listened to, and nothing ever comes.
+    const notifier = await this.#server.session.read({ nodeId, attributeId: AttributeIds.EventNotifier });
+    const tells = notifier.statusCode.isGood() && (Number(notifier.value.value) & subscribeToEvents) !== 0;
+    if (!tells) {
+      const why = `${nodeId} tells of no events: name an object that does, or leave nodeID out for those of the server`;
+      this.#eventFaults.set(property, fault('NoEvents', why));
+      return false;
+    }
+    const group = await subscription.monitorItems(
+      [{ nodeId, attributeId: AttributeIds.EventNotifier }],
+      { samplingInterval: 0, discardOldest: true, queueSize: eventQueueSize, filter: eventFilter(visitor) },
+      TimestampsToReturn.Both,
+    );
+    const status = group.monitoredItems[0]?.statusCode;
+    if (status?.isGood() !== true) {
+      this.#eventFaults.set(
+        property,
+        status ? faultOf(status) : fault('NoEvents', 'the server does not answer for it'),
+      );
+      return false;
+    }
+    this.#eventFaults.delete(property);
+    // For events the library hands over their fields, whatever it declares.
+    group.on('changed', (_, fields: unknown) => {
+      const event = readEvent(fields as Variant[], visitor);
+      if (!event) return;
+      // Each is told, also of two at one time, and in the order in which they come.
+      const before = this.#lastEvents.get(property);
+      const at = Math.max(this.#believe(event.time), before === undefined ? 0 : before.at + 1);
+      const reading = { property, value: event.value, at };
+      this.#lastEvents.set(property, reading);
+      tell(reading);
+    });
+    return true;
+  }
+
+  #lastEvent(property: string): Reading {
+    const error = this.#eventFaults.get(property);
+    if (error) return { property, error };
+    return this.#lastEvents.get(property) ?? { property, error: fault('NoValue', 'no event has come yet') };
   }
 
   async #openSubscription(items: readonly Item[], signal: AbortSignal): Promise<ClientSubscription | undefined> {
@@ -200,7 +295,7 @@ class Device {
   async #monitor(
     subscription: ClientSubscription,
     items: readonly Item[],
-    tell: (property: string, value: DataValue) => void,
+    tell: (reading: Reading) => void,
   ): Promise<Item[]> {
     const { cycle = milliseconds(1_000), deadband } = items[0]!.point;
     for (const { point } of items) this.#subscribed.add(point.property);
@@ -214,7 +309,7 @@ class Device {
       },
       TimestampsToReturn.Both,
     );
-    group.on('changed', (_, value, n) => tell(items[n]!.point.property, value));
+    group.on('changed', (_, value, n) => tell(this.#toReading(items[n]!.point.property, value)));
     const refusedItems = items.filter((_, n) => group.monitoredItems[n]?.statusCode?.isGood() !== true);
     for (const { point } of refusedItems) this.#subscribed.delete(point.property);
     if (deadband === undefined || refusedItems.length === 0) return refusedItems;
@@ -224,7 +319,9 @@ class Device {
 
   async write(point: Point<OpcuaVisitor>, raw: RawValue): Promise<void> {
     this.#server.throwIfLost();
-    const { property } = point;
+    const { property, visitor } = point;
+    const kind = kindOf(visitor);
+    if (kind !== 'variable') throw refused(`"${property}"`, `it is ${nouns[kind]}, which is not written`);
     const { items, failed } = await this.#resolve([point]);
     const [reading] = failed;
     if (reading && 'error' in reading) throw refused(`"${property}"`, reading.error.message, reading.error);
@@ -244,7 +341,24 @@ class Device {
     });
     if (!status.isGood()) throw refused(`"${property}"`, `${status.name}: ${status.description}`);
   }
+
+  /** Undefined: the property is a value, to be written. */
+  async call(
+    args: Readonly<Record<string, RawValue>>,
+    points: readonly Point<OpcuaVisitor>[],
+  ): Promise<{ readonly result?: RawValue } | undefined> {
+    this.#server.throwIfLost();
+    const point = points.find(({ visitor }) => kindOf(visitor) === 'method');
+    if (!point) return undefined;
+    const { property, visitor } = point;
+    checkVisitor(visitor, property);
+    const method = this.#methods.get(property) ?? (await findMethod(this.#server, visitor, property));
+    this.#methods.set(property, method);
+    return callMethod(this.#server, method, property, args[property] ?? '');
+  }
 }
+
+const nouns = { method: 'a method of the server', event: 'events of the server' } as const;
 
 function withoutDeadband({ nodeId, point }: Item): Item {
   const { deadband, ...rest } = point;

@@ -22,7 +22,7 @@ import type { Log } from '@kedge/core/log';
 import type { Clock } from '@kedge/core/time';
 import { fault, type SharedConnection } from '../mapper-sdk/index.ts';
 import { type Identity, ownIdentity, readCertificate, readConfigured, readIdentity } from './certificates.ts';
-import { badConfig, type OpcuaVisitor, type Settings } from './settings.ts';
+import { badConfig, isNodeId, type OpcuaVisitor, type Settings } from './settings.ts';
 import { TrustList } from './trust-list.ts';
 import type { NodeType } from './values.ts';
 
@@ -121,7 +121,7 @@ export class Server implements SharedConnection {
     if (nodeID) {
       const named = /^nsu=([^;]+);(.+)$/.exec(nodeID);
       const id = named ? `ns=${await this.#namespace(named[1]!)};${named[2]!}` : nodeID;
-      if (/^(?:ns=\d+;)?(?:i=\d+|s=.+|g=[0-9a-fA-F-]{36}|b=[A-Za-z0-9+/=]+)$/.test(id)) return id;
+      if (isNodeId(id)) return id;
       throw badConfig(`property "${property}": nodeID is "${nodeID}", needs one such as ns=2;s=Boiler.Temperature`);
     }
     if (!browseName) throw badConfig(`property "${property}": nodeID is not set, and no browseName either`);

@@ -1,5 +1,5 @@
 // Configuration of OPC UA devices: the keys of KubeEdge's OPC UA mapper, and who is trusted and who one is.
-import { choice, decimal, flag, object, optional, text } from '@kedge/core/config';
+import { choice, decimal, flag, integer, object, optional, text } from '@kedge/core/config';
 import type { DocumentOf } from '@kedge/core/config';
 import { type Duration, seconds } from '@kedge/core/time';
 import { mapperErrors, required } from '../mapper-sdk/index.ts';
@@ -37,6 +37,21 @@ export const visitorConfig = object({
   browseName: optional(
     text('', { description: 'without nodeID: the way below Objects, such as 2:Boiler/2:Temperature' }),
   ),
+  methodID: optional(
+    text('', {
+      description: 'a method of the object that nodeID or browseName names: ns=2;s=Reset, or 2:Reset below it',
+    }),
+  ),
+  event: optional(
+    choice('json', ['json', 'message', 'severity'], {
+      description: 'what of its events; nodeID or browseName names who tells of them, the Server when absent',
+    }),
+  ),
+  eventType: optional(
+    text('', { description: 'only events of this type, such as ns=2;i=1001, and of what derives from it' }),
+  ),
+  eventFields: optional(text('', { description: 'for json: more fields, such as 2:BatchId,SourceNode' })),
+  minimumSeverity: optional(integer(0, { minimum: 0, maximum: 1_000 })),
 });
 export type OpcuaVisitor = DocumentOf<typeof visitorConfig>;
 
@@ -91,6 +106,22 @@ export function readSettings(config: OpcuaConfig): Settings {
     trustOnFirstUse: config.trustOnFirstUse,
     timeout: seconds(config.timeout),
   };
+}
+
+export const isNodeId = (text: string): boolean =>
+  /^(?:ns=\d+;)?(?:i=\d+|s=.+|g=[0-9a-fA-F-]{36}|b=[A-Za-z0-9+/=]+)$/.test(text);
+
+export type Kind = 'variable' | 'method' | 'event';
+
+/** What a property stands for. */
+export const kindOf = ({ methodID, event }: OpcuaVisitor): Kind => (methodID ? 'method' : event ? 'event' : 'variable');
+
+/** Throws MAPPER_BAD_CONFIG for what no schema says. */
+export function checkVisitor({ methodID, event, eventType }: OpcuaVisitor, property: string): void {
+  if (methodID && event) throw badConfig(`property "${property}": methodID and event: it stands for one of them`);
+  if (eventType && !isNodeId(eventType)) {
+    throw badConfig(`property "${property}": eventType is "${eventType}", needs one such as ns=2;i=1001`);
+  }
 }
 
 export const badConfig = (problem: string, cause?: unknown): Error =>

@@ -1,11 +1,13 @@
 // Which servers are trusted, in a folder that people look after: certificates in `trusted`, their own or an authority's; in
-// `rejected` what was turned down, to be moved over; in `first-use` what an address has shown first, where that is asked for.
+// `rejected` what was turned down, to be moved over; in `first-use` what an address has shown first, where that is asked for;
+// and in `crl` what authorities have taken back.
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '@kedge/core/log';
 import { fault } from '../mapper-sdk/index.ts';
+import { readRevocationLists } from './revocation.ts';
 
 /** Of files in a folder; who fills it with more has other trouble. */
 const maxFiles = 1_000;
@@ -31,10 +33,16 @@ export class TrustList {
     this.#log = log;
   }
 
-  /** Throws a fault that says what to do: `UntrustedServer`, `CertificateChanged`, `CertificateExpired` or `WrongHost`. */
+  /**
+   * Throws a fault that says what to do: `UntrustedServer`, `CertificateChanged`, `CertificateExpired`, `CertificateRevoked`,
+   * `BadRevocationList` or `WrongHost`.
+   */
   async check(asked: Asked): Promise<void> {
     const [server] = asked.chain;
     if (!server) throw fault('UntrustedServer', `${asked.url} shows no certificate`);
+    const trusted = await this.#read('trusted');
+    // However it came to be trusted: its authority has taken it back since.
+    await this.#checkRevoked(asked, trusted);
     if (asked.remote) {
       if (same(asked.remote, server)) return;
       throw fault(
@@ -42,7 +50,6 @@ export class TrustList {
         `${asked.url} shows ${nameOf(server)}, and not the one that remoteCertificate names`,
       );
     }
-    const trusted = await this.#read('trusted');
     if (trusted.some((one) => same(one, server))) {
       // Somebody has looked at exactly this one; devices whose certificates nobody renews are many.
       if (isOver(server, asked.now))
@@ -68,12 +75,39 @@ export class TrustList {
     );
   }
 
+  /** Of each certificate, by lists of who has signed it, which need not be trusted to say so. */
+  async #checkRevoked({ chain, url, now }: Asked, trusted: readonly X509Certificate[]): Promise<void> {
+    const signed = chain.filter((one) => !isIssuedBy(one, one));
+    if (signed.length === 0) return;
+    const lists = await readRevocationLists(this.#directory);
+    if (lists.length === 0) return;
+    for (const one of signed) {
+      const authorities = [...trusted, ...chain].filter((authority) => authority.ca && isIssuedBy(one, authority));
+      for (const list of lists) {
+        const authority = authorities.find((its) => list.isOf(its));
+        if (!authority) continue;
+        const at = list.revokedAt(one);
+        if (at) {
+          throw fault(
+            'CertificateRevoked',
+            `${url} shows ${nameOf(one)}, which was revoked on ${at.toISOString().slice(0, 10)} (${list.file}): give the server a new one`,
+          );
+        }
+        if (list.dueAt !== undefined && list.dueAt < now) {
+          this.#log.warn('a revocation list is overdue, and still honoured: put a newer one there', {
+            path: list.file,
+          });
+        }
+      }
+    }
+  }
+
   /** By an authority in `trusted`: then dates and host name count. Throws when only those are wrong. */
   #isSigned({ chain, url, now }: Asked, trusted: readonly X509Certificate[]): boolean {
     const [server] = chain;
     const authorities = trusted.filter(({ ca }) => ca);
     const signs = (authority: X509Certificate, one: X509Certificate): boolean =>
-      one.checkIssued(authority) && one.verify(authority.publicKey) && !isOver(authority, now);
+      isIssuedBy(one, authority) && !isOver(authority, now);
     let at = server!;
     for (let step = 0; step < 5; step += 1) {
       const last = at;
@@ -127,6 +161,8 @@ export class TrustList {
   }
 }
 
+const isIssuedBy = (one: X509Certificate, authority: X509Certificate): boolean =>
+  one.checkIssued(authority) && one.verify(authority.publicKey);
 const same = (a: X509Certificate, b: X509Certificate): boolean => a.raw.equals(b.raw);
 const isOver = (one: X509Certificate, now: number): boolean =>
   now > one.validToDate.getTime() || now < one.validFromDate.getTime();

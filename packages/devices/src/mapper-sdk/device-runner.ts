@@ -432,7 +432,10 @@ export class DeviceRunner<C, V> {
   ): Promise<{ readonly result?: RawValue } | undefined> {
     const live = this.#connected();
     if (!live.connection.call) return undefined;
-    return this.#exclusive(`calling "${method}"`, signal, (within) => live.connection.call!(method, args, within));
+    const points = Object.keys(args).flatMap((name) => live.points.get(name) ?? []);
+    return this.#exclusive(`calling "${method}"`, signal, (within) =>
+      live.connection.call!(method, args, within, points),
+    );
   }
 
   #connected(): Live<V> {

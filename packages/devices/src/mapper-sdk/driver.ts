@@ -66,11 +66,15 @@ export interface Connection<V> {
    * each batch of readings, an empty one included; nothing is read or written meanwhile.
    */
   offline?(): Error | undefined;
-  /** A method of the device that is more than writing properties; undefined: there is none of that name. */
+  /**
+   * A method of the device that is more than writing properties; undefined: there is none of that name. `points` are those of the
+   * properties that `args` has values for.
+   */
   call?(
     method: string,
     args: Readonly<Record<string, RawValue>>,
     signal: AbortSignal,
+    points: readonly Point<V>[],
   ): Promise<{ readonly result?: RawValue } | undefined>;
   /** Settles when the connection breaks while nobody asks for anything. */
   readonly lost?: Promise<Error>;

@@ -45,6 +45,12 @@ export interface OpcuaServer {
   get(name: string): unknown;
   /** Reading and writing this node is answered only when the test ends. */
   hang(name: string): void;
+  /** Arguments of each call of a method, by browse name: `Reset`, `Mix` (two inputs, two outputs), `Refuse`. */
+  readonly called: readonly (readonly [name: string, ...inputs: unknown[]])[];
+  /** The boiler tells of an event; `batch` makes it one of the type `BatchDone`, and is its field `1:BatchId`. */
+  raise(message: string, severity: number, batch?: string): void;
+  /** The node id of the type `BatchDone`. */
+  readonly batchDone: string;
   readonly sessions: number;
   readonly subscriptions: number;
   stop(): Promise<void>;
@@ -69,6 +75,29 @@ const variables: Readonly<Record<string, Made>> = {
   Fixed: { dataType: DataType.Int32, value: 7, readOnly: true },
   Since: { dataType: DataType.DateTime, value: new Date('2026-11-27T06:00:00Z') },
 };
+
+const methods = [
+  { name: 'Reset', inputs: [], outputs: [], status: StatusCodes.Good },
+  {
+    name: 'Mix',
+    inputs: [
+      ['recipe', DataType.String],
+      ['litres', DataType.Float],
+    ],
+    outputs: [
+      { name: 'batch', dataType: DataType.UInt32, value: 7 },
+      { name: 'vessel', dataType: DataType.String, value: 'B' },
+    ],
+    status: StatusCodes.Good,
+  },
+  {
+    name: 'Heat',
+    inputs: [['degrees', DataType.Int16]],
+    outputs: [{ name: 'was', dataType: DataType.Int16, value: 20 }],
+    status: StatusCodes.Good,
+  },
+  { name: 'Refuse', inputs: [], outputs: [], status: StatusCodes.BadInvalidState },
+] as const;
 
 export async function startOpcuaServer(t: TestContext, options: OpcuaServerOptions = {}): Promise<OpcuaServer> {
   // About its own certificate.
@@ -115,7 +144,35 @@ export async function startOpcuaServer(t: TestContext, options: OpcuaServerOptio
   const hanging = new Set<string>();
   const { addressSpace } = server.engine;
   const namespace = addressSpace!.getOwnNamespace();
-  const boiler = namespace.addObject({ organizedBy: addressSpace!.rootFolder.objects, browseName: 'Boiler' });
+  const boiler = namespace.addObject({
+    organizedBy: addressSpace!.rootFolder.objects,
+    browseName: 'Boiler',
+    nodeId: 's=Boiler',
+    eventSourceOf: addressSpace!.rootFolder.objects.server,
+    eventNotifier: 1,
+  });
+  const called: [string, ...unknown[]][] = [];
+  for (const { name, inputs, outputs, status } of methods) {
+    const describe = (list: readonly (readonly [string, DataType])[]) =>
+      list.map(([argument, dataType]) => ({ name: argument, dataType }));
+    const method = namespace.addMethod(boiler, {
+      browseName: name,
+      nodeId: `s=${name}`,
+      inputArguments: describe(inputs),
+      outputArguments: describe(outputs.map(({ name: output, dataType }) => [output, dataType] as const)),
+    });
+    method.bindMethod((given, _, callback) => {
+      called.push([name, ...given.map(({ value }) => value as unknown)]);
+      callback(null, { statusCode: status, outputArguments: outputs.map((output) => new Variant(output)) });
+    });
+  }
+  const batchDone = namespace.addEventType({ browseName: 'BatchDone', subtypeOf: 'BaseEventType' });
+  namespace.addVariable({
+    browseName: 'BatchId',
+    propertyOf: batchDone,
+    dataType: DataType.String,
+    modellingRule: 'Mandatory',
+  });
   const nodes = new Map(
     Object.entries(variables).map(([name, { dataType, isList, readOnly }]) => {
       const current = (): Variant =>
@@ -172,6 +229,17 @@ export async function startOpcuaServer(t: TestContext, options: OpcuaServerOptio
     },
     get: (name) => values.get(name),
     hang: (name) => void hanging.add(name),
+    called,
+    raise(message, severity, batch) {
+      const fields = {
+        message: new Variant({ dataType: DataType.LocalizedText, value: { text: message } }),
+        severity: new Variant({ dataType: DataType.UInt16, value: severity }),
+      };
+      if (batch === undefined) boiler.raiseEvent('BaseEventType', fields);
+      else
+        boiler.raiseEvent(batchDone, { ...fields, batchId: new Variant({ dataType: DataType.String, value: batch }) });
+    },
+    batchDone: batchDone.nodeId.toString(),
     get sessions() {
       return server.engine.currentSessionCount;
     },
