@@ -20,6 +20,8 @@ export interface Contender {
   /** Process id of the edgecore that was started last. */
   readonly pid: number;
   readonly node: string;
+  /** Where mappers register. */
+  readonly dmiSocket: string;
   /** Kills edgecore and starts it again, after `meanwhile`; the node may not be Ready yet. */
   restartEdge(meanwhile?: () => Promise<void>): Promise<void>;
   remove(): Promise<void>;
@@ -71,6 +73,7 @@ export async function ourEdge(runtime: EdgeRuntime, options: ContenderOptions = 
       runtimeSocket,
       link,
       node: parts.node,
+      dmiSocket: parts.layout.edge.dmiSocket,
       get pid() {
         return parts.pid('edgecore');
       },
@@ -122,6 +125,7 @@ async function goEdge({ edgeCgroup }: ContenderOptions = {}): Promise<Contender>
       runtimeSocket,
       link,
       node: parts.node,
+      dmiSocket: edge.dmiSocket,
       get pid() {
         return edge.pid;
       },

@@ -1,20 +1,14 @@
 // The edge's half of devices, through a real site on one machine: from a desired value to the device and from the device to
 // whoever watches the API, with 1 and with 1,000 properties; how many reports a second one edge takes and delivers; and what
 // devices cost edgecore in memory. The mapper is our SDK, in this process, with devices that are made up.
-import { join } from 'node:path';
-import { openScope } from '@kedge/core/flow';
-import { silentLog } from '@kedge/core/log';
-import { createMetrics } from '@kedge/core/metrics';
-import { seconds } from '@kedge/core/time';
-import { createMapper, defineMapper, object, type Reading, required, text } from '@kedge/devices/mapper-sdk';
 import type { KubeApi } from '@kedge/engine/kube-client';
-import { type Device, deviceModels, devices, type DeviceStatus, deviceStatuses } from '@kedge/model/kubeedge';
-import { grpcServers, openGrpcChannel } from '@kedge/platform/grpc';
-import { createHttpClient, createHttpServers, createRandom, systemClock } from '@kedge/platform/node';
+import { type Device, devices, type DeviceStatus, deviceStatuses } from '@kedge/model/kubeedge';
+import { openGrpcChannel } from '@kedge/platform/grpc';
 import { createDeviceManager } from '@kedge/wire/dmi';
 import { openKubeApi } from '../../apps/kedge/src/kube-access.ts';
 import { createParts, type Parts } from '../e2e/harness/parts.ts';
 import { eventually } from '../e2e/harness/run.ts';
+import { createDevice, createModel, type Made, propertyNames, startMapper, type World } from './made-up-devices.ts';
 import { processFigures, quantile, round } from './process-figures.ts';
 import { printTable } from './table.ts';
 
@@ -28,120 +22,6 @@ const lookMs = 1_000;
 const looks = 15;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface World {
-  /** What devices were told, by `<device>/<property>`; called when they are. */
-  onWrite: (device: string, property: string, value: string) => void;
-  /** By device, tells the mapper of readings. */
-  readonly tell: Map<string, (readings: readonly Reading[]) => void>;
-}
-
-/** Devices that take everything and tell of changes by themselves; `polled` ones count, and are read. */
-async function startMapper(parts: Parts, protocol: string, world: World): Promise<() => Promise<unknown>> {
-  let count = 0;
-  const driver = defineMapper({
-    name: `${protocol}-mapper`,
-    protocol,
-    version: '1.0.0',
-    protocolConfig: object({ name: required(text('')), how: required(text('')) }),
-    visitorConfig: object({}),
-    open: async ({ name, how }) => {
-      const values = new Map<string, number | string>();
-      const read = (property: string): Reading => ({
-        property,
-        value: how === 'polled' ? (count += 1) % 1_000_000 : (values.get(property) ?? 0),
-      });
-      return {
-        read: async (points) => points.map(({ property }) => read(property)),
-        async write({ property }, value) {
-          values.set(property, Number(value));
-          world.onWrite(name, property, String(value));
-        },
-        ...(how === 'polled'
-          ? {}
-          : {
-              async subscribe(_: unknown, onReadings: (readings: readonly Reading[]) => void) {
-                world.tell.set(name, (readings) => {
-                  for (const reading of readings)
-                    if ('value' in reading) values.set(reading.property, Number(reading.value));
-                  onReadings(readings);
-                });
-              },
-            }),
-        close: async () => undefined,
-      };
-    },
-  });
-  const http = createHttpClient({});
-  const mapper = createMapper(
-    driver,
-    {
-      clock: systemClock,
-      log: silentLog,
-      random: createRandom(),
-      metrics: createMetrics(),
-      servers: grpcServers,
-      openChannel: openGrpcChannel,
-      httpServers: createHttpServers({ log: silentLog }),
-      push: { http, env: {}, load: (name) => import(name) },
-    },
-    {
-      socketPath: join(parts.layout.run, `${protocol}.sock`),
-      edgecoreSocket: parts.layout.edge.dmiSocket,
-    },
-  );
-  const scope = openScope({ clock: systemClock, name: mapper.name });
-  await mapper.start(scope);
-  return async () => {
-    await scope.close(seconds(5));
-    await http.close();
-  };
-}
-
-const propertyNames = (count: number): string[] => Array.from({ length: count }, (_, n) => `p${n}`);
-
-async function createModel(kube: KubeApi, name: string, protocol: string, count: number): Promise<void> {
-  await kube.create(deviceModels, 'default', {
-    apiVersion: 'devices.kubeedge.io/v1beta1',
-    kind: 'DeviceModel',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      protocol,
-      properties: propertyNames(count).map((property) => ({ name: property, type: 'INT', accessMode: 'ReadWrite' })),
-    },
-  });
-}
-
-async function createDevice(
-  kube: KubeApi,
-  nodeName: string,
-  { name, model, protocol, count, how = 'told' }: Made,
-): Promise<void> {
-  await kube.create(devices, 'default', {
-    apiVersion: 'devices.kubeedge.io/v1beta1',
-    kind: 'Device',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      deviceModelRef: { name: model },
-      nodeName,
-      protocol: { protocolName: protocol, configData: { name, how } },
-      properties: propertyNames(count).map((property) => ({
-        name: property,
-        reportToCloud: true,
-        collectCycle: 1_000,
-        desired: { value: '' },
-        visitors: { protocolName: protocol, configData: {} },
-      })),
-    },
-  });
-}
-interface Made {
-  readonly name: string;
-  readonly model: string;
-  readonly protocol: string;
-  readonly count: number;
-  readonly how?: 'told' | 'polled';
-}
 
 /** Calls with every status of a device that the API tells of. */
 async function watchStatus(
@@ -330,9 +210,10 @@ export async function benchDevicesEdge(): Promise<void> {
     const access = await openKubeApi(parts.kubeconfig, 'bench', { qps: 5_000 });
     stops.push(() => access.close());
     const kube = access.api;
+    const mapperAt = { directory: parts.layout.run, dmiSocket: parts.layout.edge.dmiSocket };
     const memory = [await measureMemory(parts, 'without devices')];
 
-    stops.push(await startMapper(parts, 'wide', world));
+    stops.push(await startMapper(mapperAt, 'wide', world));
     const latencies = [await measureLatency(parts, kube, world, 1), await measureLatency(parts, kube, world, 1_000)];
     const figures = ['device to watcher, p50 ms', 'p99 ms', 'desired to device, p50 ms', 'p99 ms'];
     printTable('One device, through edgecore and a mapper', ['properties', 'rounds', ...figures], latencies);
@@ -349,7 +230,7 @@ export async function benchDevicesEdge(): Promise<void> {
       const made: Made = { name: `cycle-${n}`, model: 'cycle', protocol: 'cycle', count: 3, how: 'polled' };
       await createDevice(kube, parts.node, made);
     }
-    stops.push(await startMapper(parts, 'cycle', world));
+    stops.push(await startMapper(mapperAt, 'cycle', world));
     memory.push(await measureMemory(parts, `${memoryDevices} devices × 3 properties × 1 Hz`));
 
     const columns = ['edgecore', 'RSS MB', 'of it anonymous', 'highest RSS', 'highest anonymous', 'CPU of one core'];

@@ -140,6 +140,8 @@ export async function startLiveCloud(
 export interface GoEdge {
   readonly directory: string;
   readonly site: ContainerdSite;
+  /** Where mappers register. */
+  readonly dmiSocket: string;
   /** Of the process that was started last. */
   readonly pid: number;
   start(): void;
@@ -187,7 +189,8 @@ export async function createGoEdge(
   modules.edgeHub.websocket.server = `127.0.0.1:${cloud.ports.hub}`;
   if (mqtt === undefined) modules.eventBus.enable = false;
   else Object.assign(modules.eventBus, { enable: true, mqttMode: 2, mqttServerExternal: mqtt });
-  modules.deviceTwin.dmiSockPath = version.startsWith('v1.22') ? join(directory, 'dmi.sock') : directory;
+  const dmiSocket = join(directory, 'dmi.sock');
+  modules.deviceTwin.dmiSockPath = version.startsWith('v1.22') ? dmiSocket : directory;
   modules.edged.hostnameOverride = node;
   modules.edged.rootDirectory = join(directory, 'kubelet');
   Object.assign(modules.edged.tailoredKubeletConfig, {
@@ -216,6 +219,7 @@ export async function createGoEdge(
   const edge: GoEdge = {
     directory,
     site,
+    dmiSocket,
     get pid() {
       return child?.pid ?? 0;
     },
