@@ -13,6 +13,7 @@ import {
   type RpcListenOptions,
   type RpcServers,
 } from '@kedge/wire/rpc';
+import { listen } from '../node/listen.ts';
 import { clearSocketFile, listenPrivately } from '../node/socket-file.ts';
 import { encodeFrame, FrameReader } from './framing.ts';
 import { type HeaderFields, type Headers, Http2Connection, type Http2Stream } from './http2/index.ts';
@@ -42,7 +43,7 @@ async function listenGrpc(options: RpcListenOptions): Promise<RpcListening> {
     net.once('error', (cause) =>
       reject(rpcErrors.UNREACHABLE({ method: 'listen', address: socketPath, reason: cause.message }, cause)),
     );
-    listenPrivately(() => net.listen(socketPath, resolve));
+    listenPrivately(() => listen(net, { path: socketPath }, resolve));
   });
   net.on('error', () => undefined);
   await chmod(socketPath, 0o660);

@@ -11,6 +11,7 @@ import type { Log } from '@kedge/core/log';
 import { httpErrors, type HttpServers, type Listening, type ListenOptions, type TlsFiles } from '@kedge/core/ports';
 import { seconds } from '@kedge/core/time';
 import type { HttpServerLimits, Speaker } from '@kedge/platform/http';
+import { listen } from './listen.ts';
 import { clearSocketFile, listenPrivately } from './socket-file.ts';
 
 export interface HttpServersOptions {
@@ -27,10 +28,10 @@ const defaultLimits: HttpServerLimits = {
 };
 
 export function createHttpServers({ log, limits }: HttpServersOptions): HttpServers {
-  return { listen: (options) => listen(options, log, { ...defaultLimits, ...limits }) };
+  return { listen: (options) => open(options, log, { ...defaultLimits, ...limits }) };
 }
 
-async function listen(options: ListenOptions, log: Log, limits: HttpServerLimits): Promise<Listening> {
+async function open(options: ListenOptions, log: Log, limits: HttpServerLimits): Promise<Listening> {
   const secure = options.tls && secureOptions(options.tls, limits);
   const { server, stop } = await (options.tls?.http2 && secure
     ? openHttp2(options, secure, log, limits)
@@ -179,8 +180,8 @@ async function bind(server: net.Server, { address, port }: ListenOptions): Promi
       const at = server.address();
       resolve(typeof at === 'object' && at ? { address: at.address, port: at.port } : { address, port });
     };
-    if (isFile) listenPrivately(() => server.listen({ path: address }, onListening));
-    else server.listen({ host: address, port }, onListening);
+    if (isFile) listenPrivately(() => listen(server, { path: address }, onListening));
+    else listen(server, { host: address, port }, onListening);
   });
   if (isFile) await chmod(address, 0o600);
   return bound;
