@@ -189,6 +189,8 @@ interface Confirmed {
 
 interface Outcome {
   readonly perSecond: number;
+  /** When each was confirmed, milliseconds since the beginning. */
+  readonly at: readonly number[];
   /** Until the edge was told that it is in the API. */
   readonly took: readonly number[];
   readonly unconfirmed: number;
@@ -269,6 +271,7 @@ async function measured(
   const per1000 = (part: keyof Spent): number => ((after[part] - before[part]) / sent.length) * 1_000;
   return {
     perSecond: Math.round(confirmed.length / seconds),
+    at: confirmed.map(({ at }) => at),
     took: confirmed.map(({ took }) => took),
     unconfirmed: settled.length - confirmed.length,
     seen: seen.filter((one) => one !== undefined),
@@ -283,7 +286,12 @@ const backToBack = (rig: Rig, edges: readonly HollowEdge[], deviceOf: (edge: Hol
     }
   });
 
-/** So many reports a second, spread over the devices, each with a value that the device had not before. */
+const warmUp = 2;
+
+/**
+ * So many reports a second, spread over the devices, each with a value that the device had not before. What is confirmed in a
+ * second is counted while they are sent, without the first two seconds: what comes after the last one was sent is no rate.
+ */
 async function steady(
   rig: Rig,
   perSecond: number,
@@ -303,7 +311,8 @@ async function steady(
       if (early > 2) await pause(early);
     }
   });
-  return { ...outcome, last };
+  const inWindow = outcome.at.filter((at) => at > warmUp * 1_000 && at <= seconds * 1_000);
+  return { ...outcome, perSecond: Math.round(inWindow.length / (seconds - warmUp)), last };
 }
 
 const row = (

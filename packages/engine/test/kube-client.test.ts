@@ -289,3 +289,25 @@ test('an informer over the client lists, follows, and drops managedFields', asyn
   assert.equal(informer.get('default/a')!.metadata.managedFields, undefined);
   await clock.until(scope.close(seconds(1)));
 });
+
+test('a watch whose server went away without a word ends by itself, and leaves no timer when it ends before', async () => {
+  let isSilent = true;
+  const { api, clock } = setUp(() => ({
+    pieces: (async function* () {
+      yield new TextEncoder().encode(event('ADDED', pod('a', '6')));
+      if (isSilent) await new Promise(() => undefined);
+    })(),
+  }));
+  const signal = new AbortController().signal;
+  const watched = async (): Promise<string[]> => {
+    const seen: string[] = [];
+    for await (const change of api.watch(pods, {}, '5', signal)) seen.push(change.type);
+    return seen;
+  };
+  const began = clock.monotonic();
+  assert.deepEqual(await clock.until(watched()), ['added']);
+  assert.equal(clock.monotonic() - began, seconds(315));
+  isSilent = false;
+  assert.deepEqual(await watched(), ['added']);
+  assert.deepEqual(clock.waiting, []);
+});

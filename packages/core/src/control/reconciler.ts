@@ -86,15 +86,17 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   /** Returns what gives the place back, at the latest when the pass ends. */
   function takePlace(key: string): () => void {
     places += 1;
-    const ended = new AbortController();
+    let hasLeft = false;
+    const ended = slowAfter === undefined ? undefined : new AbortController();
     const leave = (): void => {
-      if (ended.signal.aborted) return;
-      ended.abort(earlier);
+      if (hasLeft) return;
+      hasLeft = true;
+      ended?.abort(earlier);
       places -= 1;
       wakeup.wake();
     };
     if (slowAfter !== undefined)
-      void clock.sleep(`${name}: ${key} is slow`, slowAfter, ended.signal).then(leave, leave);
+      void clock.sleep(`${name}: ${key} is slow`, slowAfter, ended?.signal).then(leave, leave);
     return leave;
   }
 

@@ -2,7 +2,7 @@
 // Connections, TLS and certificates are the HTTP client's; everything above them is here.
 import type { Change, Listed } from '@kedge/core/control';
 import type { Random } from '@kedge/core/ports';
-import { type Duration, seconds, withTimeout } from '@kedge/core/time';
+import { type Duration, seconds } from '@kedge/core/time';
 import { failure, type GroupVersionResource, type KubeObject, statusError } from '@kedge/model/k8s';
 import { type ApiCall, type ApiCalls, type ApiCallsOptions, createApiCalls } from './api-calls.ts';
 import { type CallOptions, type KubeApi, patchMediaTypes, type Selection } from './kube-api.ts';
@@ -15,6 +15,9 @@ import { readLines } from './watch-lines.ts';
 export interface KubeClientOptions extends ApiCallsOptions {
   readonly random: Random;
 }
+
+/** Given as the reason: without one, every abort makes a DOMException with a stack. */
+const watchEnded = new Error('the watch has ended');
 
 const pageSize = 500;
 const maxPages = 10_000;
@@ -81,11 +84,7 @@ export function createKubeClient(options: KubeClientOptions): KubeApi {
     try {
       const body = await openWatch(calls, call, AbortSignal.any([signal, end.signal]));
       if (body === 'expired') return yield { type: 'expired' };
-      const deadline = clock.monotonic() + seconds(timeoutSeconds + 15);
-      for await (const line of endingBy(
-        readLines(body, maxLineBytes),
-        () => (deadline - clock.monotonic()) as Duration,
-      )) {
+      for await (const line of endingAfter(readLines(body, maxLineBytes), seconds(timeoutSeconds + 15))) {
         const change = readChange(call, line);
         yield change;
         if (change.type === 'expired') return;
@@ -96,19 +95,28 @@ export function createKubeClient(options: KubeClientOptions): KubeApi {
   }
 
   /** Ends a stream of lines whose server went away without a word. */
-  async function* endingBy(lines: AsyncIterable<string>, left: () => Duration): AsyncIterable<string> {
+  async function* endingAfter(lines: AsyncIterable<string>, left: Duration): AsyncIterable<string> {
     const iterator = lines[Symbol.asyncIterator]();
+    const stop = new AbortController();
+    let isOver = false;
+    let giveUp = (): void => undefined;
+    const end = (): void => {
+      isOver = true;
+      giveUp();
+    };
+    // One timer for all lines: busy watches have hundreds of them a second.
+    void clock.sleep('watch to end', left, stop.signal).then(end, () => undefined);
     try {
-      for (;;) {
-        const silent = new Error('watch is over');
-        const step = await withTimeout(clock, 'watch to end', left(), iterator.next(), () => silent).catch((error) => {
-          if (error === silent) return undefined;
-          throw error;
+      while (!isOver) {
+        const step = await new Promise<IteratorResult<string> | undefined>((resolve, reject) => {
+          giveUp = () => resolve(undefined);
+          iterator.next().then(resolve, reject);
         });
         if (step === undefined || step.done) return;
         yield step.value;
       }
     } finally {
+      stop.abort(watchEnded);
       // Not awaited: a read that is still waiting ends only when the caller hangs up.
       void iterator.return?.().catch(() => undefined);
     }

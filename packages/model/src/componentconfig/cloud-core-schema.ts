@@ -160,7 +160,7 @@ const deviceController = object({
         minimum: 0,
         description: 'Milliseconds from a write of one device to the next, on average; what comes between is merged.',
       }),
-      perDeviceBurst: integer(5, {
+      perDeviceBurst: integer(2, {
         minimum: 1,
         description: 'Writes of a device that was quiet that need not wait for perDeviceInterval.',
       }),

@@ -88,15 +88,30 @@ export function createExpressions(deps: {
     variables(request, as, more = {}) {
       const namespace = (): KubeObject | undefined =>
         request.namespace === undefined ? undefined : deps.readNamespace(request.namespace);
-      return onDemand({
-        object: () => toDynamic(inForm(request.object, request.kind, as)),
-        oldObject: () => toDynamic(inForm(request.before, request.kind, as)),
-        request: () => toDynamic(aboutRequest(request, as)),
-        namespaceObject: () => toDynamic(namespace() ?? null),
-        params: () => more['params'] ?? null,
-        variables: () => new Map(),
-        authorizer: () => authorizerValue(deps.authorizer, request.user, request),
-      });
+      const object = once(() => toDynamic(inForm(request.object, request.kind, as)));
+      const oldObject = once(() => toDynamic(inForm(request.before, request.kind, as)));
+      const about = once(() => toDynamic(aboutRequest(request, as)));
+      const namespaceObject = once(() => toDynamic(namespace() ?? null));
+      const authorizer = once(() => authorizerValue(deps.authorizer, request.user, request));
+      return {
+        get object() {
+          return object();
+        },
+        get oldObject() {
+          return oldObject();
+        },
+        get request() {
+          return about();
+        },
+        get namespaceObject() {
+          return namespaceObject();
+        },
+        get authorizer() {
+          return authorizer();
+        },
+        params: more['params'] ?? null,
+        variables: new Map(),
+      };
     },
     async meets(conditions, request, as, variables = expressions.variables(request, as)) {
       const meter = new Meter();
@@ -114,19 +129,8 @@ export function createExpressions(deps: {
   return expressions;
 }
 
-/** Values that are made when they are first read. */
-function onDemand(makers: Readonly<Record<string, () => unknown>>): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const name of Object.keys(makers)) {
-    Object.defineProperty(values, name, {
-      configurable: true,
-      enumerable: true,
-      get() {
-        const value = makers[name]!();
-        Object.defineProperty(values, name, { value });
-        return value;
-      },
-    });
-  }
-  return values;
+/** What is made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
