@@ -150,6 +150,7 @@ export class EdgedFixture {
   #listen: HttpServers['listen'] | undefined;
   readonly #linkListeners = new Set<(isOnline: boolean) => void>();
   #scope: ReturnType<typeof openScope> | undefined;
+  #life = { isOver: false };
 
   constructor(options: Partial<FakeCriOptions> = {}) {
     this.fake = new FakeCri({ clock: this.clock, images: [image], ...options });
@@ -164,7 +165,8 @@ export class EdgedFixture {
     await this.files.makeDirectory('/etc');
     await this.files.writeAtomically('/etc/resolv.conf', 'nameserver 192.0.2.53\nsearch example.com\n');
     this.#scope = openScope({ clock: this.clock, name: 'edged' });
-    void this.#scope.failed.then((error) => this.history.push(`FAILED ${error.stack}`));
+    const life = (this.#life = { isOver: false });
+    void this.#scope.failed.then((error) => life.isOver || this.history.push(`FAILED ${error.stack}`));
     await createEdged(this.#deps({ ...config, ...more })).start(this.#scope);
     await this.pass(seconds(0));
   }
@@ -174,6 +176,12 @@ export class EdgedFixture {
     const left = await this.clock.until(this.#scope?.close(seconds(5)) ?? Promise.resolve([]));
     this.#scope = undefined;
     return left;
+  }
+
+  /** Ends edged as a kill does: from here on nothing that it had begun reaches the world. The runtime goes on. */
+  async kill(): Promise<void> {
+    this.#life.isOver = true;
+    await this.stop();
   }
 
   pass(howLong: Duration): Promise<void> {
@@ -360,6 +368,24 @@ export class EdgedFixture {
     const { cloud } = this;
     Object.defineProperty(deps.link, 'isOnline', { get: () => cloud.isOnline });
     Object.defineProperty(deps.store, 'isEmpty', { get: () => this.isStoreEmpty });
-    return deps;
+    const life = this.#life;
+    return {
+      ...deps,
+      cri: mortal(life, deps.cri),
+      files: mortal(life, deps.files),
+      mounts: mortal(life, deps.mounts),
+      cgroups: mortal(life, deps.cgroups),
+      outbox: mortal(life, deps.outbox),
+    };
   }
 }
+
+/** `port` as a process sees it that may be killed: whatever it asks for after that never comes. */
+const mortal = <T extends object>(life: { readonly isOver: boolean }, port: T): T =>
+  new Proxy(port, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => (life.isOver ? new Promise(() => undefined) : value.apply(target, args));
+    },
+  });

@@ -289,6 +289,25 @@ for (const kind of runtimeKinds)
       }
     });
 
+    test('an image that is damaged on its way is not run, and is once it comes whole', async () => {
+      // A layer that the runtime has is not pulled again.
+      const own = { type: 'file', path: 'own', mode: 0o644, content: Buffer.from(runtime.site.cgroupRoot) } as const;
+      const busybox = { type: 'file', path: 'busybox', mode: 0o755, content: readFileSync('/bin/busybox') } as const;
+      const files = [busybox, own];
+      const registry = await openImageRegistry({ files, command: ['/busybox', 'sleep', '1001'] });
+      try {
+        registry.isSpoiled = true;
+        edge.put('spoiled', { containers: [{ name: 'main', image: `${registry.host}/team/spoiled:1` }] });
+        const waiting = () => edge.main('spoiled')?.state?.waiting;
+        await edge.until('it is refused', () => /ErrImagePull|ImagePullBackOff/.test(waiting()?.reason ?? ''));
+        assert.match(waiting()?.message ?? '', /digest|checksum|corrupt/i);
+        registry.isSpoiled = false;
+        await edge.until('it runs', () => edge.statuses.get('spoiled')?.phase === 'Running');
+      } finally {
+        await registry.close();
+      }
+    });
+
     test('a port of the host leads to a container', async () => {
       const port = await freePort();
       const script = 'mkdir /www; echo found > /www/index.html; exec httpd -f -p 80 -h /www';
