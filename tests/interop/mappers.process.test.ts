@@ -314,44 +314,46 @@ describe('mappers as processes, beside edgecore', { timeout: 300_000 }, () => {
     await mapper.end('SIGTERM');
   });
 
-  test('a mapper that is killed while edgecore is away loses nothing, and repeats nothing without saying so', async (t) => {
-    const port = await freePort();
-    const holding = new Uint16Array(10);
-    let isCounting = true;
-    let count = 0;
-    const server = await modbusOverTcp(port, holding, () => {
-      if (isCounting) holding[3] = count += 1;
-      else throw Object.assign(new Error('it rests'), { modbusErrorCode: 4 });
+  for (const keep_samples of ['always', 'exact']) {
+    test(`${keep_samples}: a mapper that is killed while edgecore is away loses nothing, and repeats nothing without saying so`, async (t) => {
+      const port = await freePort();
+      const holding = new Uint16Array(10);
+      let isCounting = true;
+      let count = 0;
+      const server = await modbusOverTcp(port, holding, () => {
+        if (isCounting) holding[3] = count += 1;
+        else throw Object.assign(new Error('it rests'), { modbusErrorCode: 4 });
+      });
+      t.after(() => server.stop());
+      const configData = { ip: '127.0.0.1', port, timeout: 1 };
+      const { level } = registers;
+      const wanted: Wanted = { protocol: 'modbus', configData, properties: { level } };
+      const mapper = await site(t, 'modbus', wanted, { keep_samples });
+      const stop = await mapper.run(mapper.server());
+      mapper.start();
+      await mapper.waitFor('some values', () => count > 5 && mapper.reports.length > 5);
+      await stop();
+      const before = count;
+      await mapper.waitFor('values that wait', () => count > before + 40);
+      isCounting = false;
+      const rested = (): boolean => /exception 4/.test(mapper.log());
+      await mapper.waitFor('the counter to rest', rested);
+      await mapper.end('SIGKILL');
+      await mapper.run(mapper.server());
+      mapper.start();
+      await mapper.waitFor('the last value', () => mapper.has('level', String(count)));
+      const seen = new Set<number>();
+      const firsts: number[] = [];
+      for (const { reported, duplicate } of mapper.reports) {
+        const value = Number(reported);
+        if (seen.has(value)) assert.ok(duplicate, `${value} came twice and does not say so`);
+        else firsts.push(value);
+        seen.add(value);
+      }
+      assert.deepEqual(
+        firsts,
+        Array.from({ length: count }, (_, n) => n + 1),
+      );
     });
-    t.after(() => server.stop());
-    const configData = { ip: '127.0.0.1', port, timeout: 1 };
-    const { level } = registers;
-    const wanted: Wanted = { protocol: 'modbus', configData, properties: { level } };
-    const mapper = await site(t, 'modbus', wanted, { keep_samples: 'always' });
-    const stop = await mapper.run(mapper.server());
-    mapper.start();
-    await mapper.waitFor('some values', () => count > 5 && mapper.reports.length > 5);
-    await stop();
-    const before = count;
-    await mapper.waitFor('values that wait', () => count > before + 40);
-    isCounting = false;
-    const rested = (): boolean => /exception 4/.test(mapper.log());
-    await mapper.waitFor('the counter to rest', rested);
-    await mapper.end('SIGKILL');
-    await mapper.run(mapper.server());
-    mapper.start();
-    await mapper.waitFor('the last value', () => mapper.has('level', String(count)));
-    const seen = new Set<number>();
-    const firsts: number[] = [];
-    for (const { reported, duplicate } of mapper.reports) {
-      const value = Number(reported);
-      if (seen.has(value)) assert.ok(duplicate, `${value} came twice and does not say so`);
-      else firsts.push(value);
-      seen.add(value);
-    }
-    assert.deepEqual(
-      firsts,
-      Array.from({ length: count }, (_, n) => n + 1),
-    );
-  });
+  }
 });

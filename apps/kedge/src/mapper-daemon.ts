@@ -35,8 +35,9 @@ const schema = object({
       format: 'path',
       description: 'What has to last: samples that wait for edgecore, certificates.',
     }),
-    keep_samples: choice('late', ['late', 'always', 'never'], {
-      description: 'Which samples are on disk until edgecore has them: those that wait for half a second, or all.',
+    keep_samples: choice('late', ['late', 'exact', 'always', 'never'], {
+      description:
+        'Which samples are on disk until edgecore has them: those that wait for half a second, for 50 ms (synced), or all.',
     }),
     http_cert_file: optional(
       text('', { format: 'path', description: 'Makes the REST API HTTPS, with http_key_file.' }),
@@ -91,7 +92,10 @@ export async function runMapper<C, V>(
 
 /** SQLite is loaded when there is something to keep. */
 function keepSamples(
-  { keep_samples: when, data_dir }: { readonly keep_samples: 'late' | 'always' | 'never'; readonly data_dir: string },
+  {
+    keep_samples: when,
+    data_dir,
+  }: { readonly keep_samples: 'late' | 'exact' | 'always' | 'never'; readonly data_dir: string },
   protocol: string,
   log: Log,
 ): KeepSamples | undefined {
@@ -102,7 +106,8 @@ function keepSamples(
     isThere: existsSync(path),
     async open() {
       const { openOrSetAside } = await import('@kedge/platform/sqlite');
-      const options = { path, migrations: sampleMigrations, durability: 'normal', cacheKiB: 256 } as const;
+      const durability = when === 'exact' ? 'full' : 'normal';
+      const options = { path, migrations: sampleMigrations, durability, cacheKiB: 256 } as const;
       const { database, setAside } = openOrSetAside(options, systemClock.now());
       if (setAside !== undefined) log.error('samples on disk were damaged and put aside', { key: setAside });
       return new SampleStore(database);

@@ -9,7 +9,7 @@ import { milliseconds, seconds } from '@kedge/core/time';
 import { type DeviceSettings, type PropertySettings, readCycle } from './device-settings.ts';
 import { DeviceRunner, type DeviceState, type StateCondition } from './device-runner.ts';
 import { type Connection, defineMapper, type Point, type RawValue, type Reading, required } from './driver.ts';
-import type { ReportedSample } from './report-queue.ts';
+import type { ReportedSample } from './sample-line.ts';
 import { fault } from './sdk-errors.ts';
 
 const property = (name: string, more: Partial<PropertySettings> = {}): PropertySettings => ({

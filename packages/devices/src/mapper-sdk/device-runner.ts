@@ -8,7 +8,7 @@ import { type DeviceSettings, onlyDesiredDiffers, type PropertySettings } from '
 import type { Connection, MapperDriver, Point, RawValue, Reading } from './driver.ts';
 import { readConfig } from './read-config.ts';
 import { isWorthTelling, type Told } from './report-filter.ts';
-import type { ReportedSample } from './report-queue.ts';
+import type { ReportedSample } from './sample-line.ts';
 import { describeFault, mapperErrors } from './sdk-errors.ts';
 import { fromText, rangeFault, toText } from './values.ts';
 
@@ -23,7 +23,8 @@ export interface StateCondition {
 
 /** Where what a device says goes. */
 export interface DeviceSink {
-  report(samples: readonly ReportedSample[]): void;
+  /** A promise: they count as handed over only once it resolves, and the device is not read again before. */
+  report(samples: readonly ReportedSample[]): Promise<void> | undefined;
   push(property: PropertySettings, sample: ReportedSample): void;
   /** All conditions as they are now. */
   state(state: DeviceState, conditions: readonly StateCondition[]): void;
@@ -219,7 +220,7 @@ export class DeviceRunner<C, V> {
           live.connection.subscribe!(
             wanted,
             (readings) =>
-              this.#take(
+              void this.#take(
                 readings.filter((one) => this.#isNews(one)),
                 new Set(),
               ),
@@ -292,7 +293,8 @@ export class DeviceRunner<C, V> {
     this.#deps.metrics
       .histogram('kedge_mapper_read_seconds', 'How long reading a device took.', [0.005, 0.02, 0.1, 0.5, 2, 10])
       .observe((this.#deps.clock.monotonic() - began) / 1_000);
-    this.#take(readings, asked);
+    const handedOver = this.#take(readings, asked);
+    if (handedOver) await orAbort(handedOver, signal);
   }
 
   /** What a subscription tells may have been overtaken by a reading that confirmed a write. */
@@ -312,13 +314,13 @@ export class DeviceRunner<C, V> {
     );
     for (const reading of readings) this.#isNews(reading);
     // One that has nothing to say yet is in no trouble for that.
-    this.#take(
+    void this.#take(
       readings.filter((one) => !('error' in one)),
       new Set(),
     );
   }
 
-  #take(readings: readonly Reading[], asked: ReadonlySet<string>): void {
+  #take(readings: readonly Reading[], asked: ReadonlySet<string>): Promise<void> | undefined {
     const { sink, clock } = this.#deps;
     const missing = new Set(asked);
     const samples: ReportedSample[] = [];
@@ -357,8 +359,9 @@ export class DeviceRunner<C, V> {
         mapperErrors.FAULT({ reason: 'NoReading', message: 'the driver gave no reading' }),
       );
     }
-    if (samples.length > 0) sink.report(samples);
+    const handedOver = samples.length > 0 ? sink.report(samples) : undefined;
     this.#settle();
+    return handedOver;
   }
 
   async #writeDesired(live: Live<V>, signal: AbortSignal): Promise<void> {

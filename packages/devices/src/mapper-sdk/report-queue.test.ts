@@ -37,7 +37,7 @@ function place(answer: (report: Report, attempt: number) => void) {
   const stop = new AbortController();
   const running = queue.run(stop.signal);
   const add = (...values: string[]): void =>
-    queue.add(
+    void queue.add(
       { namespace: 'default', name: 'd' },
       values.map((value, n) => ({ property: 'p', value, observedDesired: '', type: 'int', at: n + 1 })),
     );

@@ -8,43 +8,26 @@ import type { Metrics } from '@kedge/core/metrics';
 import { type Clock, milliseconds, seconds } from '@kedge/core/time';
 import type { DeviceManager } from '@kedge/wire/dmi';
 import { rpcCodeOf, rpcErrors } from '@kedge/wire/rpc';
+import {
+  batchLimit,
+  firstOfEach,
+  lengthOf,
+  type Line,
+  newLine,
+  type ReportedSample,
+  settle,
+  type Waiting,
+  whenKept,
+} from './sample-line.ts';
 import type { SampleStore } from './sample-store.ts';
-
-export interface ReportedSample {
-  readonly property: string;
-  readonly value: string;
-  readonly observedDesired: string;
-  readonly type: string;
-  /** Unix milliseconds. */
-  readonly at: number;
-}
-
-interface Waiting extends ReportedSample {
-  maybeSent: boolean;
-  /** By the clock that only goes forward. */
-  readonly since: number;
-  /** On disk. */
-  id?: number;
-}
-
-interface Line {
-  readonly key: string;
-  readonly namespace: string;
-  readonly name: string;
-  /** The oldest ones. */
-  readonly waiting: Waiting[];
-  /** How many newer ones are on disk alone. */
-  behind: number;
-  /** So many are sent one by one: a report with all of them was refused, which is the fault of one. */
-  alone: number;
-  /** Left by a process before: its last report may have arrived. */
-  isInherited: boolean;
-}
 
 /** Where samples outlive the process. */
 export interface KeepSamples {
-  /** `late`: those that have waited for half a second, or that edgecore did not take at once. `always`: each as it comes. */
-  readonly when: 'late' | 'always';
+  /**
+   * `late`: those that have waited for half a second, or that edgecore did not take at once. `always`: each as it comes.
+   * `exact`: those that edgecore has not taken within 50 ms, all of that time in one transaction.
+   */
+  readonly when: 'late' | 'always' | 'exact';
   /** Whether a process before has left some. */
   readonly isThere: boolean;
   open(): Promise<SampleStore>;
@@ -66,13 +49,17 @@ export interface ReportQueueDeps {
 const limitPerDevice = { inMemory: 10_000, onDisk: 100_000 };
 /** Of samples on disk, those of all devices. */
 const limitOnDisk = 67_108_864;
-/** As many as edgecore takes: the values of a device that belong together arrive together. */
-const batchLimit = 1_000;
 /** Of a device, in memory, when the others are on disk; at least a batch, which is in memory as long as it is under way. */
 const windowSize = 2 * batchLimit;
 const sendTimeout = seconds(10);
 /** Waiting for longer than this is waiting for long. */
 const patience = milliseconds(500);
+/** With `exact`: so long edgecore may take, and so much shares a transaction. */
+const exactPatience = milliseconds(50);
+/** With `exact`, of one device: delivered reports that a kill makes come again. */
+const maxUnremoved = 16;
+/** With `exact`: the file stays open, because the next one to be late is not far. */
+const lingering = seconds(60);
 
 export class ReportQueue {
   readonly #deps: ReportQueueDeps;
@@ -80,6 +67,8 @@ export class ReportQueue {
   readonly #wake = new Wakeup();
   readonly #outcomes;
   readonly #arrived = new Wakeup();
+  /** With `exact`: there is something that is not on disk as it should be. */
+  readonly #unsaved = new Wakeup();
   #away = false;
   #store: SampleStore | undefined;
   #isBroken = false;
@@ -96,15 +85,22 @@ export class ReportQueue {
 
   get size(): number {
     let size = 0;
-    for (const { waiting, behind } of this.#devices.values()) size += waiting.length + behind;
+    for (const line of this.#devices.values()) size += lengthOf(line);
     return size;
   }
 
-  add(device: { namespace: string; name: string }, samples: readonly ReportedSample[]): void {
+  /** With `exact`: resolves once all of them are on a disk, ours or edgecore's, or are given up. */
+  add(device: { namespace: string; name: string }, samples: readonly ReportedSample[]): Promise<void> | undefined {
     const line = this.#line(`${device.namespace}/${device.name}`);
     const since = this.#deps.clock.monotonic();
     const fresh = samples.map((sample): Waiting => ({ ...sample, maybeSent: false, since }));
-    if (line.behind > 0) {
+    const kept = this.#isExact ? whenKept(fresh) : undefined;
+    if (this.#isExact) {
+      (line.behind > 0 ? line.fresh : line.waiting).push(...fresh);
+      this.#unsaved.wake();
+      // Little of what waits is in memory, whoever adds much at once.
+      if (this.#store && line.waiting.length + line.fresh.length > windowSize) this.#commit();
+    } else if (line.behind > 0) {
       // What is in memory is older than what is on disk: these are the newest.
       if (this.#write(fresh.map((sample) => ({ device: line.key, sample })))) line.behind += fresh.length;
       else line.waiting.push(...fresh);
@@ -116,13 +112,18 @@ export class ReportQueue {
     this.#limit(line);
     this.#wake.wake();
     this.#arrived.wake();
+    return kept;
+  }
+
+  /** Whether samples are to be on a disk before they count as handed over; not where there is none. */
+  get #isExact(): boolean {
+    return this.#deps.keep?.when === 'exact' && !this.#isBroken;
   }
 
   #line(key: string): Line {
     let line = this.#devices.get(key);
     if (line) return line;
-    const [namespace = '', name = ''] = key.split('/');
-    line = { key, namespace, name, waiting: [], behind: 0, alone: 0, isInherited: false };
+    line = newLine(key);
     this.#devices.set(key, line);
     return line;
   }
@@ -130,14 +131,17 @@ export class ReportQueue {
   /** Of one device there may be too many; of all, where the disk is full, the one that has most gives way. */
   #limit(line: Line): void {
     const most = this.#store ? limitPerDevice.onDisk : limitPerDevice.inMemory;
-    this.#drop(line, line.waiting.length + line.behind - most);
-    if (this.#store !== undefined && this.#store.bytes > limitOnDisk) this.#drop(this.#longest(line), batchLimit);
+    this.#drop(line, lengthOf(line) - most);
+    if (this.#store !== undefined && this.#store.bytes > limitOnDisk) {
+      this.#drop(this.#longest(line), batchLimit);
+      if (this.#isExact) this.#commit();
+    }
   }
 
   #longest(first: Line): Line {
     let longest = first;
     for (const line of this.#devices.values()) {
-      if (line.waiting.length + line.behind > longest.waiting.length + longest.behind) longest = line;
+      if (lengthOf(line) > lengthOf(longest)) longest = line;
     }
     return longest;
   }
@@ -158,14 +162,47 @@ export class ReportQueue {
   /** What a device that is gone has left is of no use to anybody. */
   forget(device: { namespace: string; name: string }): void {
     const key = `${device.namespace}/${device.name}`;
+    const line = this.#devices.get(key);
+    for (const sample of [...(line?.waiting ?? []), ...(line?.fresh ?? [])]) settle(sample);
     this.#devices.delete(key);
     this.#tryDisk((store) => store.remove(key, Number.MAX_SAFE_INTEGER));
   }
 
   /** The oldest ones leave, delivered or not. */
   #take(line: Line, count: number): void {
-    const id = line.waiting.splice(0, count).findLast((one) => one.id !== undefined)?.id;
-    if (id !== undefined) this.#tryDisk((store) => store.remove(line.key, id));
+    const gone = line.waiting.splice(0, count);
+    gone.forEach(settle);
+    const id = gone.findLast((one) => one.id !== undefined)?.id;
+    if (id === undefined) return;
+    if (!this.#isExact) return this.#tryDisk((store) => store.remove(line.key, id));
+    const { reports, since } = line.delivered;
+    line.delivered = { upTo: id, reports: reports + 1, since: reports > 0 ? since : this.#deps.clock.monotonic() };
+    if (line.delivered.reports >= maxUnremoved) this.#commit();
+    else this.#unsaved.wake();
+  }
+
+  /** With `exact`: what is in memory alone goes to disk, and what has been delivered leaves it, in one transaction. */
+  #commit(): void {
+    const lines = [...this.#devices.values()];
+    const all = lines.flatMap((line) => [
+      ...line.waiting.filter(({ id }) => id === undefined).map((sample) => ({ line, device: line.key, sample })),
+      ...line.fresh.map((sample) => ({ line, device: line.key, sample })),
+    ]);
+    const delivered = new Map(
+      lines.filter((line) => line.delivered.reports > 0).map((line) => [line.key, line.delivered.upTo]),
+    );
+    if (all.length === 0 && delivered.size === 0) return;
+    const ids = this.#tryDisk((store) => store.commit(all, delivered));
+    if (!ids) return;
+    all.forEach(({ sample }, n) => {
+      sample.id = ids[n]!;
+      settle(sample);
+    });
+    for (const line of lines) {
+      line.delivered = { ...line.delivered, reports: 0 };
+      line.behind += line.fresh.splice(0).length;
+      if (line.waiting.length > windowSize) line.behind += line.waiting.splice(windowSize).length;
+    }
   }
 
   /** Writes what is in memory alone. */
@@ -203,8 +240,12 @@ export class ReportQueue {
     void this.#store?.close().catch(() => undefined);
     this.#store = undefined;
     this.#isBroken = true;
-    // The next process finds what is there.
-    for (const line of this.#devices.values()) line.behind = 0;
+    for (const line of this.#devices.values()) {
+      // The next process finds what is there.
+      line.behind = 0;
+      line.waiting.push(...line.fresh.splice(0));
+      line.waiting.forEach(settle);
+    }
   }
 
   async #openDisk(): Promise<void> {
@@ -222,27 +263,34 @@ export class ReportQueue {
     if (this.#isLate || !this.#deps.keep) return;
     await this.#openDisk();
     this.#isLate = this.#store !== undefined;
-    this.#put(this.#devices.values());
+    if (this.#isExact) this.#commit();
+    else this.#put(this.#devices.values());
   }
 
   /** Everything is delivered: a file that is open costs memory. */
   async #becomeCalm(): Promise<void> {
     this.#isLate = false;
-    if (this.#deps.keep?.when !== 'late' || !this.#store) return;
+    if (this.#deps.keep?.when === 'always' || !this.#store) return;
+    if (this.#isExact) this.#commit();
     const store = this.#store;
     this.#store = undefined;
-    await store.close().catch((error: unknown) => this.#giveUpDisk(error));
+    await store?.close().catch((error: unknown) => this.#giveUpDisk(error));
   }
 
   /** Reads on where memory ends. */
   #fill(line: Line): void {
     if (line.waiting.length > 0 || line.behind === 0) return;
-    const rows = this.#tryDisk((store) => store.next(line.key, 0, windowSize)) ?? [];
+    const rows = this.#tryDisk((store) => store.next(line.key, line.delivered.upTo, windowSize)) ?? [];
     const since = this.#deps.clock.monotonic();
     line.waiting.push(...rows.map((row): Waiting => ({ ...row, maybeSent: false, since })));
     line.behind = rows.length < windowSize ? 0 : Math.max(0, line.behind - rows.length);
-    if (line.isInherited) for (const sample of firstOfEach(line.waiting)) sample.maybeSent = true;
-    line.isInherited = false;
+    if (line.behind === 0) line.waiting.push(...line.fresh.splice(0));
+    for (let at = 0; line.doubtful > 0 && at < line.waiting.length; line.doubtful -= 1) {
+      const report = firstOfEach(line.waiting.slice(at));
+      for (const sample of report) sample.maybeSent = true;
+      at += report.length;
+    }
+    line.doubtful = 0;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -252,20 +300,27 @@ export class ReportQueue {
       for (const { device, count } of this.#tryDisk((store) => store.devices()) ?? []) {
         const line = this.#line(device);
         line.behind = count;
-        line.isInherited = true;
+        line.doubtful = keep.when === 'exact' ? maxUnremoved : 1;
         // What has come meanwhile is newer.
         const newer = line.waiting.splice(0);
-        if (newer.length > 0 && this.#write(newer.map((sample) => ({ device, sample })))) line.behind += newer.length;
+        if (this.#isExact) line.fresh.push(...newer);
+        else if (newer.length > 0 && this.#write(newer.map((sample) => ({ device, sample }))))
+          line.behind += newer.length;
         this.#isLate = true;
       }
       if (this.size > 0) log.info('samples of an earlier run are delivered first', { count: this.size });
-      this.#put(this.#devices.values());
+      if (this.#isExact) this.#commit();
+      else this.#put(this.#devices.values());
     }
     try {
-      await Promise.all([this.#deliver(signal), this.#watch(signal)]);
+      await Promise.all([
+        this.#deliver(signal),
+        keep?.when === 'exact' ? this.#keepExact(signal) : this.#watch(signal),
+      ]);
     } finally {
       if (this.size > 0) await this.#becomeLate();
-      this.#put(this.#devices.values());
+      if (this.#isExact) this.#commit();
+      else this.#put(this.#devices.values());
       await this.#store
         ?.close()
         .catch((error: unknown) => log.warn('the samples on disk did not close', { err: error }));
@@ -283,6 +338,61 @@ export class ReportQueue {
       const now = clock.monotonic();
       const isOld = ({ waiting: [oldest] }: Line): boolean => oldest !== undefined && now - oldest.since >= patience;
       if (!this.#isLate && [...this.#devices.values()].some(isOld)) await this.#becomeLate();
+    }
+  }
+
+  /** With `exact`: writes what edgecore has not taken in time, and with it all that has come since. */
+  async #keepExact(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (this.#isExact && !signal.aborted) {
+      const oldest = this.#oldestUnsaved();
+      if (oldest === undefined) {
+        await this.#unsaved.wait(signal).catch(() => undefined);
+        continue;
+      }
+      const wait = oldest + exactPatience - clock.monotonic();
+      if (wait > 0) {
+        await clock.sleep('samples to be old', milliseconds(wait), signal).catch(() => undefined);
+        continue;
+      }
+      await this.#openDisk();
+      if (signal.aborted) return;
+      this.#isLate = this.#store !== undefined;
+      this.#commit();
+    }
+  }
+
+  /** When it came; of what is delivered and still on disk, never long ago. */
+  #oldestUnsaved(): number | undefined {
+    let oldest: number | undefined;
+    for (const line of this.#devices.values()) {
+      // What is on disk is older than what is not.
+      const saved = line.waiting.findLastIndex(({ id }) => id !== undefined);
+      const first = line.waiting[saved + 1] ?? line.fresh[0];
+      const since = line.delivered.reports > 0 ? line.delivered.since : undefined;
+      for (const one of [first?.since, since]) {
+        if (one !== undefined && (oldest === undefined || one < oldest)) oldest = one;
+      }
+    }
+    return oldest;
+  }
+
+  /** For something to be sent; with `exact` the file is closed when that takes long. */
+  async #waitForMore(signal: AbortSignal): Promise<void> {
+    if (!this.#isExact || !this.#store) {
+      await this.#becomeCalm();
+      return this.#wake.wait(signal);
+    }
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const woken = this.#wake.wait(either).then(() => true);
+    const late = this.#deps.clock.sleep('samples to come', lingering, either).then(() => false);
+    woken.catch(() => undefined);
+    late.catch(() => undefined);
+    try {
+      if (!(await Promise.race([woken, late])) && this.size === 0) await this.#becomeCalm();
+    } finally {
+      stop.abort(rested);
     }
   }
 
@@ -306,8 +416,7 @@ export class ReportQueue {
         this.#away = true;
         await clock.sleep('edgecore to take samples', wait, signal).catch(() => undefined);
       } else if (this.size === 0) {
-        await this.#becomeCalm();
-        await this.#wake.wait(signal).catch(() => undefined);
+        await this.#waitForMore(signal).catch(() => undefined);
       }
       if (signal.aborted) return;
     }
@@ -372,14 +481,4 @@ export class ReportQueue {
   }
 }
 
-/** From the head of the queue, until a property would come twice: some receivers keep one value of each per report. */
-function firstOfEach(waiting: readonly Waiting[]): Waiting[] {
-  const seen = new Set<string>();
-  const batch: Waiting[] = [];
-  for (const sample of waiting) {
-    if (seen.has(sample.property) || batch.length >= batchLimit) break;
-    seen.add(sample.property);
-    batch.push(sample);
-  }
-  return batch;
-}
+const rested = new Error('the wait is over');

@@ -1,7 +1,7 @@
 // Samples on disk: what waits for edgecore for too long to be trusted to the memory of a process. Its order is the order in
 // which samples came; who is sure that one has been delivered, takes it out.
 import type { Database, Migration } from '@kedge/core/ports';
-import type { ReportedSample } from './report-queue.ts';
+import type { ReportedSample } from './sample-line.ts';
 
 export const sampleMigrations: readonly Migration[] = [
   {
@@ -21,6 +21,11 @@ export const sampleMigrations: readonly Migration[] = [
 
 interface KeptSample extends ReportedSample {
   readonly id: number;
+}
+
+interface NewSample {
+  readonly device: string;
+  readonly sample: ReportedSample;
 }
 
 interface Row {
@@ -51,20 +56,38 @@ export class SampleStore {
   }
 
   /** In one transaction; returns their ids. What it throws has left nothing behind. */
-  add(samples: readonly { readonly device: string; readonly sample: ReportedSample }[]): number[] {
+  add(samples: readonly NewSample[]): number[] {
+    const ids = this.#db.writeNow(() => this.#insert(samples));
+    this.#count(samples);
+    return ids;
+  }
+
+  /** What is new, and what has been delivered of each device, in one transaction; returns the ids of the new ones. */
+  commit(samples: readonly NewSample[], delivered: ReadonlyMap<string, number>): number[] {
+    const { ids, freed } = this.#db.writeNow(() => {
+      let bytes = 0;
+      for (const [device, upTo] of delivered) bytes += this.#delete(device, upTo);
+      return { ids: this.#insert(samples), freed: bytes };
+    });
+    this.#bytes -= freed;
+    this.#count(samples);
+    return ids;
+  }
+
+  #insert(samples: readonly NewSample[]): number[] {
     const insert = this.#db.statement<{ id: number }>(
       'INSERT INTO samples (device, property, value, observed, type, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id',
     );
-    const ids = this.#db.writeNow(() =>
-      samples.map(({ device, sample: { property, value, observedDesired, type, at } }) => {
-        return insert.get(device, property, value, observedDesired, type, Math.round(at))!.id;
-      }),
-    );
+    return samples.map(({ device, sample: { property, value, observedDesired, type, at } }) => {
+      return insert.get(device, property, value, observedDesired, type, Math.round(at))!.id;
+    });
+  }
+
+  #count(samples: readonly NewSample[]): void {
     for (const { device, sample } of samples) {
       const { property, value, observedDesired } = sample;
       this.#bytes += rowBytes + device.length + property.length + value.length + observedDesired.length;
     }
-    return ids;
   }
 
   /** The oldest ones of a device that are newer than `after`. */
@@ -85,11 +108,15 @@ export class SampleStore {
 
   /** All of a device up to this one. */
   remove(device: string, upTo: number): void {
+    this.#bytes -= this.#db.writeNow(() => this.#delete(device, upTo));
+  }
+
+  /** How many bytes that frees. */
+  #delete(device: string, upTo: number): number {
     const where = 'FROM samples WHERE device = ? AND id <= ?';
-    this.#db.writeNow(() => {
-      this.#bytes -= this.#sum(`SELECT sum(${size}) AS bytes ${where}`, device, upTo);
-      this.#db.statement(`DELETE ${where}`).run(device, upTo);
-    });
+    const bytes = this.#sum(`SELECT sum(${size}) AS bytes ${where}`, device, upTo);
+    this.#db.statement(`DELETE ${where}`).run(device, upTo);
+    return bytes;
   }
 
   close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Metrics } from '@kedge/core/metrics';
 import type { Random } from '@kedge/core/ports';
 import { type Clock, seconds, withTimeout } from '@kedge/core/time';
 import type { PropertySettings } from '../device-settings.ts';
-import type { ReportedSample } from '../report-queue.ts';
+import type { ReportedSample } from '../sample-line.ts';
 import { mapperErrors } from '../sdk-errors.ts';
 import { openTargets } from './open-targets.ts';
 import type { PushDeps, PushedSample, PushTarget } from './target.ts';
