@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { seconds } from '@kedge/core/time';
 import type { Container, Node, PodSpec } from '@kedge/model/k8s-types';
-import { SupplementalGroupsPolicy } from '@kedge/wire/cri';
+import { SecurityProfile_ProfileType, SupplementalGroupsPolicy } from '@kedge/wire/cri';
 import { EdgedFixture, image } from './edged-fixture.ts';
 
 async function edged(t: TestContext, ...more: Parameters<EdgedFixture['start']>): Promise<EdgedFixture> {
@@ -46,6 +46,57 @@ describe('sysctls', () => {
     const site = await edged(t);
     const said = await refusal(site, { hostNetwork: true, ...sysctls('net.ipv4.tcp_syncookies') });
     assert.match(said, /not allowed with host net enabled/);
+  });
+});
+
+describe('AppArmor', () => {
+  const byAnnotation = (value: string) => ({
+    annotations: { 'container.apparmor.security.beta.kubernetes.io/main': value },
+  });
+  const asked = (site: EdgedFixture, name: string) =>
+    [...site.fake.containers.values()].find(
+      ({ sandboxId }) => site.fake.sandboxes.get(sandboxId)?.config.metadata?.name === name,
+    )?.config.linux?.securityContext?.apparmor;
+
+  for (const type of ['RuntimeDefault', 'Localhost'])
+    test(`a profile (${type}) is refused where the kernel has none`, async (t) => {
+      const site = await edged(t);
+      const said = await refusal(site, { securityContext: { appArmorProfile: { type, localhostProfile: 'own' } } });
+      assert.match(said, /^AppArmor: Cannot enforce AppArmor: AppArmor is not enabled on the host; /);
+      assert.ok(site.reasons().includes('AppArmor'));
+    });
+
+  test('no profile, and Unconfined, run anywhere', async (t) => {
+    const site = await edged(t);
+    site.put('none', {});
+    site.put('unconfined', { securityContext: { appArmorProfile: { type: 'Unconfined' } } });
+    site.put('old', {}, byAnnotation('unconfined'));
+    await site.pass(seconds(1));
+    assert.deepEqual(
+      ['none', 'unconfined', 'old'].map((name) => site.statuses.get(name)?.phase),
+      ['Running', 'Running', 'Running'],
+    );
+  });
+
+  test('profiles of the container, of the pod and of the annotation are handed over, in this order', async (t) => {
+    const site = await edged(t);
+    site.hasAppArmor = true;
+    const ofPod = { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'of-pod' } } };
+    site.put('container', {
+      ...ofPod,
+      containers: [main({ securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } })],
+    });
+    site.put('pod', ofPod, byAnnotation('runtime/default'));
+    site.put('old', {}, byAnnotation('localhost/of-annotation'));
+    await site.pass(seconds(1));
+    assert.deepEqual(
+      ['container', 'pod', 'old'].map((name) => asked(site, name)),
+      [
+        { profileType: SecurityProfile_ProfileType.RuntimeDefault },
+        { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: 'of-pod' },
+        { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: 'of-annotation' },
+      ],
+    );
   });
 });
 

@@ -135,6 +135,7 @@ export class EdgedFixture {
   /** Killed by the kernel for want of memory. */
   readonly victims: { process: string; pid: number }[] = [];
   isReadOnly = false;
+  hasAppArmor = false;
   cloudIsAhead = 0;
   /** For device plugins. */
   rpc: EdgedDeps['rpc'] = undefined;
@@ -291,6 +292,7 @@ export class EdgedFixture {
           return { place: this.victims.length, victims: place === undefined ? [] : victims };
         },
         isReadOnly: async () => this.isReadOnly,
+        hasAppArmor: async () => this.hasAppArmor,
         processors: async () => [0, 1, 2, 3].map((cpu) => ({ cpu, core: cpu, socket: 0 })),
         cpuTime: async () => ({ busySeconds: 1_234.5, bootedAt: 1_000_000 }),
       },

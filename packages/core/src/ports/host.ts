@@ -49,6 +49,8 @@ export interface Host {
   memoryVictims(place: number | undefined): Promise<MemoryVictims>;
   /** Whether the file system that a path is on takes no writes. */
   isReadOnly(path: string): Promise<boolean>;
+  /** Whether the kernel confines programs by AppArmor profiles. */
+  hasAppArmor(): Promise<boolean>;
   /** Those that are on, with the core and the socket each belongs to; in the order of their numbers. */
   processors(): Promise<readonly { readonly cpu: number; readonly core: number; readonly socket: number }[]>;
 }

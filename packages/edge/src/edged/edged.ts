@@ -36,6 +36,7 @@ async function rememberFacts(host: Host): Promise<Host & { known(): HostFacts }>
     processors: () => host.processors(),
     memoryVictims: (place) => host.memoryVictims(place),
     isReadOnly: (path) => host.isReadOnly(path),
+    hasAppArmor: () => host.hasAppArmor(),
   };
 }
 

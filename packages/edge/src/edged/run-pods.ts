@@ -26,7 +26,7 @@ import { createPodSetup } from './pod/pod-setup.ts';
 import { describePod, gracePeriodOf, isTerminating, uidOf } from './pod/pod-spec.ts';
 import { createWantedPods } from './pod/wanted-pods.ts';
 import { mentions } from './pod/referenced-names.ts';
-import { findUnable, needsAbilities, type Refusal } from './pod/unsupported.ts';
+import { findUnable, needsAbilities, type Refusal, noAppArmor, wantsAppArmor } from './pod/unsupported.ts';
 import { planAdmission } from './pod/plan-admission.ts';
 import { withAllocation } from './pod/plan-resize.ts';
 import { createResizer } from './pod/resizer.ts';
@@ -293,8 +293,9 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     return planAdmission({ pod, others, ...on }).do === 'admit' ? 'now' : 'later';
   }
 
-  /** What the runtime would leave out of a pod; it is asked only about what not every runtime can. */
+  /** What the kernel or the runtime would leave out of a pod; they are asked only about what not every one can. */
   async function findUnableHere(pod: Pod, signal: AbortSignal): Promise<Refusal | undefined> {
+    if (wantsAppArmor(pod) && !(await deps.host.hasAppArmor())) return noAppArmor;
     if (!needsAbilities(pod)) return undefined;
     return findUnable(pod, await readAbilities(cri, await runtimeHandlerOf(pod, objects, signal), signal));
   }

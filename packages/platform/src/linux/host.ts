@@ -41,6 +41,7 @@ export function createHost(): Host {
     cpuTime: async () => parseCpuTime(await readLine('/proc/stat')),
     processors: readProcessors,
     memoryVictims: createVictimsReader(),
+    hasAppArmor: async () => (await readLine('/sys/module/apparmor/parameters/enabled')) === 'Y',
     isReadOnly: async (path) => isReadOnly(await readLine('/proc/self/mountinfo'), path),
   };
 }

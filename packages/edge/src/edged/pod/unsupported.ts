@@ -3,6 +3,7 @@
 import type { Container, LifecycleHandler, Pod, Probe, Volume } from '@kedge/model/k8s-types';
 import type { RuntimeAbilities } from '../runtime/runtime-abilities.ts';
 import { isExtendedResource, isHugePages } from '../runtime/resources.ts';
+import { appArmorOf } from '../runtime/security-context.ts';
 import { allContainersOf, specOf } from './pod-spec.ts';
 import { findUnsafeName } from './safe-names.ts';
 import { findForbiddenSysctl } from './sysctls.ts';
@@ -63,6 +64,17 @@ export function findUnable(pod: Pod, able: RuntimeAbilities | undefined): Refusa
     'The container runtime of this node',
   );
 }
+
+/** Whether a container is to be confined by a profile of AppArmor. */
+export const wantsAppArmor = (pod: Pod): boolean =>
+  allContainersOf(pod).some((container) => (appArmorOf(pod, container)?.type ?? 'Unconfined') !== 'Unconfined');
+
+/** As a kubelet says it, and what to do. */
+export const noAppArmor: Refusal = {
+  reason: 'AppArmor',
+  message:
+    'Cannot enforce AppArmor: AppArmor is not enabled on the host; ask for the profile Unconfined, or choose a node that has it',
+};
 
 const refuse = (missing: readonly string[], who = 'This node'): Refusal | undefined =>
   missing.length === 0

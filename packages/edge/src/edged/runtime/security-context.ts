@@ -1,5 +1,5 @@
 // Users, groups, capabilities and confinement of a container, from its own security context over its pod's.
-import type { Container, Pod, SeccompProfile, SecurityContext } from '@kedge/model/k8s-types';
+import type { AppArmorProfile, Container, Pod, SeccompProfile, SecurityContext } from '@kedge/model/k8s-types';
 import type { IdMapping } from './user-namespaces.ts';
 import {
   type LinuxContainerSecurityContext,
@@ -81,6 +81,7 @@ export interface Surroundings {
 export function containerSecurity(pod: Pod, container: Container, around: Surroundings): LinuxContainerSecurityContext {
   const context = effectiveContext(pod, container);
   const { runAsUser, runAsGroup, capabilities, privileged = false, procMount } = context;
+  const appArmor = appArmorOf(pod, container);
   return {
     namespaceOptions: containerNamespaces(pod, around),
     ...groupsPolicy(pod),
@@ -96,8 +97,23 @@ export function containerSecurity(pod: Pod, container: Container, around: Surrou
       ? { capabilities: { addCapabilities: capabilities.add ?? [], dropCapabilities: capabilities.drop ?? [] } }
       : {}),
     ...(context.seLinuxOptions ? { selinuxOptions: context.seLinuxOptions } : {}),
-    ...(context.appArmorProfile ? { apparmor: profile(context.appArmorProfile, '') } : {}),
+    ...(appArmor ? { apparmor: profile(appArmor, '') } : {}),
   };
+}
+
+const appArmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
+/** By the container, the pod, or the annotation that was the way before Kubernetes 1.30. */
+export function appArmorOf(pod: Pod, container: Container): AppArmorProfile | undefined {
+  const { appArmorProfile } = effectiveContext(pod, container);
+  if (appArmorProfile) return appArmorProfile;
+  const annotated = pod.metadata.annotations?.[`${appArmorAnnotation}${container.name}`];
+  if (annotated === undefined || annotated === '') return undefined;
+  if (annotated === 'runtime/default') return { type: 'RuntimeDefault' };
+  if (annotated.startsWith('localhost/')) {
+    return { type: 'Localhost', localhostProfile: annotated.slice('localhost/'.length) };
+  }
+  return { type: 'Unconfined' };
 }
 
 function seccompOf(asked: SeccompProfile | undefined, privileged: boolean, around: Surroundings): SecurityProfile {
