@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createCertificateAuthorities } from '@kedge/platform/x509';
+import { freePort } from '@kedge/testing/free-port';
 import { hasMosquitto } from '@kedge/testing/mosquitto';
 import { siteLayout, sitePorts } from '../../apps/kedge/src/site/layout.ts';
 import { tracesOf } from './harness/host-traces.ts';
@@ -173,6 +176,102 @@ describe('the devices of a new site', () => {
     assert.match(refused.stderr, /the mapper says: .*30/);
     await eventuallyReported('enabled', (value) => value === 'true');
     await eventuallyReported('pump', (value) => value === 'false', 'tank');
+  });
+
+  it('and one whose mapper speaks HTTPS alone, to those it knows', async (t) => {
+    const ids = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
+    const authority = await createCertificateAuthorities().createAuthority({
+      ...ids,
+      subject: { commonName: 'plant', organizations: [] },
+    });
+    const issue = (commonName: string, usage: 'serverAuth' | 'clientAuth') =>
+      authority.issueWithKey({
+        ...ids,
+        subject: { commonName, organizations: [] },
+        usages: [usage],
+        dnsNames: [commonName],
+      });
+    const [server, client] = [await issue('edge-1.plant', 'serverAuth'), await issue('operator', 'clientAuth')];
+    const folder = join(site.data, 'https');
+    await mkdir(folder);
+    const file = async (name: string, content: string): Promise<string> => {
+      await writeFile(join(folder, name), content, { mode: 0o600 });
+      return join(folder, name);
+    };
+    const [ca, cert, key] = [
+      await file('ca.crt', authority.certificatePem),
+      await file('client.crt', client.certificatePem),
+      await file('client.key', client.key.reveal()),
+    ];
+    const port = await freePort();
+    const config = {
+      grpc_server: { socket_path: join(folder, 'mapper.sock') },
+      common: {
+        edgecore_sock: siteLayout(site.data).edge.dmiSocket,
+        data_dir: folder,
+        http_port: String(port),
+        http_cert_file: await file('server.crt', server.certificatePem),
+        http_key_file: await file('server.key', server.key.reveal()),
+        http_ca_cert_file: ca,
+      },
+    };
+    const configFile = await file('mapper.json', JSON.stringify(config));
+    const mapper = spawn(kedgeProgram, ['mapper', 'virtual', '--config-file', configFile], { stdio: 'ignore' });
+    t.after(async () => {
+      const ended = once(mapper, 'exit');
+      mapper.kill('SIGTERM');
+      await ended;
+    });
+    const virtual = { protocolName: 'virtualProtocol', configData: { generator: 'memory', initial: '3' } };
+    const objects = [
+      {
+        apiVersion: 'devices.kubeedge.io/v1beta1',
+        kind: 'DeviceModel',
+        metadata: { name: 'cell' },
+        spec: { protocol: 'virtualProtocol', properties: [{ name: 'level', type: 'INT', accessMode: 'ReadWrite' }] },
+      },
+      {
+        apiVersion: 'devices.kubeedge.io/v1beta1',
+        kind: 'Device',
+        metadata: { name: 'cell' },
+        spec: {
+          deviceModelRef: { name: 'cell' },
+          nodeName: site.node,
+          protocol: { protocolName: 'virtualProtocol', configData: {} },
+          methods: [{ name: 'fill', propertyNames: ['level'] }],
+          properties: [{ name: 'level', reportToCloud: true, collectCycle: 200, visitors: virtual }],
+        },
+      },
+    ];
+    await site.kubectl.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    await eventuallyReported('level', (value) => value === '3', 'cell');
+    const there = ['--data', site.data, '--kubeconfig', `${site.data}/kubeconfig`, '--port', String(port)];
+    const https = ['--ca', ca, '--server-name', 'edge-1.plant'];
+    const known = ['--client-cert', cert, '--client-key', key];
+    const called = await site.kedge('device', 'call', 'cell', 'fill', 'level', '8', ...there, ...https, ...known);
+    assert.equal(called.code, 0, called.stderr);
+    await eventuallyReported('level', (value) => value === '8', 'cell');
+    const [stranger, plain] = await Promise.all([
+      site.kedge('device', 'call', 'cell', 'fill', 'level', '9', ...there, ...https),
+      site.kedge('device', 'read', 'cell', 'level', ...there),
+    ]);
+    assert.equal(stranger.code, 1, stranger.stdout);
+    assert.equal(plain.code, 1, plain.stdout);
+    assert.match(plain.stderr, /one with HTTPS needs --ca/);
+    const here = await run(kedgeProgram, [
+      'device',
+      'read',
+      'cell',
+      'level',
+      '--here',
+      '--port',
+      String(port),
+      ...https,
+      ...known,
+    ]);
+    assert.equal(here.stdout, '8\n', here.stderr);
+    await site.kubectl('delete', 'device', 'cell');
+    await site.kubectl('delete', 'devicemodel', 'cell');
   });
 
   it('leave no pod behind when a call is given up', async () => {

@@ -37,6 +37,10 @@ describe('words of a call', () => {
     ['read', { port: '0' }, ['boiler', 'level'], /--port 0/],
     ['read', { timeout: '1h' }, ['boiler', 'level'], /from 1s to 10m/],
     ['read', { output: 'yaml' }, ['boiler', 'level'], /text and json/],
+    ['read', { 'server-name': 'edge-1' }, ['boiler', 'level'], /need --ca/],
+    ['read', { ca: '/etc/ca.crt', 'client-cert': '/etc/c.crt' }, ['boiler', 'level'], /needed together/],
+    ['read', { ca: 'ca.crt' }, ['boiler', 'level'], /"ca.crt": name the file as it is on the node/],
+    ['read', { ca: '/etc/../root/ca.crt' }, ['boiler', 'level'], /as it is on the node/],
   ] as const) {
     test(`"${what} ${words.join(' ')}" with ${JSON.stringify(values)} is refused`, () =>
       assert.throws(() => readCallOptions(what, values, words), complaint));
@@ -74,6 +78,33 @@ test('the pod is on the network of the node, and can do nothing else', () => {
   );
 });
 
+test('the pod reads the files of its node that it is told of, and writes none', () => {
+  const { https } = readCallOptions('read', { ca: '/etc/m/ca.crt', 'client-cert': '/c.crt', 'client-key': '/c.key' }, [
+    'boiler',
+    'level',
+  ]);
+  assert.deepEqual(https, {
+    ca: '/etc/m/ca.crt',
+    client: { certificate: '/c.crt', key: '/c.key' },
+    serverName: undefined,
+  });
+  assert.equal(readCallOptions('read', { ca: 'ca.crt', here: true }, ['boiler', 'level']).https?.ca, 'ca.crt');
+  const { spec } = nodePod({
+    ...{ name: 'n', namespace: 'plant', node: 'edge-1', image: 'mapper:1', longestSeconds: 90, args: [] },
+    task: { label: 'kedge-device-call', container: 'ask' },
+    files: ['/etc/m/ca.crt', '/c.crt', '/etc/m/ca.crt'],
+  });
+  assert.deepEqual(spec!.volumes, [
+    { name: 'file-0', hostPath: { path: '/etc/m/ca.crt', type: 'File' } },
+    { name: 'file-1', hostPath: { path: '/c.crt', type: 'File' } },
+  ]);
+  assert.deepEqual(spec!.containers[0]!.volumeMounts, [
+    { name: 'file-0', mountPath: '/etc/m/ca.crt', readOnly: true },
+    { name: 'file-1', mountPath: '/c.crt', readOnly: true },
+  ]);
+  assert.deepEqual(spec!.containers[0]!.securityContext?.capabilities, { drop: ['ALL'] });
+});
+
 describe('the mapper of a machine', () => {
   const paths: string[] = [];
   let server: Server;
@@ -82,7 +113,7 @@ describe('the mapper of a machine', () => {
   let strangerPort: number;
   const open = () => createHttpClient({});
   const asked = (question: Question, timeout = seconds(5)) => ({
-    ...{ namespace: 'plant', device: 'boiler', question, address: '127.0.0.1', timeout },
+    ...{ namespace: 'plant', device: 'boiler', question, address: '127.0.0.1', timeout, isSecure: false },
     ports: [strangerPort, port],
   });
   const ask = (question: Question, timeout = seconds(5)) =>

@@ -1,8 +1,9 @@
 // `kedge device`: devices to try things with, which ones there are, and what those of this machine's edge have said.
+import { normalize } from 'node:path';
 import type { Values } from '../command-line.ts';
 import { milliseconds, minutes, parseDuration, seconds } from '@kedge/core/time';
 import type { Question } from '../device-call/ask-mapper.ts';
-import type { DeviceCallOptions } from '../device-call/device-call.ts';
+import type { DeviceCallOptions, HttpsFiles } from '../device-call/device-call.ts';
 import type { DiscoverOptions } from '../discovery/discover.ts';
 import { CommandLineError } from './command-line-error.ts';
 
@@ -57,6 +58,7 @@ export function readCallOptions(what: 'call' | 'read', values: Values, words: re
     address: String(address),
     ports: values['port'] === undefined ? undefined : portsOf(String(values['port'])),
     timeout: patience,
+    https: httpsOf(values, here === true),
     image: image === undefined ? undefined : String(image),
     kubeconfig: kubeconfig === undefined ? undefined : String(kubeconfig),
     data: String(data),
@@ -65,6 +67,29 @@ export function readCallOptions(what: 'call' | 'read', values: Values, words: re
 }
 
 const longestCall = minutes(10);
+
+/** Files are those of the machine that asks: of the node, unless with --here. */
+function httpsOf(values: Values, isHere: boolean): HttpsFiles | undefined {
+  const given = (name: string): string | undefined => (values[name] === undefined ? undefined : String(values[name]));
+  const [ca, certificate, key, serverName] = ['ca', 'client-cert', 'client-key', 'server-name'].map(given);
+  if (ca === undefined) {
+    if ([certificate, key, serverName].every((one) => one === undefined)) return undefined;
+    throw new CommandLineError('--client-cert, --client-key and --server-name need --ca, which makes it HTTPS');
+  }
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw new CommandLineError('--client-cert and --client-key are needed together');
+  }
+  const wrong = [ca, certificate, key].find(
+    (path) =>
+      path !== undefined && !isHere && (!path.startsWith('/') || normalize(path) !== path || path.endsWith('/')),
+  );
+  if (wrong !== undefined) {
+    throw new CommandLineError(
+      `"${wrong}": name the file as it is on the node, from / on; with --here, on this machine`,
+    );
+  }
+  return { ca, client: certificate === undefined || key === undefined ? undefined : { certificate, key }, serverName };
+}
 
 function questionOf(what: 'call' | 'read', words: readonly string[]): Question | undefined {
   const [first, property, value] = words;

@@ -60,7 +60,8 @@ kedge mapper modbus|opcua|mqtt|virtual [--config-file FILE]
                       [--image NAME] [--kubeconfig FILE] [--data DIR]
 kedge device simulate [--thermostat PORT] [--tank PORT] [--address HOST] [--data DIR]
 kedge device call DEVICE [METHOD PROPERTY VALUE] [-n NAMESPACE] [--port LIST] [--timeout 30s] [--here] [-o text|json]
-                  [--address HOST] [--image NAME] [--kubeconfig FILE] [--data DIR]
+                  [--address HOST] [--ca FILE [--client-cert FILE --client-key FILE] [--server-name NAME]]
+                  [--image NAME] [--kubeconfig FILE] [--data DIR]
 kedge device read DEVICE PROPERTY [as for call]
 kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] [--data DIR] [--socket PATH] [-o json]
   discover: looks for devices and prints a DeviceModel and a Device for each, to review and apply.
@@ -77,6 +78,8 @@ kedge device history NAME [-n NAMESPACE] [--property P] [--last 1h] [--limit N] 
   --here       ask the mapper of this machine, without Kubernetes
   --port LIST  of the REST API of the mapper (common.http_port; default 7777, and those of the sample mappers on a site)
   --timeout    for the answer of the device, from 1s to 10m
+  --ca FILE    the mapper speaks HTTPS, with a certificate of this CA (or this one) for 127.0.0.1 or NAME; with --client-cert and
+               --client-key to a mapper that asks who is there. PEM files of the node; with --here, of this machine
   history: on the edge, what the device has reported lately, cloud or no cloud.
 `,
   image: `kedge image build [-o FILE] [--image NAME]

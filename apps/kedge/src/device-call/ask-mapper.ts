@@ -17,6 +17,8 @@ export interface Asked {
   readonly ports: readonly number[];
   /** For the answer of the device. */
   readonly timeout: Duration;
+  /** Over HTTPS. */
+  readonly isSecure: boolean;
 }
 
 /** One line of JSON in the log of a pod. */
@@ -62,13 +64,13 @@ export async function askMapper(asked: Asked, open: () => HttpClient, signal: Ab
 }
 
 async function findMapper(
-  { namespace, device, address, ports }: Asked,
+  { namespace, device, address, ports, isSecure }: Asked,
   open: () => HttpClient,
   signal: AbortSignal,
 ): Promise<string> {
   const found: string[] = [];
   for (const port of ports) {
-    const base = `http://${address.includes(':') ? `[${address}]` : address}:${port}/api/v1`;
+    const base = `${isSecure ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}/api/v1`;
     const path = `devicemethod/${encodeURIComponent(namespace)}/${encodeURIComponent(device)}`;
     try {
       const { status, body } = await get(`${base}/${path}`, lookLimit, open, signal);
@@ -81,7 +83,7 @@ async function findMapper(
   }
   throw new Error(
     `no mapper on ${address} has device ${namespace}/${device} (${found.join('; ')}): --port names that of its REST API, ` +
-      'which is common.http_port in the configuration of the mapper; one with HTTPS is asked with curl, on the node',
+      `which is common.http_port in the configuration of the mapper; ${isSecure ? 'it was asked over HTTPS' : 'one with HTTPS needs --ca'}`,
   );
 }
 

@@ -1,5 +1,6 @@
 // `kedge device call` and `kedge device read`: from wherever kubectl works, by a pod on the node of the device that asks its
 // mapper; with --here, from this machine.
+import { readFile } from 'node:fs/promises';
 import type { Device } from '@kedge/model/kubeedge';
 import { devices } from '@kedge/model/kubeedge';
 import { isStatus } from '@kedge/model/k8s';
@@ -10,6 +11,16 @@ import { type NodeAccess, sayOnStandardError, withNodeAccess } from '../node-pod
 import { runOnNode } from '../node-pod/run-on-node.ts';
 import { sitePorts } from '../site/layout.ts';
 import { askMapper, type MapperAnswer, type Question, readAnswer } from './ask-mapper.ts';
+
+/** Of the machine that asks. */
+export interface HttpsFiles {
+  /** PEM: who has signed the certificate of the mapper, or that itself. */
+  readonly ca: string;
+  /** For a mapper that wants to know who asks. */
+  readonly client: { readonly certificate: string; readonly key: string } | undefined;
+  /** The name in the mapper's certificate, when that is not `address`. */
+  readonly serverName: string | undefined;
+}
 
 export interface DeviceCallOptions {
   readonly namespace: string;
@@ -22,6 +33,8 @@ export interface DeviceCallOptions {
   /** Undefined: where mappers usually are. */
   readonly ports: readonly number[] | undefined;
   readonly timeout: Duration;
+  /** Undefined: plain HTTP. */
+  readonly https: HttpsFiles | undefined;
   readonly image: string | undefined;
   readonly kubeconfig: string | undefined;
   readonly data: string;
@@ -52,18 +65,41 @@ export async function deviceCall(options: DeviceCallOptions): Promise<number> {
   }
 }
 
-function here(
-  { namespace, device, address, ports = [usualPort], timeout }: DeviceCallOptions,
+async function here(
+  { namespace, device, address, ports = [usualPort], timeout, https }: DeviceCallOptions,
   question: Question,
   signal: AbortSignal,
 ): Promise<MapperAnswer> {
-  return askMapper({ namespace, device, question, address, ports, timeout }, () => createHttpClient({}), signal);
+  const tls = https && (await readHttps(https));
+  const asked = { namespace, device, question, address, ports, timeout, isSecure: https !== undefined };
+  return askMapper(asked, () => createHttpClient(tls ? { tls } : {}), signal);
+}
+
+async function readHttps({ ca, client, serverName }: HttpsFiles) {
+  const read = (path: string): Promise<string> =>
+    readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new Error(`${path} cannot be read`, { cause });
+    });
+  return {
+    ca: await read(ca),
+    ...(client && { certificate: await read(client.certificate), key: await read(client.key) }),
+    ...(serverName === undefined ? {} : { serverName }),
+  };
+}
+
+/** The same words for the pod; its files are those of the node, mounted where they are. */
+function httpsWords({ ca, client, serverName }: HttpsFiles): string[] {
+  return [
+    ...['--ca', ca],
+    ...(client ? ['--client-cert', client.certificate, '--client-key', client.key] : []),
+    ...(serverName === undefined ? [] : ['--server-name', serverName]),
+  ];
 }
 
 async function there(
   access: NodeAccess,
   { spec }: Device,
-  { namespace, device, address, ports, timeout }: DeviceCallOptions,
+  { namespace, device, address, ports, timeout, https }: DeviceCallOptions,
   question: Question,
   signal: AbortSignal,
 ): Promise<MapperAnswer> {
@@ -73,6 +109,7 @@ async function there(
   const seconds = Math.ceil(timeout / 1_000);
   const words = question.do === 'call' ? [question.method, question.property, question.value] : [question.property];
   const options = ['--here', '-n', namespace, '--timeout', `${seconds}s`, '--output', 'json', '--address', address];
+  if (https) options.push(...httpsWords(https));
   const at = ports ?? (await usualPorts(access, node));
   const pod = nodePod({
     name: `kedge-device-${question.do}-${createRandom().uuid().slice(0, 8)}`,
@@ -83,6 +120,7 @@ async function there(
     // A value may begin with a hyphen.
     args: ['device', question.do, ...options, '--port', at.join(','), '--', device, ...words],
     longestSeconds: seconds + besideTheCall,
+    files: https ? [https.ca, ...(https.client ? [https.client.certificate, https.client.key] : [])] : [],
   });
   const instead = `kedge device ${question.do} --here`;
   const { ok, why, log } = await runOnNode({ api: access.api, pod, instead, say: sayOnStandardError }, signal);

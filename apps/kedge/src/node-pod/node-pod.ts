@@ -14,11 +14,25 @@ export interface NodePodOptions {
   readonly longestSeconds: number;
   /** A serial port of the node. */
   readonly serial?: string | undefined;
+  /** Of the node, to be read where they are; absolute paths. */
+  readonly files?: readonly string[];
 }
 
 const locked = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
 
-export function nodePod({ name, namespace, node, image, task, args, longestSeconds, serial }: NodePodOptions): Pod {
+export function nodePod({
+  name,
+  namespace,
+  node,
+  image,
+  task,
+  args,
+  longestSeconds,
+  serial,
+  files = [],
+}: NodePodOptions): Pod {
+  const mounts = [...new Set(files)].map((path, n) => ({ name: `file-${n}`, path, type: 'File', isReadOnly: true }));
+  if (serial !== undefined) mounts.push({ name: 'serial', path: serial, type: 'CharDevice', isReadOnly: false });
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -42,12 +56,16 @@ export function nodePod({ name, namespace, node, image, task, args, longestSecon
           resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
           // The devices of the node are closed to containers without privileges.
           securityContext: serial === undefined ? locked : { privileged: true },
-          ...(serial === undefined ? {} : { volumeMounts: [{ name: 'serial', mountPath: serial }] }),
+          ...(mounts.length > 0 && {
+            volumeMounts: mounts.map(({ name: volume, path, isReadOnly }) => {
+              return { name: volume, mountPath: path, ...(isReadOnly ? { readOnly: true } : {}) };
+            }),
+          }),
         },
       ],
-      ...(serial === undefined
-        ? {}
-        : { volumes: [{ name: 'serial', hostPath: { path: serial, type: 'CharDevice' } }] }),
+      ...(mounts.length > 0 && {
+        volumes: mounts.map(({ name: volume, path, type }) => ({ name: volume, hostPath: { path, type } })),
+      }),
     },
   };
 }

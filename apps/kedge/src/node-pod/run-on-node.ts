@@ -85,7 +85,7 @@ async function untilEnded(
     const waited = (systemClock.monotonic() - begun) as Duration;
     if (pod.status?.phase !== 'Running' && waited > startLimit) {
       throw new Error(
-        `node ${node} did not start the pod within ${startLimit / 1_000} s (${state.say}): is it online?`,
+        `node ${node} did not start the pod within ${startLimit / 1_000} s (${state.say}): is it online?${missingFiles(pod)}`,
       );
     }
     // The node ends it in time; one that has gone offline meanwhile does not say so.
@@ -94,4 +94,10 @@ async function untilEnded(
     }
     await systemClock.sleep('the pod on the node', look, signal);
   }
+}
+
+/** What a node waits for without a word. */
+function missingFiles({ spec }: Pod): string {
+  const paths = (spec?.volumes ?? []).flatMap(({ hostPath }) => hostPath?.path ?? []);
+  return paths.length === 0 ? '' : ` Has it ${paths.join(', ')}?`;
 }
