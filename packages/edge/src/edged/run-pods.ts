@@ -96,7 +96,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     fromPlugins: await loadCredentialPlugins(deps),
   });
   const volumes = createVolumes({ files, mounts: deps.mounts, clock, paths });
-  const setup = createPodSetup({ files, paths, config, facts });
+  const setup = createPodSetup({ files, paths, config, facts, events });
   const stops = createContainerStops({ cri, clock, log, scope });
   const prober = createProber({
     clock,

@@ -24,7 +24,7 @@ const environment = (
     {
       pod,
       addresses: { podIps: ['10.0.0.2', 'fd00::2'], hostIps: ['192.0.2.1'] },
-      capacity: { cpus: 4, memoryBytes: 1_024 },
+      allocatable: { cpu: '4', memory: '1Ki', 'ephemeral-storage': '5000' },
       services,
       configMap: async (name) => (maps[name] ? { metadata: { name }, data: maps[name] } : undefined),
       secret: async (name) =>
@@ -145,6 +145,7 @@ describe('resources as values', () => {
     name: 'main',
     resources: { limits: { cpu: '1500m', memory: '64Mi' }, requests: { memory: '32Mi' } },
   };
+  const allocatable = { cpu: '4', memory: '1Ki', 'ephemeral-storage': '5000' };
   const cases: [Container, string, string | undefined, string][] = [
     [limited, 'limits.cpu', undefined, '2'],
     [limited, 'limits.cpu', '1m', '1500'],
@@ -153,11 +154,13 @@ describe('resources as values', () => {
     [limited, 'requests.cpu', '1m', '1500'],
     [{ name: 'main' }, 'limits.cpu', undefined, '4'],
     [{ name: 'main' }, 'requests.cpu', undefined, '0'],
+    [{ name: 'main' }, 'limits.memory', undefined, '1024'],
+    [{ name: 'main' }, 'limits.ephemeral-storage', '1k', '5'],
   ];
   for (const [container, resource, divisor, expected] of cases) {
     test(`${resource} by ${divisor ?? 'default'} is ${expected}`, () => {
       const selector = divisor === undefined ? { resource } : { resource, divisor };
-      assert.equal(readResource(container, selector, { cpus: 4, memoryBytes: 1_024 }), expected);
+      assert.equal(readResource(container, selector, allocatable), expected);
     });
   }
 });

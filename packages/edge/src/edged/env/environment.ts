@@ -5,12 +5,12 @@ import { allContainersOf } from '../pod/pod-spec.ts';
 import { edgedErrors } from '../errors.ts';
 import { expand } from './expand.ts';
 import { type PodAddresses, readField } from './field-path.ts';
-import { type NodeCapacity, readResource } from './resource-field.ts';
+import { type Allocatable, readResource } from './resource-field.ts';
 
 export interface EnvironmentSources {
   readonly pod: Pod;
   readonly addresses: PodAddresses;
-  readonly capacity: NodeCapacity;
+  readonly allocatable: Allocatable;
   /** Undefined when there is none; throws when it cannot be had just now. */
   readonly configMap: (name: string) => Promise<ConfigMap | undefined>;
   readonly secret: (name: string) => Promise<Secret | undefined>;
@@ -67,7 +67,7 @@ async function valueOf(
   sources: EnvironmentSources,
 ): Promise<string | undefined> {
   if (!valueFrom) return expand(value ?? '', variables);
-  const { pod, addresses, capacity } = sources;
+  const { pod, addresses, allocatable } = sources;
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
   if (fieldRef) {
     const field = readField(pod, fieldRef.fieldPath, addresses);
@@ -76,7 +76,7 @@ async function valueOf(
   }
   if (resourceFieldRef) {
     const of = allContainersOf(pod).find((one) => one.name === resourceFieldRef.containerName) ?? container;
-    const amount = readResource(of, resourceFieldRef, capacity);
+    const amount = readResource(of, resourceFieldRef, allocatable);
     if (amount === undefined) throw missing(container, `variable ${name}: no resource ${resourceFieldRef.resource}`);
     return amount;
   }

@@ -15,26 +15,52 @@ export interface DnsSettings {
   readonly host: DnsConfig;
 }
 
+/** What resolvers read (resolv.conf(5)), and a kubelet writes. */
 const maxServers = 3;
 const maxSearches = 32;
+const maxSearchLength = 2_048;
 
-export function podDns(pod: Pod, { clusterDomain, clusterDns, host }: DnsSettings): DnsConfig {
+export interface PodDns {
+  readonly dns: DnsConfig;
+  /** What the pod asked for and does not get. */
+  readonly warnings: readonly { readonly reason: string; readonly message: string }[];
+}
+
+export function podDns(pod: Pod, { clusterDomain, clusterDns, host }: DnsSettings): PodDns {
   const spec = specOf(pod);
   const namespace = pod.metadata.namespace ?? 'default';
   const asked = spec.dnsPolicy ?? 'ClusterFirst';
   const wantsCluster = asked === 'ClusterFirstWithHostNet' || (asked === 'ClusterFirst' && !spec.hostNetwork);
+  const warnings: { reason: string; message: string }[] = [];
   let base = host;
   if (asked === 'None') base = { servers: [], searches: [], options: [] };
   else if (wantsCluster && clusterDns.length > 0) {
     const cluster = clusterDomain ? [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain] : [];
     base = { servers: clusterDns, searches: [...cluster, ...host.searches], options: ['ndots:5'] };
+  } else if (wantsCluster) {
+    const message = `the node knows no DNS of the cluster (clusterDNS), so the policy ${asked} gives the pod the node's own resolver`;
+    warnings.push({ reason: 'MissingClusterDNS', message });
   }
   const more = spec.dnsConfig;
-  return {
-    servers: unique([...base.servers, ...(more?.nameservers ?? [])]).slice(0, maxServers),
-    searches: unique([...base.searches, ...(more?.searches ?? [])]).slice(0, maxSearches),
-    options: mergeOptions(base.options, more?.options ?? []),
-  };
+  const askedServers = unique([...base.servers, ...(more?.nameservers ?? [])]);
+  const servers = askedServers.slice(0, maxServers);
+  if (servers.length < askedServers.length) {
+    const message = `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`;
+    warnings.push({ reason: 'DNSConfigForming', message });
+  }
+  const askedSearches = unique([...base.searches, ...(more?.searches ?? [])]);
+  const searches = fitting(askedSearches);
+  if (searches.length < askedSearches.length) {
+    const message = `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`;
+    warnings.push({ reason: 'DNSConfigForming', message });
+  }
+  return { dns: { servers, searches, options: mergeOptions(base.options, more?.options ?? []) }, warnings };
+}
+
+function fitting(searches: readonly string[]): string[] {
+  const some = searches.slice(0, maxSearches);
+  while (some.join(' ').length > maxSearchLength) some.pop();
+  return some;
 }
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)];

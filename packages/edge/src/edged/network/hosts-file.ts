@@ -12,8 +12,8 @@ export function formatHostsFile(
 ): string {
   const { hostAliases = [], hostNetwork } = specOf(pod);
   if (hostNetwork) return `${managedFromHost}\n${hostFile.trimEnd()}\n${formatAliases(hostAliases)}`;
-  const { hostname, fullName } = podHostname(pod, clusterDomain);
-  const names = fullName ? `${fullName}\t${hostname}` : hostname;
+  const { name, fullName } = podHostname(pod, clusterDomain);
+  const names = fullName ? `${fullName}\t${name}` : name;
   return [
     managed,
     '127.0.0.1\tlocalhost',
@@ -34,11 +34,19 @@ const formatAliases = (aliases: readonly HostAlias[]): string =>
 
 const longestHostname = 63;
 
-/** A pod with a subdomain also has a name below it. */
-export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; fullName: string | undefined } {
+export interface PodHostname {
+  /** Of the pod among its likes. */
+  readonly name: string;
+  /** With its subdomain, where it has one. */
+  readonly fullName: string | undefined;
+  /** What its kernel says. */
+  readonly hostname: string;
+}
+
+export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   const { hostname: asked, subdomain, setHostnameAsFQDN } = specOf(pod);
   const name = (asked ?? pod.metadata.name ?? '').slice(0, longestHostname).replace(/[-.]+$/, '');
-  if (!subdomain) return { hostname: name, fullName: undefined };
+  if (!subdomain) return { name, fullName: undefined, hostname: name };
   const fullName = `${name}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
-  return { hostname: setHostnameAsFQDN ? fullName : name, fullName };
+  return { name, fullName, hostname: setHostnameAsFQDN ? fullName : name };
 }

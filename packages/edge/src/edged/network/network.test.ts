@@ -45,10 +45,27 @@ describe('the resolver of a pod', () => {
     ],
   ];
   for (const [what, spec, expected] of cases) {
-    test(what, () => assert.deepEqual(podDns(podWith(spec), settings), expected));
+    test(what, () => assert.deepEqual(podDns(podWith(spec), settings), { dns: expected, warnings: [] }));
   }
   test('is that of the host where the cluster has none', () => {
-    assert.deepEqual(podDns(podWith({}), { ...settings, clusterDns: [] }), host);
+    const { dns, warnings } = podDns(podWith({}), { ...settings, clusterDns: [] });
+    assert.deepEqual(dns, host);
+    assert.deepEqual(
+      warnings.map(({ reason }) => reason),
+      ['MissingClusterDNS'],
+    );
+  });
+  test('says what is left out: more than three servers, than 32 searches, than 2048 letters of them', () => {
+    const nameservers = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
+    const asked = (searches: string[], servers: string[] = []) =>
+      podDns(podWith({ dnsPolicy: 'None', dnsConfig: { nameservers: servers, searches } }), settings);
+    const four = asked([], nameservers);
+    assert.deepEqual(four.dns.servers, nameservers.slice(0, 3));
+    assert.match(four.warnings[0]?.message ?? '', /^Nameserver limits .* 192\.0\.2\.1 192\.0\.2\.2 192\.0\.2\.3$/);
+    const many = asked(Array.from({ length: 33 }, (_, n) => `s${n}.example`));
+    assert.deepEqual([many.dns.searches.length, many.warnings[0]?.reason], [32, 'DNSConfigForming']);
+    const long = asked(Array.from({ length: 12 }, (_, n) => `${n}${'x'.repeat(199)}`));
+    assert.deepEqual([long.dns.searches.length, long.warnings.length], [10, 1]);
   });
   test('resolv.conf is read with comments, and the last search counts', () => {
     const text =
@@ -69,6 +86,12 @@ describe('the hosts file of a pod', () => {
   test('names the pod below its subdomain too', () => {
     assert.match(
       format({ subdomain: 'db', hostname: 'one' }),
+      /^10\.0\.0\.2\tone\.db\.shop\.svc\.cluster\.local\tone$/m,
+    );
+  });
+  test('keeps the short name where the host name is the full one', () => {
+    assert.match(
+      format({ subdomain: 'db', hostname: 'one', setHostnameAsFQDN: true }),
       /^10\.0\.0\.2\tone\.db\.shop\.svc\.cluster\.local\tone$/m,
     );
   });

@@ -11,6 +11,7 @@ import { buildEnvironment } from '../env/environment.ts';
 import { serviceVariables } from '../env/service-variables.ts';
 import { edgedErrors } from '../errors.ts';
 import type { EventRecorder } from '../events.ts';
+import { allocatableOf } from '../node/node-object.ts';
 import type { FoundImage, ImageResult, Images } from '../images/images.ts';
 import type { NodeGrants } from '../grants/node-grants.ts';
 import type { Objects, Services, Tokens } from '../ports.ts';
@@ -97,10 +98,13 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     throw edgedErrors.MOUNT({ volume: name, reason });
   }
 
-  const sources = (pod: Pod, signal: AbortSignal) => ({
+  const sources = async (pod: Pod, signal: AbortSignal) => ({
     configMap: (name: string) => read<ConfigMap>('configmap', pod, name, signal),
     secret: (name: string) => read<Secret>('secret', pod, name, signal),
-    capacity: { cpus: deps.facts().cpus, memoryBytes: deps.facts().memoryBytes },
+    allocatable: allocatableOf(
+      { host: deps.facts(), disk: await files.space(config.rootDirectory), extended: new Map() },
+      config,
+    ),
   });
 
   const addresses = (pod: Pod, sandbox: SeenSandbox | undefined) => ({
@@ -108,10 +112,10 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     hostIps: setup.hostAddresses(),
   });
 
-  const volumes = (pod: Pod, signal: AbortSignal): Promise<VolumesResult> =>
+  const volumes = async (pod: Pod, signal: AbortSignal): Promise<VolumesResult> =>
     deps.volumes.setUp(
       pod,
-      { ...sources(pod, signal), addresses: addresses(pod, undefined), tokens: deps.tokens },
+      { ...(await sources(pod, signal)), addresses: addresses(pod, undefined), tokens: deps.tokens },
       signal,
     );
 
@@ -130,7 +134,13 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     signal: AbortSignal,
   ): Promise<void> {
     const container = allContainersOf(pod).find((one) => one.name === name)!;
-    const inputs = { pod, container, restartCount, addresses: addresses(pod, sandbox), ...sources(pod, signal) };
+    const inputs = {
+      pod,
+      container,
+      restartCount,
+      addresses: addresses(pod, sandbox),
+      ...(await sources(pod, signal)),
+    };
     const environment = await buildEnvironment(container, { ...inputs, services: ready.services });
     checkUser(pod, container, image);
     const mountable = ready.volumes.ok ? ready.volumes.paths : new Map<string, string>();

@@ -3,6 +3,7 @@ import type { Files, HostFacts } from '@kedge/core/ports';
 import type { Pod } from '@kedge/model/k8s-types';
 import type { PodSandboxConfig } from '@kedge/wire/cri';
 import type { EdgedConfig } from '../config.ts';
+import type { EventRecorder } from '../events.ts';
 import { parseResolvConf, podDns } from '../network/dns-config.ts';
 import { formatHostsFile } from '../network/hosts-file.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
@@ -24,8 +25,9 @@ export function createPodSetup(deps: {
   paths: PodPaths;
   config: EdgedConfig;
   facts: () => HostFacts;
+  events: Pick<EventRecorder, 'pod'>;
 }): PodSetup {
-  const { files, paths, config, facts } = deps;
+  const { files, paths, config, facts, events } = deps;
   const userNamespaces = createUserNamespaces({ files, paths });
   return {
     users: (pod) => userNamespaces.of(pod),
@@ -34,7 +36,8 @@ export function createPodSetup(deps: {
       await files.makeDirectory(paths.logDirectory(pod), { mode: 0o755 });
       const host = parseResolvConf((await files.readText(config.resolvConf)) ?? '');
       const { clusterDomain, clusterDns } = config;
-      const dns = podDns(pod, { clusterDomain, clusterDns, host });
+      const { dns, warnings } = podDns(pod, { clusterDomain, clusterDns, host });
+      for (const { reason, message } of warnings) events.pod(pod, 'Warning', reason, message);
       const users = await userNamespaces.of(pod);
       return sandboxConfig(pod, attempt, { settings: config, paths, dns, users });
     },

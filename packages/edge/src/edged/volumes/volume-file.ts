@@ -2,7 +2,7 @@
 import type { ConfigMap, Container, DownwardAPIVolumeFile, KeyToPath, Pod, Secret } from '@kedge/model/k8s-types';
 import { decodeBytes } from '../env/environment.ts';
 import { readField, type PodAddresses } from '../env/field-path.ts';
-import { type NodeCapacity, readResource } from '../env/resource-field.ts';
+import { type Allocatable, readResource } from '../env/resource-field.ts';
 import { allContainersOf } from '../pod/pod-spec.ts';
 
 export interface VolumeFile {
@@ -50,14 +50,14 @@ function select(bytes: ReadonlyMap<string, Uint8Array>, { items, mode, optional 
 export function downwardFiles(
   items: readonly DownwardAPIVolumeFile[],
   mode: number,
-  { pod, addresses, capacity }: { pod: Pod; addresses: PodAddresses; capacity: NodeCapacity },
+  { pod, addresses, allocatable }: { pod: Pod; addresses: PodAddresses; allocatable: Allocatable },
 ): VolumeFile[] | string {
   const files: VolumeFile[] = [];
   for (const { path, fieldRef, resourceFieldRef, mode: own } of items) {
     const of = resourceFieldRef && containerNamed(pod, resourceFieldRef.containerName);
     const value = fieldRef
       ? readField(pod, fieldRef.fieldPath, addresses)
-      : resourceFieldRef && of && readResource(of, resourceFieldRef, capacity);
+      : resourceFieldRef && of && readResource(of, resourceFieldRef, allocatable);
     if (value === undefined)
       return `there is no value for ${fieldRef?.fieldPath ?? resourceFieldRef?.resource ?? path}`;
     files.push({ path, mode: own ?? mode, content: new TextEncoder().encode(value) });

@@ -9,7 +9,7 @@ import type {
   VolumeProjection,
 } from '@kedge/model/k8s-types';
 import type { PodAddresses } from '../env/field-path.ts';
-import type { NodeCapacity } from '../env/resource-field.ts';
+import type { Allocatable } from '../env/resource-field.ts';
 import { allContainersOf, specOf, uidOf } from '../pod/pod-spec.ts';
 import { effectiveContext } from '../runtime/security-context.ts';
 import type { Tokens } from '../ports.ts';
@@ -25,7 +25,7 @@ import {
 export interface VolumeInputs {
   readonly pod: Pod;
   readonly addresses: PodAddresses;
-  readonly capacity: NodeCapacity;
+  readonly allocatable: Allocatable;
   readonly now: Instant;
   /** Undefined when there is none; throws when it cannot be had just now. */
   readonly configMap: (name: string) => Promise<ConfigMap | undefined>;
