@@ -470,3 +470,16 @@ describe('a pod whose resources are changed while it runs', () => {
     assert.equal(site.fake.container('main')?.resources.cpuQuota, 100_000n);
   });
 });
+
+describe('DNS', () => {
+  test('that a pod does not get is told: of the pod what does not fit, once of the node that the cluster has none', async (t) => {
+    const site = await edged(t, { clusterDns: [] });
+    site.put('a', { dnsConfig: { nameservers: ['192.0.2.1', '192.0.2.2', '192.0.2.3'] } });
+    site.put('b', {});
+    await site.pass(seconds(1));
+    const told = site.events
+      .filter(({ reason }) => reason?.includes('DNS'))
+      .map(({ reason, involvedObject }) => `${reason} ${involvedObject?.kind} ${involvedObject?.name}`);
+    assert.deepEqual(told.toSorted(), ['DNSConfigForming Pod a', 'MissingClusterDNS Node edge-1']);
+  });
+});

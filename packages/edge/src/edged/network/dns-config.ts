@@ -22,8 +22,10 @@ const maxSearchLength = 2_048;
 
 export interface PodDns {
   readonly dns: DnsConfig;
-  /** What the pod asked for and does not get. */
-  readonly warnings: readonly { readonly reason: string; readonly message: string }[];
+  /** It wants the DNS of the cluster, and the node knows none. */
+  readonly lacksCluster: boolean;
+  /** What did not fit. */
+  readonly omitted: readonly string[];
 }
 
 export function podDns(pod: Pod, { clusterDomain, clusterDns, host }: DnsSettings): PodDns {
@@ -31,30 +33,33 @@ export function podDns(pod: Pod, { clusterDomain, clusterDns, host }: DnsSetting
   const namespace = pod.metadata.namespace ?? 'default';
   const asked = spec.dnsPolicy ?? 'ClusterFirst';
   const wantsCluster = asked === 'ClusterFirstWithHostNet' || (asked === 'ClusterFirst' && !spec.hostNetwork);
-  const warnings: { reason: string; message: string }[] = [];
+  const omitted: string[] = [];
   let base = host;
   if (asked === 'None') base = { servers: [], searches: [], options: [] };
   else if (wantsCluster && clusterDns.length > 0) {
     const cluster = clusterDomain ? [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain] : [];
     base = { servers: clusterDns, searches: [...cluster, ...host.searches], options: ['ndots:5'] };
-  } else if (wantsCluster) {
-    const message = `the node knows no DNS of the cluster (clusterDNS), so the policy ${asked} gives the pod the node's own resolver`;
-    warnings.push({ reason: 'MissingClusterDNS', message });
   }
   const more = spec.dnsConfig;
   const askedServers = unique([...base.servers, ...(more?.nameservers ?? [])]);
   const servers = askedServers.slice(0, maxServers);
   if (servers.length < askedServers.length) {
-    const message = `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`;
-    warnings.push({ reason: 'DNSConfigForming', message });
+    omitted.push(
+      `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`,
+    );
   }
   const askedSearches = unique([...base.searches, ...(more?.searches ?? [])]);
   const searches = fitting(askedSearches);
   if (searches.length < askedSearches.length) {
-    const message = `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`;
-    warnings.push({ reason: 'DNSConfigForming', message });
+    omitted.push(
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`,
+    );
   }
-  return { dns: { servers, searches, options: mergeOptions(base.options, more?.options ?? []) }, warnings };
+  return {
+    dns: { servers, searches, options: mergeOptions(base.options, more?.options ?? []) },
+    lacksCluster: wantsCluster && clusterDns.length === 0,
+    omitted,
+  };
 }
 
 function fitting(searches: readonly string[]): string[] {

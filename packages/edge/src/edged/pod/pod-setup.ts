@@ -25,10 +25,21 @@ export function createPodSetup(deps: {
   paths: PodPaths;
   config: EdgedConfig;
   facts: () => HostFacts;
-  events: Pick<EventRecorder, 'pod'>;
+  events: EventRecorder;
 }): PodSetup {
   const { files, paths, config, facts, events } = deps;
   const userNamespaces = createUserNamespaces({ files, paths });
+  let isMissingDnsTold = false;
+
+  /** Once, of the node: a site without a DNS of its own would hear it with every pod. */
+  function tellMissingDns(): void {
+    if (isMissingDnsTold) return;
+    isMissingDnsTold = true;
+    const message =
+      "no DNS of the cluster is configured (clusterDNS): pods with the policy ClusterFirst get the node's own resolver";
+    events.node('Warning', 'MissingClusterDNS', message);
+  }
+
   return {
     users: (pod) => userNamespaces.of(pod),
     async sandbox(pod, attempt) {
@@ -36,8 +47,9 @@ export function createPodSetup(deps: {
       await files.makeDirectory(paths.logDirectory(pod), { mode: 0o755 });
       const host = parseResolvConf((await files.readText(config.resolvConf)) ?? '');
       const { clusterDomain, clusterDns } = config;
-      const { dns, warnings } = podDns(pod, { clusterDomain, clusterDns, host });
-      for (const { reason, message } of warnings) events.pod(pod, 'Warning', reason, message);
+      const { dns, lacksCluster, omitted } = podDns(pod, { clusterDomain, clusterDns, host });
+      for (const message of omitted) events.pod(pod, 'Warning', 'DNSConfigForming', message);
+      if (lacksCluster) tellMissingDns();
       const users = await userNamespaces.of(pod);
       return sandboxConfig(pod, attempt, { settings: config, paths, dns, users });
     },

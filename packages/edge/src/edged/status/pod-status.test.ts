@@ -222,6 +222,15 @@ describe('the status of a pod', () => {
     assert.equal(status.containerStatuses?.[0]?.restartCount, 2);
   });
 
+  test('that was refused before a restart had no containers, and still has none', () => {
+    const previous: PodStatus = { phase: 'Failed', reason: 'UnsupportedFeature', message: 'no nfs' };
+    const { phase, reason, message, containerStatuses } = statusOf(podWith(), [], { previous, isOver: true });
+    assert.deepEqual(
+      [phase, reason, message, containerStatuses],
+      ['Failed', 'UnsupportedFeature', 'no nfs', undefined],
+    );
+  });
+
   test('that ended unseen says that nobody saw it', () => {
     const previous: PodStatus = {
       containerStatuses: [

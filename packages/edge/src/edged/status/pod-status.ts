@@ -77,8 +77,8 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(hostIp ? { hostIP: hostIp, hostIPs: input.hostIps.map((ip) => ({ ip })) } : {}),
     ...(podIps[0] ? { podIP: podIps[0], podIPs: podIps.map((ip) => ({ ip })) } : {}),
     startTime: previous?.startTime ?? pod.status?.startTime ?? toTime(now),
-    // A pod that was refused had no containers to tell about.
-    ...(failure && reported.size === 0 && seen.containers.length === 0
+    // A pod that was refused, now or in a life before this one, had no containers to tell about.
+    ...((failure ?? previous?.phase === 'Failed') && reported.size === 0 && seen.containers.length === 0
       ? {}
       : { ...(hasInit ? { initContainerStatuses: initStatuses } : {}), containerStatuses: statuses }),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
