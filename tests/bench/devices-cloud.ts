@@ -220,13 +220,20 @@ async function watchDevices(kube: KubeApi): Promise<Seen> {
       }
     }
   };
-  const { resourceVersion } = await kube.list(devices);
+  /** A watch that ends, on a machine too busy to keep up with it, is taken up again with a list. */
+  const follow = async (collection: typeof devices, isOpen: () => void): Promise<void> => {
+    const { items, resourceVersion } = await kube.list(collection, {}, { signal: stop.signal });
+    for (const item of items) see(item as Device);
+    isOpen();
+    for await (const change of kube.watch(collection, { namespace: 'default' }, resourceVersion, stop.signal)) {
+      if (change.type === 'added' || change.type === 'modified') see(change.object as Device);
+    }
+  };
+  const keepFollowing = async (collection: typeof devices, isOpen: () => void): Promise<void> => {
+    while (!stop.signal.aborted) await follow(collection, isOpen).catch(() => pause(200));
+  };
   for (const collection of [devices, deviceStatuses]) {
-    void (async () => {
-      for await (const change of kube.watch(collection, { namespace: 'default' }, resourceVersion, stop.signal)) {
-        if (change.type === 'added' || change.type === 'modified') see(change.object as Device);
-      }
-    })().catch(() => undefined);
+    await new Promise<void>((resolve) => void keepFollowing(collection, resolve));
   }
   return {
     until(device, property, value) {
