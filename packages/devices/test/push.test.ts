@@ -6,7 +6,8 @@ import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { silentLog } from '@kedge/core/log';
 import { createMetrics } from '@kedge/core/metrics';
-import { milliseconds } from '@kedge/core/time';
+import { FakeClock } from '@kedge/core/testing';
+import { type Clock, milliseconds, seconds } from '@kedge/core/time';
 import { createHttpClient, createRandom, systemClock } from '@kedge/platform/node';
 import type { DmiPushMethod } from '@kedge/wire/dmi';
 import { Aedes } from 'aedes';
@@ -50,11 +51,17 @@ async function until(isSo: () => boolean): Promise<void> {
   assert.ok(isSo());
 }
 
-function push(t: TestContext, method: DmiPushMethod, values: readonly string[], env: Record<string, string> = {}) {
+function push(
+  t: TestContext,
+  method: DmiPushMethod,
+  values: readonly string[],
+  env: Record<string, string> = {},
+  clock: Clock = systemClock,
+) {
   const http = createHttpClient({});
   const pushers = createPushers(
     { http, env, load: (name) => import(name) },
-    { clock: systemClock, log: silentLog, metrics: createMetrics(), random: createRandom() },
+    { clock, log: silentLog, metrics: createMetrics(), random: createRandom() },
   );
   const stop = new AbortController();
   const running = pushers.run(stop.signal);
@@ -83,6 +90,56 @@ describe('values are pushed', () => {
     await until(() => received.length === 1);
     assert.equal(received[0]!.url, '/in');
     assert.equal(received[0]!.body, 'temp=21.5&time=2026-01-02%2003%3A04%3A05');
+  });
+
+  test('without those that the target will never take, and no other is held up or comes twice', async (t) => {
+    const bodies: string[] = [];
+    const server = createHttpServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (text: string) => (body += text));
+      request.on('end', () => {
+        const isBad = /temp="(?:bad|worse)"/.test(body);
+        if (!isBad) bodies.push(body);
+        response.writeHead(isBad ? 400 : 204).end();
+      });
+    });
+    const port = await portOf(server);
+    t.after(() => server.close());
+    const influxdb2 = {
+      influxdb2ClientConfig: { url: `http://127.0.0.1:${port}`, org: 'o', bucket: 'b' },
+      influxdb2DataConfig: { measurement: 'room', fieldKey: 'temp' },
+    };
+    push(t, { dbMethod: { influxdb2 } }, ['1', 'bad', '2', 'worse', '3']);
+    await until(() => bodies.length === 3);
+    assert.deepEqual(
+      bodies.map((body) => /temp="(\d)"/.exec(body)?.[1]),
+      ['1', '2', '3'],
+    );
+  });
+
+  test('again after a target has hung for longer than it may', async (t) => {
+    const received: string[] = [];
+    let isHanging = true;
+    const asked = Promise.withResolvers<void>();
+    const server = createHttpServer((request, response) => {
+      request.resume();
+      asked.resolve();
+      if (isHanging) return;
+      received.push(request.url ?? '');
+      response.end();
+    });
+    const port = await portOf(server);
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const clock = new FakeClock({ settle: () => new Promise((resolve) => setImmediate(resolve)) });
+    push(t, { http: { hostname: 'http://127.0.0.1', port: BigInt(port), requestpath: '/in' } }, ['21.5'], {}, clock);
+    await asked.promise;
+    await clock.advance(seconds(10));
+    isHanging = false;
+    await clock.advance(seconds(3));
+    await until(() => received.length === 1);
   });
 
   test('to InfluxDB in line protocol, with the token', async (t) => {
