@@ -246,6 +246,31 @@ describe('an image', () => {
     assert.equal(site.state('web'), 'running');
   });
 
+  test('that cannot be pulled shows the failure, then the wait, each time', async (t) => {
+    const site = await edged(t);
+    const pulls = (): number => site.fake.done.filter((step) => step.startsWith('pullImage')).length;
+    site.put('web', pulling);
+    await site.pass(seconds(1));
+    const seen: string[] = [];
+    for (let second = 0; second < 60; second++) {
+      await site.pass(seconds(1));
+      const state = site.state('web');
+      if (seen.at(-1) !== state) seen.push(state);
+    }
+    assert.deepEqual(new Set(seen), new Set(['ErrImagePull', 'ImagePullBackOff']));
+    assert.equal(seen.at(-1), 'ImagePullBackOff');
+    assert.equal(pulls(), 3, 'at once, after ten seconds, and after twenty more');
+  });
+
+  test('behind a secret that is not there is tried without it, and an event names the secret', async (t) => {
+    const site = await edged(t, { registry: [remote] });
+    site.put('web', { ...pulling, imagePullSecrets: [{ name: 'gone' }] });
+    await site.pass(seconds(1));
+    assert.equal(site.state('web'), 'running');
+    const event = site.events.find(({ reason }) => reason === 'FailedToRetrieveImagePullSecret');
+    assert.match(event?.message ?? '', /\(gone\)/);
+  });
+
   test('that must not be pulled is waited for', async (t) => {
     const site = await edged(t);
     site.put('web', { containers: [{ name: 'main', image: remote, imagePullPolicy: 'Never' }] });

@@ -43,6 +43,8 @@ interface Failure {
 }
 
 const pullTimeout: Duration = minutes(30);
+/** How long a failure shows as such before it shows as a wait. */
+const showFailure = seconds(2);
 
 export function createImages(deps: {
   cri: Cri;
@@ -135,7 +137,7 @@ export function createImages(deps: {
         const retryAt = plus(clock.now(), backoff.next());
         failures.set(key, { backoff, retryAt, message });
         events.pod(pod, 'Warning', 'Failed', `Failed to pull image "${written}": ${message}`, container.name);
-        return { ok: false, reason: 'ErrImagePull', message, retryAt };
+        return { ok: false, reason: 'ErrImagePull', message, retryAt: plus(clock.now(), showFailure) };
       }
       failures.delete(key);
       const took = formatDuration(Math.round(clock.monotonic() - began) as Duration);

@@ -124,6 +124,12 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     const found = await Promise.all(
       names.map((name) => read<Secret>('secret', pod, name, signal).catch(() => undefined)),
     );
+    signal.throwIfAborted();
+    const missing = names.filter((_, n) => found[n] === undefined);
+    if (missing.length > 0) {
+      const message = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
+      events.pod(pod, 'Warning', 'FailedToRetrieveImagePullSecret', message);
+    }
     return found.filter((secret) => secret !== undefined);
   }
 
