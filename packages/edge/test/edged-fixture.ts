@@ -127,6 +127,9 @@ export class EdgedFixture {
   cgroupsRefuse = false;
   /** What HTTP probes get. */
   httpStatus = 200;
+  /** Where they are sent on to, by path. */
+  redirects = new Map<string, string>();
+  readonly probed: string[] = [];
   /** What gRPC probes get. */
   servingStatus: (service: string) => number = () => 1;
   tokenSerial = 0;
@@ -298,7 +301,11 @@ export class EdgedFixture {
       },
       network: {
         connect: async () => undefined,
-        get: async () => ({ status: this.httpStatus, body: '' }),
+        get: async ({ scheme, host, port, path }) => {
+          this.probed.push(`${scheme}://${host}:${port}${path}`);
+          const location = this.redirects.get(path);
+          return { status: location === undefined ? this.httpStatus : 302, body: '', location };
+        },
         grpcHealth: async ({ service }) => this.servingStatus(service),
       },
       pods: {

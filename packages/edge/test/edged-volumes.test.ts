@@ -221,6 +221,36 @@ describe('a probe', () => {
     assert.ok(site.reasons().includes('Killing'));
   });
 
+  test('by HTTP goes where it is sent on the same host, and is judged by what it finds there', async (t) => {
+    const site = await edged(t);
+    site.redirects.set('/', '/health?deep=1');
+    site.httpStatus = 500;
+    site.put('web', { containers: [{ name: 'main', image, readinessProbe: http }] });
+    await site.pass(seconds(2));
+    assert.match(site.probed.join(' '), /^http:\/\/([^ /]+):80\/ http:\/\/\1:80\/health\?deep=1$/);
+    assert.equal(isReady(site), false);
+    site.httpStatus = 200;
+    await site.pass(seconds(6));
+    assert.equal(isReady(site), true);
+    assert.ok(!site.reasons().includes('ProbeWarning'));
+  });
+
+  for (const [what, location, asks] of [
+    ['to another host', 'https://login.example.com/', 1],
+    ['in circles', '/', 11],
+  ] as const) {
+    test(`by HTTP that is sent ${what} counts, with a warning`, async (t) => {
+      const site = await edged(t);
+      site.redirects.set('/', location);
+      site.put('web', { containers: [{ name: 'main', image, readinessProbe: http }] });
+      await site.pass(seconds(2));
+      assert.equal(isReady(site), true);
+      assert.equal(site.probed.length, asks);
+      const warning = site.events.find(({ reason }) => reason === 'ProbeWarning');
+      assert.match(warning?.message ?? '', /^Readiness probe warning: Probe terminated redirects/);
+    });
+  }
+
   test('of startup holds the others back', async (t) => {
     const commands: string[] = [];
     let hasStarted = false;

@@ -188,6 +188,22 @@ describe('probes', () => {
     assert.ok(answer.body.length <= 10 * 1_024);
   });
 
+  test('a GET follows no redirect but tells of it, and sends a header as often as it is given', async (t) => {
+    const seen: (string | undefined)[][] = [];
+    const at = await serve(t, ({ url, headers }, response) => {
+      seen.push([url, headers['user-agent'], headers['x-twice'] as string]);
+      response.writeHead(302, { location: '/elsewhere' }).end();
+    });
+    const headers = [
+      ['User-Agent', 'mine'],
+      ['X-Twice', 'a'],
+      ['x-twice', 'b'],
+    ] as const;
+    const { status, location } = await network.get({ scheme: 'http', ...at, path: '/', headers }, never);
+    assert.deepEqual([status, location], [302, '/elsewhere']);
+    assert.deepEqual(seen, [['/', 'mine', 'a, b']]);
+  });
+
   test('a connection that stands is well; one that is refused is not', async (t) => {
     const at = await serve(t, () => undefined);
     await network.connect(at, never);

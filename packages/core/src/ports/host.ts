@@ -108,7 +108,10 @@ export interface Cgroups {
 export interface ProbeNetwork {
   /** Resolves once a TCP connection stands, and closes it. */
   connect(target: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<void>;
-  /** The status of a GET; certificates are not verified. Answers over 10 kB are cut. */
+  /**
+   * The status of a GET, and where it points to instead; certificates are not verified, no pointer is followed. Answers over
+   * 10 kB are cut.
+   */
   get(
     request: {
       readonly scheme: 'http' | 'https';
@@ -118,7 +121,7 @@ export interface ProbeNetwork {
       readonly headers: readonly (readonly [string, string])[];
     },
     signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly body: string }>;
+  ): Promise<{ readonly status: number; readonly body: string; readonly location: string | undefined }>;
   /**
    * One `grpc.health.v1.Health/Check` over plain HTTP/2; resolves to the serving status (1: serving). Source: the gRPC
    * health checking protocol. Rejects with what went wrong when there is no such answer.

@@ -30,7 +30,7 @@ export function createProbeNetwork(): Omit<ProbeNetwork, 'grpcHealth'> {
         host,
         port,
         path: path.startsWith('/') ? path : `/${path}`,
-        headers: { 'user-agent': 'kube-probe/1.32', accept: '*/*', ...Object.fromEntries(headers) },
+        headers: { 'user-agent': 'kube-probe/1.32', accept: '*/*', ...grouped(headers) },
         agent: false,
         rejectUnauthorized: false,
         signal,
@@ -43,7 +43,18 @@ export function createProbeNetwork(): Omit<ProbeNetwork, 'grpcHealth'> {
         body += chunk;
         if (body.length > longestBody) break;
       }
-      return { status: response.statusCode ?? 0, body: body.slice(0, longestBody) };
+      const { statusCode = 0, headers: answered } = response;
+      return { status: statusCode, body: body.slice(0, longestBody), location: answered.location };
     },
   };
+}
+
+/** Lower case, so that a header replaces one of ours; one that is given twice is sent twice. */
+function grouped(headers: readonly (readonly [string, string])[]): Record<string, string | string[]> {
+  const all = new Map<string, string[]>();
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    all.set(key, [...(all.get(key) ?? []), value]);
+  }
+  return Object.fromEntries([...all].map(([name, values]) => [name, values.length === 1 ? values[0]! : values]));
 }

@@ -90,6 +90,9 @@ export function createProber(deps: ProberDeps): Prober {
         if (answer.is === 'failure') {
           events.pod(pod, 'Warning', 'Unhealthy', `${kind} probe failed: ${answer.message}`, container.name);
         }
+        if (answer.is === 'success' && answer.warning !== undefined) {
+          events.pod(pod, 'Warning', 'ProbeWarning', `${kind} probe warning: ${answer.warning}`, container.name);
+        }
         count = countAnswer(count, answer.is, probe);
         if (judge(kind, count.verdict, container, probe, entry)) changed(entry.uid);
         if (kind === 'Startup' && entry.isStarted) return;

@@ -8,7 +8,11 @@ import { rpcCodeOf } from '@kedge/wire/rpc';
 import { portNumber } from './probe-target.ts';
 
 /** `unknown`: the question could not be asked; it counts for nothing. */
-export type ProbeResult = { readonly is: 'success' | 'unknown' } | { readonly is: 'failure'; readonly message: string };
+export type ProbeResult =
+  | { readonly is: 'unknown' }
+  /** `warning`: it counts, but somebody should look. */
+  | { readonly is: 'success'; readonly warning?: string }
+  | { readonly is: 'failure'; readonly message: string };
 
 export interface ProbeSubject {
   readonly container: Container;
@@ -17,6 +21,9 @@ export interface ProbeSubject {
 }
 
 const longestMessage = 1_024;
+/** Source: "HTTP probes" in the Kubernetes documentation: the eleventh is not followed. */
+const redirectsFollowed = 10;
+const redirects: readonly number[] = [301, 302, 303, 307, 308];
 /** Answers of the gRPC health checking protocol. */
 const servingStates = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
 const serving = 1;
@@ -54,11 +61,22 @@ export function createRunProbe(deps: { cri: Cri; clock: Clock; network: ProbeNet
     const number = portNumber(container, port);
     if (number === undefined) return failure(`there is no port "${port}"`);
     const headers = (httpHeaders ?? []).map(({ name, value }) => [name, value] as const);
-    const { status } = await network.get(
-      { scheme: scheme === 'HTTPS' ? 'https' : 'http', host: host ?? podIp, port: number, path: path ?? '/', headers },
-      signal,
-    );
-    return status >= 200 && status < 400 ? { is: 'success' } : failure(`HTTP probe failed with statuscode: ${status}`);
+    const first = { scheme: scheme === 'HTTPS' ? ('https' as const) : ('http' as const), host: host || podIp };
+    let at: HttpTarget = { ...first, port: number, path: path || '/' };
+    for (let followed = 0; ; followed++) {
+      const { status, location } = await network.get({ ...at, headers }, signal);
+      if (status < 200 || status >= 400) return failure(`HTTP probe failed with statuscode: ${status}`);
+      if (!redirects.includes(status) || location === undefined) return { is: 'success' };
+      const next = redirected(at, location);
+      // What another host would say is not about this container.
+      if (next?.host !== first.host.toLowerCase() || followed === redirectsFollowed) {
+        return {
+          is: 'success',
+          warning: `Probe terminated redirects, the last one to ${location}`.slice(0, longestMessage),
+        };
+      }
+      at = next;
+    }
   }
 
   async function runGrpc(
@@ -98,3 +116,25 @@ export function createRunProbe(deps: { cri: Cri; clock: Clock; network: ProbeNet
 }
 
 const failure = (message: string): ProbeResult => ({ is: 'failure', message: message.trim().slice(0, longestMessage) });
+
+type HttpTarget = Omit<Parameters<ProbeNetwork['get']>[0], 'headers'>;
+
+/** Undefined where it leads to nothing that a probe can ask. */
+function redirected({ scheme, host, port, path }: HttpTarget, location: string): HttpTarget | undefined {
+  const base = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const from = `${base}${path.startsWith('/') ? path : `/${path}`}`;
+  let url: URL;
+  try {
+    url = new URL(location, from);
+  } catch {
+    return undefined;
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
+  const isSecure = url.protocol === 'https:';
+  return {
+    scheme: isSecure ? 'https' : 'http',
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
+    path: `${url.pathname}${url.search}`,
+  };
+}
