@@ -24,6 +24,28 @@ async function refusal(site: EdgedFixture, spec: Partial<PodSpec>): Promise<stri
   return `${reason}: ${message}`;
 }
 
+describe('a host name with its domain', () => {
+  const named = (hostname: string) => ({ hostname, subdomain: 'sub', setHostnameAsFQDN: true });
+
+  test('is the name of the pod', async (t) => {
+    const site = await edged(t);
+    site.put('web', named('host'));
+    await site.pass(seconds(1));
+    const [sandbox] = site.fake.sandboxes.values();
+    assert.equal(sandbox?.config.hostname, 'host.sub.default.svc.cluster.local');
+  });
+
+  test('that is longer than the kernel takes is told, and no sandbox is tried with it', async (t) => {
+    const site = await edged(t);
+    site.put('web', named('h'.repeat(40)));
+    await site.pass(seconds(5));
+    const event = site.events.find(({ reason }) => reason === 'FailedCreatePodSandBox');
+    assert.match(event?.message ?? '', /setHostnameAsFQDN: ".*" has 70 characters, and a host name at most 64/);
+    assert.equal(site.fake.calls.get('runPodSandbox') ?? 0, 0);
+    assert.equal(site.statuses.get('web')?.phase, 'Pending');
+  });
+});
+
 describe('sysctls', () => {
   const sysctls = (...names: string[]) => ({
     securityContext: { sysctls: names.map((name) => ({ name, value: '1' })) },

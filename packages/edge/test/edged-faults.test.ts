@@ -252,3 +252,42 @@ describe('a runtime that refuses, with any code of gRPC', () => {
     await faults.assertNothingLeft();
   });
 });
+
+describe('a disk that is full', () => {
+  test('keeps new pods waiting, and says why; others run, restart, end, and all goes on when there is space', async (t) => {
+    const site = new EdgedFixture({ events: true });
+    await site.start();
+    t.after(async () => {
+      assert.deepEqual(await site.stop(), []);
+      assert.deepEqual(
+        site.history.filter((line) => line.startsWith('FAILED')),
+        [],
+      );
+    });
+    const volumes = [{ name: 'settings', configMap: { name: 'settings' } }];
+    site.putObject('configmap', 'settings', { a: '1' });
+    for (const name of ['steady', 'going']) {
+      site.put(name, { volumes, containers: [{ name, image, command: ['serve'] }] });
+    }
+    await site.pass(seconds(5));
+    site.isDiskFull = true;
+    site.put('late', { volumes, containers: [{ name: 'late', image, command: ['serve'] }] });
+    site.putObject('configmap', 'settings', { a: '2' });
+    site.markDeleted('going', 5);
+    await site.pass(minutes(2));
+    const told = site.events.filter(({ message }) => message?.includes('ENOSPC'));
+    assert.ok(told.some(({ involvedObject }) => involvedObject?.name === 'late'));
+    assert.equal(site.statuses.get('late')?.phase, 'Pending');
+    assert.ok((site.fake.calls.get('runPodSandbox') ?? 0) <= 3);
+    assert.deepEqual(site.removals, ['going']);
+    assert.equal(site.statuses.get('steady')?.phase, 'Running');
+    assert.equal(site.statuses.get('steady')?.containerStatuses?.[0]?.restartCount, 0);
+    site.isDiskFull = false;
+    await site.pass(minutes(3));
+    assert.deepEqual(site.fake.running.toSorted(), ['late', 'steady']);
+    assert.equal(
+      await site.files.readText('/var/lib/kedge/pods/uid-steady/volumes/kubernetes.io~configmap/settings/a'),
+      '2',
+    );
+  });
+});

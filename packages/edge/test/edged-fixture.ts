@@ -109,6 +109,8 @@ export class EdgedFixture {
   readonly clock = new FakeClock({ settle });
   readonly fake: FakeCri;
   readonly files = createMemoryFiles();
+  /** Nothing can be written any more. */
+  isDiskFull = false;
   /** How full every disk is. */
   space = () => ({ totalBytes: 1e12, freeBytes: 5e11, totalInodes: 1e6, freeInodes: 5e5 });
   readonly cloud = new FakeCloud();
@@ -247,6 +249,22 @@ export class EdgedFixture {
     return this.events.map(({ reason }) => reason ?? '');
   }
 
+  #writes(): Pick<EdgedDeps['files'], 'makeDirectory' | 'append' | 'writeAtomically' | 'symlink'> {
+    const unlessFull =
+      <Args extends unknown[], Result>(write: (...args: Args) => Promise<Result>) =>
+      async (...args: Args): Promise<Result> => {
+        if (this.isDiskFull) throw new Error(`ENOSPC: no space left on device, '${String(args[0])}'`);
+        return write(...args);
+      };
+    const { makeDirectory, append, writeAtomically, symlink } = this.files;
+    return {
+      makeDirectory: unlessFull(makeDirectory),
+      append: unlessFull(append),
+      writeAtomically: unlessFull(writeAtomically),
+      symlink: unlessFull(symlink),
+    };
+  }
+
   #deps(edgedConfig: EdgedConfig): EdgedDeps {
     const { clock, files, mounted } = this;
     const deps: EdgedDeps = {
@@ -258,7 +276,7 @@ export class EdgedFixture {
       },
       config: edgedConfig,
       cri: this.fake.cri,
-      files: { ...files, space: async () => this.space() },
+      files: { ...files, ...this.#writes(), space: async () => this.space() },
       mounts: {
         mountMemory: async (path) => void mounted.add(path),
         mountHugePages: async (path) => void mounted.add(path),

@@ -150,8 +150,14 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
     preparing.catch(() => undefined);
     const isLimited = !making || (await limitPod(pod, signal));
     const sandbox = making ? isLimited && (await makeSandbox(pod, attempt, signal)) : present;
-    const ready = await preparing;
-    if (!sandbox) return { failed: true, retryAt: undefined, unstarted: starts.map(({ name }) => name) };
+    const ready = await preparing.catch((error: unknown) => {
+      signal.throwIfAborted();
+      const message = `error making pod data directories: ${explain(error)}`;
+      if (sandbox) events.pod(pod, 'Warning', 'FailedToMakePodDataDirectories', message);
+      log.warn('a pod could not be prepared', { pod: describePod(pod), reason: explain(error) });
+      return undefined;
+    });
+    if (!sandbox || !ready) return { failed: true, retryAt: undefined, unstarted: starts.map(({ name }) => name) };
     return deps.starter.start({ pod, starts, attempt, sandbox, ready, memory: work.memory, seen: work.seen }, signal);
   }
 

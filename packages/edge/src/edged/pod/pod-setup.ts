@@ -5,7 +5,7 @@ import type { PodSandboxConfig } from '@kedge/wire/cri';
 import type { EdgedConfig } from '../config.ts';
 import type { EventRecorder } from '../events.ts';
 import { parseResolvConf, podDns } from '../network/dns-config.ts';
-import { formatHostsFile } from '../network/hosts-file.ts';
+import { formatHostsFile, podHostname } from '../network/hosts-file.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import { sandboxConfig } from '../runtime/sandbox-config.ts';
 import { createUserNamespaces, type IdMapping } from '../runtime/user-namespaces.ts';
@@ -50,6 +50,7 @@ export function createPodSetup(deps: {
       const { dns, lacksCluster, omitted } = podDns(pod, { clusterDomain, clusterDns, host });
       for (const message of omitted) events.pod(pod, 'Warning', 'DNSConfigForming', message);
       if (lacksCluster) tellMissingDns();
+      refuseLongName(podHostname(pod, clusterDomain).hostname);
       const users = await userNamespaces.of(pod);
       return sandboxConfig(pod, attempt, { settings: config, paths, dns, users });
     },
@@ -63,4 +64,15 @@ export function createPodSetup(deps: {
     },
     hostAddresses: () => (config.nodeIp === undefined ? facts().addresses.slice(0, 1) : [config.nodeIp]),
   };
+}
+
+/** Of the kernel, in bytes: sethostname(2). */
+const longestHostname = 64;
+
+/** Only a name with its domain can be so long: others are cut. */
+function refuseLongName(name: string): void {
+  if (name.length <= longestHostname) return;
+  throw new Error(
+    `setHostnameAsFQDN: "${name}" has ${name.length} characters, and a host name at most ${longestHostname}: shorten hostname or subdomain`,
+  );
 }
