@@ -26,6 +26,8 @@ export interface ContainerStatusInput extends ContainerFacts {
   readonly previous: ContainerStatus | undefined;
   /** The pod is over: what is not known to have ended, ended unseen. */
   readonly isOver: boolean;
+  /** False: an init container before it has not succeeded, so that nothing of it can have run unseen. */
+  readonly wasReached: boolean;
 }
 
 export function containerStatus(input: ContainerStatusInput): ContainerStatus {
@@ -78,6 +80,7 @@ function absentStatus(input: ContainerStatusInput): ContainerStatus {
     // Removed after it ended: what was reported then still holds.
     if (ended) return { ...previous, ready: previous.ready, started: false };
     const id = previous?.containerID;
+    if (!id && !input.wasReached) return { ...base, state: { waiting: { reason: whileAbsent } }, lastState: {} };
     const state = { terminated: { ...unseenEnd(undefined, input), ...(id ? { containerID: id } : {}) } };
     return { ...base, ...(id ? { containerID: id } : {}), state, lastState: previous?.lastState ?? {} };
   }

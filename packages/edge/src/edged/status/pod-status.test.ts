@@ -250,6 +250,20 @@ describe('the status of a pod', () => {
     assert.equal(end?.exitCode, 137);
   });
 
+  test('that failed while initializing did not run what comes after, and does not say that it ended', () => {
+    const initContainers = [container('first'), container('second')];
+    const pod = podWith({ initContainers, restartPolicy: 'Never' });
+    const status = statusOf(pod, [seen('first', exited(1))], { isOver: true });
+    const stateOf = (statuses: PodStatus['containerStatuses'], name: string) =>
+      statuses?.find((one) => one.name === name)?.state;
+    assert.equal(status.phase, 'Failed');
+    assert.equal(stateOf(status.initContainerStatuses, 'first')?.terminated?.exitCode, 1);
+    assert.deepEqual(stateOf(status.initContainerStatuses, 'second'), { waiting: { reason: 'PodInitializing' } });
+    assert.deepEqual(stateOf(status.containerStatuses, 'main'), { waiting: { reason: 'PodInitializing' } });
+    const initialized = statusOf(pod, [seen('first', exited(0)), seen('second', exited(0))], { isOver: true });
+    assert.equal(stateOf(initialized.containerStatuses, 'main')?.terminated?.reason, 'ContainerStatusUnknown');
+  });
+
   test('in the host network has the address of the host', () => {
     const status = statusOf(podWith({ hostNetwork: true }), [seen('main', running)]);
     assert.equal(status.podIP, '192.0.2.1');

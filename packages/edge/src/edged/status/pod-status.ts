@@ -2,7 +2,7 @@
 // value: whoever reports compares it with what was reported before.
 import { type Instant, toTime } from '@kedge/core/time';
 import type { Container, ContainerStatus, Pod, PodStatus, ResourceRequirements } from '@kedge/model/k8s-types';
-import { ephemeralContainersOf, initContainersOf, qosClassOf, specOf } from '../pod/pod-spec.ts';
+import { ephemeralContainersOf, initContainersOf, isSidecar, qosClassOf, specOf } from '../pod/pod-spec.ts';
 import { type ContainerFacts, containerStatus } from './container-status.ts';
 import { type Phase, podPhase } from './phase.ts';
 import { podConditions } from './pod-conditions.ts';
@@ -32,6 +32,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
       ...(previous?.ephemeralContainerStatuses ?? []),
     ].map((one) => [one.name, one]),
   );
+  let wasReached = true;
   const statusOf = (container: Container, isInit: boolean): ContainerStatus =>
     withResources(
       container.name,
@@ -39,6 +40,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
         ...input,
         container,
         isInit,
+        wasReached,
         whileAbsent: hasInit ? 'PodInitializing' : 'ContainerCreating',
         previous: reported.get(container.name),
       }),
@@ -48,7 +50,11 @@ export function podStatus(input: PodStatusInput): PodStatus {
     if (!resources) return status;
     return { ...status, resources, allocatedResources: { ...resources.limits, ...resources.requests } };
   }
-  const initStatuses = initContainersOf(pod).map((container) => statusOf(container, true));
+  const initStatuses = initContainersOf(pod).map((container) => {
+    const status = statusOf(container, true);
+    wasReached &&= isSidecar(container) || status.state?.terminated?.exitCode === 0;
+    return status;
+  });
   const statuses = specOf(pod).containers.map((container) => statusOf(container, false));
   const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => statusOf(container, false));
 
