@@ -218,6 +218,36 @@ describe('a container that crashes', () => {
     const end = site.statuses.get('web')?.containerStatuses?.[0]?.state?.terminated;
     assert.equal(end?.message, 'no database');
   });
+
+  test('shares the room for last words with the others of its pod', async (t) => {
+    const site = await edged(t);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    site.put('web', { restartPolicy: 'Never', containers: names.map((name) => ({ name, image, command: ['serve'] })) });
+    await site.pass(seconds(1));
+    await site.files.append('/var/lib/kedge/pods/uid-web/containers/a/0', 'x'.repeat(5_000));
+    site.fake.exit('a', 1);
+    await site.pass(seconds(2));
+    const end = site.statuses.get('web')?.containerStatuses?.[0]?.state?.terminated;
+    assert.equal(end?.message?.length, 2_048);
+  });
+
+  test('that says nothing else leaves the end of its log: whole lines out of pieces, and not more bytes than may be', async (t) => {
+    const site = await edged(t);
+    const containers = [{ name: 'main', image, command: ['serve'], terminationMessagePolicy: 'FallbackToLogsOnError' }];
+    site.put('web', { restartPolicy: 'Never', containers });
+    await site.pass(seconds(1));
+    const at = '2026-01-01T00:00:00.000000000Z';
+    const long = 'ü'.repeat(2_000);
+    const log = `${at} stdout F ${long}\n${at} stdout P one \n${at} stderr F line\n${at} stdout F two\n`;
+    await site.files.append('/var/log/pods/default_web_uid-web/main/0.log', log);
+    site.fake.exit('main', 1);
+    await site.pass(seconds(2));
+    const message = site.statuses.get('web')?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
+    assert.ok(message.endsWith('ü\none line\ntwo'), message.slice(-40));
+    const { length } = new TextEncoder().encode(message);
+    assert.ok(length > 2_040 && length <= 2_048, `${length} bytes`);
+    assert.ok(!message.includes('\uFFFD'));
+  });
 });
 
 describe('an image', () => {

@@ -1,5 +1,6 @@
 // Small readings of a pod's spec that planning, status and set-up share.
 import { type Duration, seconds } from '@kedge/core/time';
+import { parseQuantity } from '@kedge/model/k8s-quantity';
 import type { Container, EphemeralContainer, Pod, PodSpec } from '@kedge/model/k8s-types';
 
 const emptySpec: PodSpec = { containers: [] };
@@ -38,7 +39,8 @@ export function qosClassOf(pod: Pod): QosClass {
   let isGuaranteed = true;
   // What the pod says for itself as a whole holds, whatever its containers say.
   const whole = specOf(pod).resources;
-  for (const { resources } of whole ? [{ resources: whole }] : allContainersOf(pod)) {
+  // What only looks into a pod asks for nothing.
+  for (const { resources } of whole ? [{ resources: whole }] : [...initContainersOf(pod), ...specOf(pod).containers]) {
     for (const name of ['cpu', 'memory']) {
       const limit = amount(resources?.limits?.[name]);
       const request = amount(resources?.requests?.[name]);
@@ -50,6 +52,6 @@ export function qosClassOf(pod: Pod): QosClass {
   return isGuaranteed ? 'Guaranteed' : 'Burstable';
 }
 
-/** A written zero asks for nothing. */
-const amount = (text: string | undefined): string | undefined =>
-  text === undefined || text === '0' ? undefined : text;
+/** A zero, however it is written, asks for nothing. */
+const amount = (text: string | undefined): bigint | undefined =>
+  (text === undefined ? undefined : parseQuantity(text)?.nano) || undefined;

@@ -39,6 +39,27 @@ describe('the class of a pod and its cgroup', () => {
     ['something asked', podOf(guaranteed, container()), 'Burstable', '/k/burstable/podu-1', 'k-burstable-podu_1.slice'],
     ['limits for everything', podOf(guaranteed), 'Guaranteed', '/k/podu-1', 'k-podu_1.slice'],
     [
+      'limits that are written in another way than requests',
+      podOf(container({ limits: { cpu: '1', memory: '1Ki' }, requests: { cpu: '1000m', memory: '1024' } })),
+      'Guaranteed',
+      '/k/podu-1',
+      'k-podu_1.slice',
+    ],
+    [
+      'zero, written at length',
+      podOf(container({ requests: { cpu: '0m', memory: '0Mi' } })),
+      'BestEffort',
+      '/k/besteffort/podu-1',
+      'k-besteffort-podu_1.slice',
+    ],
+    [
+      'somebody looks into it',
+      { ...podOf(guaranteed), spec: { containers: [guaranteed], ephemeralContainers: [{ name: 'debug' }] } },
+      'Guaranteed',
+      '/k/podu-1',
+      'k-podu_1.slice',
+    ],
+    [
       'limits alone are requests too',
       podOf(container({ limits: { cpu: '1', memory: '1' } })),
       'Guaranteed',
