@@ -38,6 +38,33 @@ describe('a static pod', () => {
     assert.equal(sandbox?.config.metadata?.name, 'agent-edge-1');
   });
 
+  test('has what an API would have filled in: requests out of limits, ports of the host, times of probes', async (t) => {
+    const text = `
+apiVersion: v1
+kind: Pod
+metadata: { name: agent, namespace: kube-system }
+spec:
+  hostNetwork: true
+  volumes: [{ name: scratch }]
+  containers:
+    - name: main
+      image: '${image}'
+      command: [serve]
+      resources: { limits: { cpu: '2', memory: 64Mi } }
+      ports: [{ containerPort: 8080 }]
+      livenessProbe: { httpGet: { port: 8080 }, periodSeconds: 0, timeoutSeconds: 0, failureThreshold: 0 }
+      volumeMounts: [{ name: scratch, mountPath: /scratch }]
+`;
+    const site = await edged(t, { 'agent.yaml': text, 'other.yaml': text.replace('name: agent', 'name: other') });
+    assert.deepEqual(site.fake.running, ['main']);
+    const [path] = [...site.cgroupLimits.keys()].filter((name) => name.startsWith('/kedge/pod'));
+    assert.equal(site.cgroupLimits.get(path ?? '')?.cpuShares, 2_048);
+    await site.pass(seconds(25));
+    assert.equal(site.probed.length, 3, 'every ten seconds');
+    const refused = site.events.find(({ reason }) => reason === 'NodePorts');
+    assert.match(refused?.message ?? '', /TCP 8080/);
+  });
+
   test('needs no cloud, and is the same one after a restart', async (t) => {
     const site = new EdgedFixture();
     site.setOnline(false);

@@ -5,7 +5,7 @@ import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDa
 import { checkAtMost100Percent, checkChoice, checkImmutable, checkIntOrPercent, checkNonNegative } from './checks.ts';
 import { isZero } from './deployment.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkLastingWorkload } from './pod-template.ts';
 
 export const daemonSetRules = createRules<DaemonSet>({

@@ -4,7 +4,7 @@ import type { FieldError } from '../k8s/index.ts';
 import type { Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment } from '../k8s-types/index.ts';
 import { checkAtMost100Percent, checkChoice, checkImmutable, checkIntOrPercent, checkNonNegative } from './checks.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkLastingWorkload } from './pod-template.ts';
 
 export const deploymentRules = createRules<Deployment>({

@@ -6,7 +6,7 @@ import type { CronJob, CronJobSpec, Job, JobSpec, PodFailurePolicy, PodTemplateS
 import { checkChoice, checkDomainPrefixedPath, checkImmutable, checkNonNegative } from './checks.ts';
 import { checkFailurePolicy, checkSuccessPolicy } from './job-policies.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkPodTemplate } from './pod-template.ts';
 
 export const jobRules = createRules<Job>({

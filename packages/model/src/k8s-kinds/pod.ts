@@ -5,7 +5,7 @@ import { jsonEqual, jsonKey } from '../k8s-patch/index.ts';
 import type { Container, Pod, PodSpec, Toleration } from '../k8s-types/index.ts';
 import { createRules } from './kind-rules.ts';
 import { checkPodSpec } from './pod-checks.ts';
-import { defaultPod } from './pod-defaults.ts';
+import { defaultPod } from '../k8s-defaults/index.ts';
 
 const updatable = [
   '`spec.containers[*].image`',

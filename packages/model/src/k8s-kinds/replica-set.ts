@@ -2,7 +2,7 @@
 import type { ReplicaSet, ReplicaSetSpec } from '../k8s-types/index.ts';
 import { checkImmutable, checkNonNegative } from './checks.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkLastingWorkload } from './pod-template.ts';
 
 export const replicaSetRules = createRules<ReplicaSet>({

@@ -5,7 +5,7 @@ import { checkLabelSelector } from '../k8s-selectors/index.ts';
 import type { PodDisruptionBudget, ReplicationController } from '../k8s-types/index.ts';
 import { checkIntOrPercent, checkNonNegative } from './checks.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkPodTemplate } from './pod-template.ts';
 
 export const podDisruptionBudgetRules = createRules<PodDisruptionBudget>({

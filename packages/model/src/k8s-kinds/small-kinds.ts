@@ -4,7 +4,7 @@ import { jsonKey } from '../k8s-patch/index.ts';
 import type { ControllerRevision, PodTemplate, RuntimeClass } from '../k8s-types/index.ts';
 import { checkImmutable, checkLabels, checkNonNegative, repeated } from './checks.ts';
 import { createRules } from './kind-rules.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkPodTemplate } from './pod-template.ts';
 import { checkResources } from './resource-checks.ts';
 import { checkTolerations } from './scheduling-checks.ts';

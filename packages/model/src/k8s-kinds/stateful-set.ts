@@ -11,7 +11,7 @@ import type {
 import { checkChoice, checkNonNegative, checkOptionalChoice } from './checks.ts';
 import { createRules } from './kind-rules.ts';
 import { defaultPersistentVolumeClaim } from './persistent-volume.ts';
-import { defaultPodTemplate } from './pod-defaults.ts';
+import { defaultPodTemplate } from '../k8s-defaults/index.ts';
 import { checkLastingWorkload } from './pod-template.ts';
 
 export const statefulSetRules = createRules<StatefulSet>({

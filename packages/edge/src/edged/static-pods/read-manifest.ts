@@ -1,5 +1,6 @@
 // A pod out of a manifest on the node: named after the node, known by what is in the file, and by where it is. Pure.
 // Source: "Create static Pods" in the Kubernetes documentation.
+import { defaultPod } from '@kedge/model/k8s-defaults';
 import type { Pod } from '@kedge/model/k8s-types';
 import { parse } from 'yaml';
 
@@ -24,7 +25,8 @@ export function readManifest(text: string, path: string, node: string, seenAt: s
   if (!spec?.containers || spec.containers.length === 0) return 'has no containers';
   if (spec.serviceAccountName) return 'names a service account: a static pod has none';
   const uid = hashOf(`${node}\n${path}\n${text}`);
-  return {
+  // No API has filled in what the manifest leaves open.
+  return defaultPod({
     apiVersion,
     kind,
     metadata: {
@@ -40,7 +42,7 @@ export function readManifest(text: string, path: string, node: string, seenAt: s
       // What the node runs of its own accord does not go because the cloud thinks ill of the node.
       tolerations: [...(spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }],
     },
-  };
+  });
 }
 
 /** 128 bits that differ when the text does: a name, not a proof. */
