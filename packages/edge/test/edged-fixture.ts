@@ -146,6 +146,7 @@ export class EdgedFixture {
   rpc: EdgedDeps['rpc'] = undefined;
   hugePages: ReadonlyMap<number, number> = new Map();
   freeMemoryBytes = 2 * 1_024 ** 3;
+  processes = 100;
   /** What hears of the machine's shutdown. */
   shutdowns: HostShutdowns | undefined = undefined;
   readonly #podListeners = new Set<{ onPut(pod: Pod): void; onDelete(pod: Pod): void }>();
@@ -307,7 +308,11 @@ export class EdgedFixture {
           hugePages: this.hugePages,
           addresses: this.addresses,
         }),
-        load: async () => ({ availableMemoryBytes: this.freeMemoryBytes, processes: 100, maxProcesses: 32_768 }),
+        load: async () => ({
+          availableMemoryBytes: this.freeMemoryBytes,
+          processes: this.processes,
+          maxProcesses: 32_768,
+        }),
         memoryVictims: async (place) => {
           const victims = this.victims.slice(place ?? 0);
           return { place: this.victims.length, victims: place === undefined ? [] : victims };

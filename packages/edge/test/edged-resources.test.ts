@@ -75,6 +75,50 @@ describe('a node without memory to spare', () => {
   });
 });
 
+describe('a node that is short for longer than it may be', () => {
+  const softly = {
+    signal: 'pid.available',
+    below: { units: 1_000 },
+    written: '1000',
+    grace: seconds(30),
+    reclaim: { units: 500 },
+  } as const;
+
+  test('of processes says so, and the pod that goes has its hook and what grace there is', async (t) => {
+    const hooks: string[] = [];
+    const site = new EdgedFixture({
+      exec: (_container, [command = '']) => {
+        hooks.push(command);
+        return { exitCode: 0 };
+      },
+      obeys: () => false,
+    });
+    await site.start({ eviction: { thresholds: [softly], transitionPeriod: minutes(5), maxPodGraceSeconds: 20 } });
+    t.after(async () => assert.deepEqual(await site.stop(), []));
+    const lifecycle = { preStop: { exec: { command: ['bye'] } } };
+    site.put('important', { priority: 10 });
+    site.put('least', {
+      terminationGracePeriodSeconds: 600,
+      containers: [{ name: 'least', image, command: ['serve'], lifecycle }],
+    });
+    await site.pass(seconds(5));
+    site.processes = 32_000;
+    await site.pass(seconds(25));
+    assert.equal(site.statuses.get('least')?.phase, 'Running', 'a soft threshold waits');
+    await site.pass(seconds(25));
+    assert.deepEqual(hooks, ['bye']);
+    assert.equal(site.statuses.get('important')?.phase, 'Running', 'one at a time');
+    assert.deepEqual(site.fake.running.toSorted(), ['least', 'main'], 'it has its grace');
+    site.processes = 100;
+    await site.pass(seconds(30));
+    assert.equal(condition(site, 'PIDPressure'), 'True');
+    assert.equal(site.statuses.get('least')?.reason, 'Evicted');
+    assert.match(site.statuses.get('least')?.message ?? '', /^The node was low on resource: pids\./);
+    assert.deepEqual(site.fake.running, ['main']);
+    assert.equal(site.statuses.get('important')?.phase, 'Running');
+  });
+});
+
 describe('a full disk', () => {
   test('costs images first that no pod of the node names', async (t) => {
     const site = await edged(t);

@@ -165,7 +165,12 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
     settings: config.eviction,
     rootDirectory: config.rootDirectory,
     imageDirectory: (signal) => imageGc.directory(signal),
-    pods: () => [...pods.list()].filter((pod) => !hasEnded(reconciler.memoryOf(uidOf(pod)))),
+    pods: () =>
+      [...pods.list()].filter((pod) => {
+        const memory = reconciler.memoryOf(uidOf(pod));
+        return !hasEnded(memory) && memory.failure === undefined;
+      }),
+    isOver: (pod) => pods.get(uidOf(pod)) === undefined || reconciler.memoryOf(uidOf(pod)).isOver,
     usage: (of, signal) => usageByPod(cri, config.site, of, signal),
     freeDisk: (signal) => imageGc.freeAll(signal),
     evict,

@@ -4,7 +4,7 @@ import { explain } from '@kedge/core/errors';
 import type { Scope } from '@kedge/core/flow';
 import type { Log } from '@kedge/core/log';
 import type { Files, Host } from '@kedge/core/ports';
-import { type Clock, seconds } from '@kedge/core/time';
+import { type Clock, type Duration, seconds } from '@kedge/core/time';
 import { formatQuantity, quantityOfUnits } from '@kedge/model/k8s-quantity';
 import { podRequests } from '@kedge/model/k8s-scheduling';
 import type { Pod } from '@kedge/model/k8s-types';
@@ -34,8 +34,10 @@ export interface EvictorDeps {
   readonly rootDirectory: string;
   /** Where the runtime keeps images; undefined as long as it does not say. */
   readonly imageDirectory: (signal: AbortSignal) => Promise<string | undefined>;
-  /** Pods that have not ended. */
+  /** Pods that have not ended, and have not been told to. */
   readonly pods: () => readonly Pod[];
+  /** Nothing of it runs any more. */
+  readonly isOver: (pod: Pod) => boolean;
   /** Bytes in use by pod uid, of memory or of the disk. */
   readonly usage: (of: 'memory' | 'disk', signal: AbortSignal) => Promise<Usage>;
   /** Removes images and containers that nobody needs; true when that freed anything. */
@@ -53,9 +55,14 @@ export interface Evictor {
 }
 
 const lookEvery = seconds(10);
-/** While a pod that was evicted is ending, others are left alone for this long at most. */
+/** While a pod that was evicted is ending, others are left alone: for this long beyond its grace at most. */
 const endWithin = seconds(30);
 const lookAfterEviction = seconds(1);
+
+interface Evicted {
+  readonly pod: Pod;
+  readonly grace: Duration;
+}
 
 const conditionOf: Readonly<Record<Pressure, string>> = {
   memory: 'MemoryPressure',
@@ -92,7 +99,7 @@ export function createEvictor(deps: EvictorDeps): Evictor {
   }
 
   /** The pod that was ended; undefined when none had to be, or none could. */
-  async function act(threshold: Threshold, readings: Readings, signal: AbortSignal): Promise<Pod | undefined> {
+  async function act(threshold: Threshold, readings: Readings, signal: AbortSignal): Promise<Evicted | undefined> {
     const resource = resourceOf[threshold.signal];
     events.node('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
     const isDisk = threshold.signal.startsWith('nodefs') || threshold.signal.startsWith('imagefs');
@@ -112,17 +119,17 @@ export function createEvictor(deps: EvictorDeps): Evictor {
     log.warn('pod evicted', { pod: describePod(victim), reason: message });
     events.pod(victim, 'Warning', 'Evicted', message);
     deps.evict(victim, message, grace);
-    return victim;
+    return { pod: victim, grace: seconds(grace) };
   }
 
-  async function untilEnded(pod: Pod, signal: AbortSignal): Promise<void> {
+  /** It is reported as failed at once; what it uses comes back when its containers have ended. */
+  async function untilEnded({ pod, grace }: Evicted, signal: AbortSignal): Promise<void> {
     const began = clock.monotonic();
-    const isThere = (): boolean => deps.pods().some((one) => uidOf(one) === uidOf(pod));
     do await clock.sleep('end of an evicted pod', lookAfterEviction, signal);
-    while (isThere() && clock.monotonic() - began < endWithin);
+    while (!deps.isOver(pod) && clock.monotonic() - began < grace + endWithin);
   }
 
-  async function look(signal: AbortSignal): Promise<Pod | undefined> {
+  async function look(signal: AbortSignal): Promise<Evicted | undefined> {
     const readings = await read(signal);
     const verdict = planEviction(settings, readings, memory, clock.now());
     memory = verdict.memory;
