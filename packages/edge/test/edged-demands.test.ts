@@ -267,6 +267,43 @@ describe('confinement', () => {
     assert.deepEqual([security?.maskedPaths, security?.readonlyPaths], [undefined, undefined]);
   });
 
+  test('by SELinux is handed to the runtime: of the pod for its sandbox and its containers, unless one says otherwise', async (t) => {
+    const site = await edged(t);
+    site.put('web', {
+      securityContext: { seLinuxOptions: { level: 's0:c1', type: 'pod_t' } },
+      containers: [main({}), main({ name: 'own', securityContext: { seLinuxOptions: { type: 'own_t' } } })],
+    });
+    await site.pass(seconds(1));
+    const of = (name: string) => site.fake.container(name)?.config.linux?.securityContext?.selinuxOptions;
+    assert.deepEqual(sandboxes(site)[0]?.config.linux?.securityContext?.selinuxOptions, {
+      level: 's0:c1',
+      type: 'pod_t',
+    });
+    assert.deepEqual([of('main'), of('own')], [{ level: 's0:c1', type: 'pod_t' }, { type: 'own_t' }]);
+  });
+
+  test('of mounts is private, or as the container says', async (t) => {
+    const site = await edged(t);
+    const mount = (name: string, mountPropagation?: string) => ({
+      name,
+      mountPath: `/${name}`,
+      ...(mountPropagation === undefined ? {} : { mountPropagation }),
+    });
+    site.put('web', {
+      volumes: ['a', 'b', 'c'].map((name) => ({ name, hostPath: { path: '/data' } })),
+      containers: [
+        main({
+          securityContext: { privileged: true },
+          volumeMounts: [mount('a'), mount('b', 'HostToContainer'), mount('c', 'Bidirectional')],
+        }),
+      ],
+    });
+    await site.pass(seconds(1));
+    const mounts = site.fake.container('main')?.config.mounts ?? [];
+    const of = (path: string) => mounts.find(({ containerPath }) => containerPath === path)?.propagation;
+    assert.deepEqual(['/a', '/b', '/c'].map(of), [0, 1, 2]);
+  });
+
   test('by groups of the pod alone is refused where the runtime adds those of the image', async (t) => {
     const site = await edged(t);
     const strict = { securityContext: { supplementalGroupsPolicy: 'Strict' } };
