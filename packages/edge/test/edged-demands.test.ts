@@ -46,6 +46,28 @@ describe('a host name with its domain', () => {
   });
 });
 
+describe('what Kubernetes has had since later than this kubelet', () => {
+  const later: [string, object][] = [
+    ['hostnameOverride', { hostnameOverride: 'other' }],
+    ['stopSignal', { containers: [main({ lifecycle: { stopSignal: 'SIGQUIT' } as object })] }],
+    ['restartPolicyRules', { containers: [main({ restartPolicyRules: [] } as object)] }],
+    ['a restart policy of its own', { containers: [main({ restartPolicy: 'OnFailure' })] }],
+    [
+      'a restart policy other than Always',
+      { initContainers: [main({ name: 'init', restartPolicy: 'Never' })], containers: [main({})] },
+    ],
+  ];
+  for (const [what, spec] of later) {
+    test(`is refused and named, not left out: ${what}`, async (t) => {
+      const site = await edged(t);
+      const said = await refusal(site, spec);
+      assert.match(said, /^UnsupportedFeature: This node does not support: /);
+      assert.ok(said.includes(what), said);
+      assert.ok(site.reasons().includes('UnsupportedFeature'));
+    });
+  }
+});
+
 describe('sysctls', () => {
   const sysctls = (...names: string[]) => ({
     securityContext: { sysctls: names.map((name) => ({ name, value: '1' })) },

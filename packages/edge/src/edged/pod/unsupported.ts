@@ -4,7 +4,7 @@ import type { Container, LifecycleHandler, Pod, Probe, Volume } from '@kedge/mod
 import type { RuntimeAbilities } from '../runtime/runtime-abilities.ts';
 import { isExtendedResource, isHugePages } from '../runtime/resources.ts';
 import { appArmorOf } from '../runtime/security-context.ts';
-import { allContainersOf, specOf } from './pod-spec.ts';
+import { allContainersOf, initContainersOf, isSidecar, specOf } from './pod-spec.ts';
 import { findUnsafeName } from './safe-names.ts';
 import { findForbiddenSysctl } from './sysctls.ts';
 
@@ -40,6 +40,13 @@ export function findUnsupported(pod: Pod, policy: NodePolicy): Refusal | undefin
     ...(spec.volumes ?? []).flatMap(inVolume),
     ...allContainersOf(pod).flatMap(inContainer),
     ...(spec.resourceClaims?.length ? ['resourceClaims'] : []),
+    ...fromLater(spec, laterOfPods),
+    ...spec.containers
+      .filter((one) => one.restartPolicy)
+      .map(({ name }) => `a restart policy of its own (container "${name}")`),
+    ...initContainersOf(pod)
+      .filter((one) => one.restartPolicy && !isSidecar(one))
+      .map(({ name }) => `a restart policy other than Always (container "${name}")`),
     ...(spec.os && spec.os.name !== 'linux' ? [`os "${spec.os.name}"`] : []),
   ]);
 }
@@ -95,12 +102,22 @@ function inContainer(container: Container): string[] {
     ...amounts.filter((name) => !isKnownResource(name)).map((name) => `resource "${name}"`),
     ...(resources?.claims?.length ? ['resource claims'] : []),
     ...(volumeDevices?.length ? ['volumeDevices'] : []),
+    ...fromLater(container, laterOfContainers),
+    ...fromLater(lifecycle, laterOfLifecycles),
     ...(securityContext?.windowsOptions ? ['windowsOptions'] : []),
     ...[lifecycle?.preStop, lifecycle?.postStart].flatMap(inHook),
     ...probes.flatMap(inProbe),
   ];
   return missing.map((what) => `${what} (container "${container.name}")`);
 }
+
+/** Fields that Kubernetes has since 1.33 and later: a cloud that knows them may send them. */
+const laterOfPods = ['hostnameOverride'];
+const laterOfContainers = ['restartPolicyRules'];
+const laterOfLifecycles = ['stopSignal'];
+
+const fromLater = (given: object | undefined, names: readonly string[]): string[] =>
+  names.filter((name) => given !== undefined && name in given);
 
 const isKnownResource = (name: string): boolean =>
   resourceNames.has(name) || isHugePages(name) || isExtendedResource(name);
