@@ -371,6 +371,19 @@ describe('a deleted pod', () => {
     assert.equal(site.fake.sandboxes.size + site.fake.containers.size, 0);
   });
 
+  test('sends the requests of its hooks to itself, from its first start on', async (t) => {
+    const site = await edged(t);
+    const httpGet = (path: string) => ({ httpGet: { port: 8_080, path, host: '' } });
+    const lifecycle = { postStart: httpGet('/hello'), preStop: httpGet('/bye') };
+    site.put('web', { containers: [{ name: 'main', image, command: ['serve'], lifecycle }] });
+    await site.pass(seconds(2));
+    const address = site.statuses.get('web')?.podIP;
+    assert.match(address ?? '', /^10\./);
+    site.markDeleted('web');
+    await site.pass(seconds(5));
+    assert.deepEqual(site.probed, [`http://${address}:8080/hello`, `http://${address}:8080/bye`]);
+  });
+
   test('runs its preStop hook first', async (t) => {
     const commands: string[] = [];
     const site = await edged(t, {

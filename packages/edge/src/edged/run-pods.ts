@@ -375,7 +375,7 @@ export async function runPods(deps: EdgedDeps, facts: () => HostFacts, scope: Sc
       cri,
       site: config.site,
       paths,
-      pods: accepted,
+      pods: () => accepted().filter((pod) => reconciler.memoryOf(uidOf(pod)).failure === undefined),
       evict(pod, message) {
         log.warn('pod evicted', { pod: describePod(pod), reason: message });
         events.pod(pod, 'Warning', 'Evicted', message);

@@ -200,7 +200,8 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
     await because('RunContainerError', cri.startContainer(made, { signal }), signal);
     events.pod(pod, 'Normal', 'Started', `Started container ${name}`, name);
     if (!container.lifecycle?.postStart) return;
-    const hook = deps.lifecycle.postStart(pod, container, made.containerId, signal);
+    const [address] = inputs.addresses.podIps;
+    const hook = deps.lifecycle.postStart(pod, container, made.containerId, address, signal);
     await because('PostStartHookError', hook, signal);
   }
 

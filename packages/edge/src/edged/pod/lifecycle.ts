@@ -10,8 +10,17 @@ import { portNumber } from '../probes/probe-target.ts';
 export interface Lifecycle {
   /** A hook that fails, or takes longer than `within`, does not keep the container from ending. */
   preStop(pod: Pod, container: Container, id: string, within: Duration, signal: AbortSignal): Promise<void>;
-  /** A hook that fails ends the container; its restart policy decides what follows. */
-  postStart(pod: Pod, container: Container, id: string, signal: AbortSignal): Promise<void>;
+  /**
+   * A hook that fails ends the container; its restart policy decides what follows. `address` is the pod's, which nobody has been
+   * told yet.
+   */
+  postStart(
+    pod: Pod,
+    container: Container,
+    id: string,
+    address: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 const longestPostStart = minutes(10);
@@ -26,9 +35,8 @@ export function createLifecycle(deps: {
   const { cri, clock, network, events } = deps;
 
   async function run(
-    pod: Pod,
     container: Container,
-    id: string,
+    { id, address }: { readonly id: string; readonly address: string | undefined },
     { exec, httpGet, sleep }: LifecycleHandler,
     within: Duration,
     signal: AbortSignal,
@@ -43,12 +51,14 @@ export function createLifecycle(deps: {
     } else if (sleep) {
       await clock.sleep('hook of a container', milliseconds(Math.min(within, seconds(sleep.seconds))), signal);
     } else if (httpGet) {
-      const host = httpGet.host ?? deps.addressOf(pod) ?? '127.0.0.1';
+      const host = httpGet.host || address;
+      // The node itself would answer in its place.
+      if (host === undefined) throw new Error('the pod has no address yet');
       const port = portNumber(container, httpGet.port);
       if (port === undefined) throw new Error(`there is no port "${httpGet.port}"`);
       const headers = (httpGet.httpHeaders ?? []).map(({ name, value }) => [name, value] as const);
       const scheme = httpGet.scheme === 'HTTPS' ? 'https' : 'http';
-      const { status } = await network.get({ scheme, host, port, path: httpGet.path ?? '/', headers }, signal);
+      const { status } = await network.get({ scheme, host, port, path: httpGet.path || '/', headers }, signal);
       if (status >= 400) throw new Error(`HTTP status ${status}`);
     }
   }
@@ -62,18 +72,19 @@ export function createLifecycle(deps: {
         .sleep('preStop hook', within, late.signal)
         .then(() => Promise.reject(new Error('it took too long')));
       try {
-        await Promise.race([run(pod, container, id, hook, within, AbortSignal.any([signal, late.signal])), timer]);
+        const at = { id, address: deps.addressOf(pod) };
+        await Promise.race([run(container, at, hook, within, AbortSignal.any([signal, late.signal])), timer]);
       } catch (error) {
         events.pod(pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${explain(error)}`, container.name);
       } finally {
         late.abort();
       }
     },
-    async postStart(pod, container, id, signal) {
+    async postStart(pod, container, id, address, signal) {
       const hook = container.lifecycle?.postStart;
       if (!hook) return;
       try {
-        await run(pod, container, id, hook, longestPostStart, signal);
+        await run(container, { id, address }, hook, longestPostStart, signal);
       } catch (error) {
         signal.throwIfAborted();
         events.pod(pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${explain(error)}`, container.name);
