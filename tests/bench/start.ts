@@ -19,12 +19,23 @@ interface Starts {
   readonly pods: readonly number[];
 }
 
+/** While edgecore sleeps: KubeEdge's ends what runs and is no pod of its own. */
+async function bareStarts({ pid, runtimeSocket }: Contender, size: number): Promise<readonly number[]> {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    return await bareCriStarts(runtimeSocket, podImage, size);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
 /** Bare and pods in turn, so that both see the same machine; nothing of another contender runs meanwhile. */
-async function measureBurst({ api, runtimeSocket }: Contender, size: number, rounds: number): Promise<Starts> {
+async function measureBurst(contender: Contender, size: number, rounds: number): Promise<Starts> {
+  const { api, runtimeSocket } = contender;
   const bare: number[] = [];
   const pods: number[] = [];
   for (let round_ = 0; round_ < rounds; round_++) {
-    bare.push(...(await bareCriStarts(runtimeSocket, podImage, size)));
+    bare.push(...(await bareStarts(contender, size)));
     const names = Array.from({ length: size }, (_, n) => `start-${size}-${round_}-${n}`);
     pods.push(...(await podStarts(api, names)));
     await removePods(api, names);

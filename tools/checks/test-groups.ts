@@ -1,6 +1,6 @@
 // Runs the tests in groups and counts them. Unit and module tests share one process (they start in milliseconds);
-// files that start processes of their own are named `*.process.test.ts` and get a process each; end-to-end tests, which
-// mostly wait, run two at a time. Every group says on which runtime it wants the edge: it is tested on both.
+// files that start processes of their own are named `*.process.test.ts` and get a process each; those and end-to-end tests
+// mostly wait, and run two at a time. Every group says on which runtime it wants the edge: it is tested on both.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { type EdgeRuntime, launchOn } from '../../apps/kedge/src/edge-runtime.ts';
@@ -85,7 +85,7 @@ export function testGroups(): Record<GroupName, Group> {
       files: found.filter(startsProcesses),
       options: ['--test-timeout=600000'],
       batch: 1,
-      batchesAtOnce: 1,
+      batchesAtOnce: 2,
       environment: edgeOn('node'),
     },
     e2e: {
@@ -114,7 +114,8 @@ export function testGroups(): Record<GroupName, Group> {
     },
     lean: {
       name: 'the edge on its lean runtime',
-      files: [...edgeSuite.map((name) => `tests/e2e/${name}.test.ts`), conformance],
+      // The longest first: the others fit beside it.
+      files: [conformance, ...edgeSuite.map((name) => `tests/e2e/${name}.test.ts`)],
       options: ['--test-timeout=1200000'],
       batch: 1,
       batchesAtOnce: 2,

@@ -124,6 +124,8 @@ export class EdgedFixture {
   readonly objects = new Map<string, KubeObject>();
   services: Service[] = [];
   readonly mounted = new Set<string>();
+  /** What is shown where. */
+  readonly bound = new Map<string, string>();
   readonly cgroupsRemoved: string[] = [];
   readonly cgroupLimits = new Map<string, CgroupLimits>();
   cgroupsRefuse = false;
@@ -281,6 +283,12 @@ export class EdgedFixture {
       mounts: {
         mountMemory: async (path) => void mounted.add(path),
         mountHugePages: async (path) => void mounted.add(path),
+        bindBelow: async (root, path, target) => {
+          const source = [root, ...path].join('/');
+          if ((await files.info(source)) === undefined) await files.makeDirectory(source);
+          mounted.add(target);
+          this.bound.set(target, source);
+        },
         unmount: async (path) => void mounted.delete(path),
         below: async (path) => [...mounted].filter((mount) => mount.startsWith(`${path}/`)),
       },

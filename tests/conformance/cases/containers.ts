@@ -341,7 +341,8 @@ export const containerCases: readonly Case[] = [
       const script = `trap "exit 0" TERM; while true; do ${limit}; sleep 1 & wait $!; done`;
       const pod = await node.pod({ containers: [shell(script, { resources: sized('32Mi') })] });
       await pod.says(/^33554432$/m);
-      const { containerID } = containerOf(await pod.get());
+      // It speaks before its status has come this far.
+      const { containerID } = containerOf(await pod.running());
       await pod.patch({ spec: { containers: [{ name: 'main', resources: sized('48Mi') }] } }, 'resize');
       await pod.says(/^50331648$/m);
       const status = await pod.until('the resize to be over', (now) => {

@@ -77,6 +77,11 @@ export interface Mounts {
   mountMemory(path: string, options: { readonly sizeBytes?: number }): Promise<void>;
   /** A file system of huge pages of one size; silent when one is mounted there already. */
   mountHugePages(path: string, options: { readonly pageBytes: number }): Promise<void>;
+  /**
+   * Shows at `target` what is at `path` below the directory `root`; directories that are missing are made, as open as `root` is. No link in `path` is
+   * followed, whoever puts one there meanwhile: that is refused. What was mounted at `target` before goes.
+   */
+  bindBelow(root: string, path: readonly string[], target: string): Promise<void>;
   /** Silent when nothing is mounted there. */
   unmount(path: string): Promise<void>;
   /** Mount points at or below a path, deepest first. */

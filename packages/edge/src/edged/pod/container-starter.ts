@@ -1,7 +1,7 @@
 // Starts containers: image, environment, mounts, then create and start. What goes wrong is remembered per container with
 // the reason that users know.
 import type { Log } from '@kedge/core/log';
-import type { Files, HostFacts } from '@kedge/core/ports';
+import type { Files, HostFacts, Mounts } from '@kedge/core/ports';
 import type { Clock, Instant } from '@kedge/core/time';
 import type { ConfigMap, Container, Pod, Secret, Volume } from '@kedge/model/k8s-types';
 import type { Cri } from '@kedge/wire/cri';
@@ -70,6 +70,7 @@ export interface StarterDeps {
   readonly events: EventRecorder;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly mounts: Pick<Mounts, 'bindBelow'>;
   readonly objects: Objects;
   readonly tokens: Tokens;
   readonly services: Services;
@@ -162,8 +163,7 @@ export function createContainerStarter(deps: StarterDeps): ContainerStarter {
         users,
         canReadOnlyRecursively: await canReadOnlyRecursively(pod, container, signal),
       },
-      files,
-      paths,
+      { files, mounts: deps.mounts, paths },
     );
     // containerd makes it; CRI-O expects it.
     await files.makeDirectory(`${paths.logDirectory(pod)}/${name}`, { mode: 0o755 });

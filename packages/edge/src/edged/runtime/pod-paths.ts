@@ -5,6 +5,8 @@ import { uidOf } from '../pod/pod-spec.ts';
 export interface PodPaths {
   podDirectory(uid: string): string;
   volume(uid: string, plugin: string, name: string): string;
+  /** Where a part of a volume is shown to be mounted in a container, as its nth mount. */
+  subPath(uid: string, volume: string, container: string, nth: number): string;
   hostsFile(uid: string): string;
   terminationMessage(uid: string, container: string, restartCount: number): string;
   logDirectory(pod: Pod): string;
@@ -23,6 +25,7 @@ export function createPodPaths(config: { rootDirectory: string; podLogsDirectory
     podLogsDirectory: config.podLogsDirectory,
     podDirectory,
     volume: (uid, plugin, name) => `${podDirectory(uid)}/volumes/kubernetes.io~${plugin}/${name}`,
+    subPath: (uid, volume, container, nth) => `${podDirectory(uid)}/volume-subpaths/${volume}/${container}/${nth}`,
     hostsFile: (uid) => `${podDirectory(uid)}/etc-hosts`,
     terminationMessage: (uid, container, restartCount) =>
       `${podDirectory(uid)}/containers/${container}/${restartCount}`,

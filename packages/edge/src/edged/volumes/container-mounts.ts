@@ -1,10 +1,11 @@
 // What a container mounts: its volumes, the hosts file of its pod and the file for its last words.
-import type { Files } from '@kedge/core/ports';
+import { explain } from '@kedge/core/errors';
+import type { Files, Mounts } from '@kedge/core/ports';
 import type { Container, Pod } from '@kedge/model/k8s-types';
 import { type Mount, MountPropagation } from '@kedge/wire/cri';
 import { edgedErrors } from '../errors.ts';
 import { expand } from '../env/expand.ts';
-import { uidOf } from '../pod/pod-spec.ts';
+import { specOf, uidOf } from '../pod/pod-spec.ts';
 import { defaultTerminationMessagePath } from '../runtime/labels.ts';
 import type { PodPaths } from '../runtime/pod-paths.ts';
 import type { IdMapping } from '../runtime/user-namespaces.ts';
@@ -30,10 +31,32 @@ const propagations: Readonly<Record<string, MountPropagation>> = {
 };
 
 /** Throws EDGED_CONFIG. */
-export async function containerMounts(inputs: MountInputs, files: Files, paths: PodPaths): Promise<Mount[]> {
+export async function containerMounts(
+  inputs: MountInputs,
+  { files, mounts: binds, paths }: { files: Files; mounts: Pick<Mounts, 'bindBelow'>; paths: PodPaths },
+): Promise<Mount[]> {
   const { pod, container, restartCount, volumes, environment } = inputs;
   const problem = (reason: string): Error => edgedErrors.CONFIG({ container: container.name, reason });
   const mounts: Mount[] = [];
+
+  /** Containers write into some volumes, and could put a link to the host's files in the way: those are mounted by what was looked at. */
+  async function mountedSubPath(name: string, volume: string, subPath: string, nth: number): Promise<string> {
+    const resolved = await resolveSubPath(files, volume, subPath);
+    if ('problem' in resolved) throw problem(resolved.problem);
+    const { inside } = resolved;
+    const { emptyDir, hostPath } = specOf(pod).volumes?.find((one) => one.name === name) ?? {};
+    if (!emptyDir && !hostPath) {
+      const path = [volume, ...inside].join('/');
+      if ((await files.info(path)) === undefined) await files.makeDirectory(path);
+      return path;
+    }
+    const target = paths.subPath(uidOf(pod), name, container.name, nth);
+    await binds.bindBelow(volume, inside, target).catch((error: unknown) => {
+      throw problem(`subPath "${subPath}" of volume "${name}": ${explain(error)}`);
+    });
+    return target;
+  }
+
   const mapped = inputs.users ? { uidMappings: [inputs.users], gidMappings: [inputs.users] } : {};
   for (const mount of container.volumeMounts ?? []) {
     const { name, mountPath, subPath, subPathExpr, readOnly, mountPropagation, recursiveReadOnly = 'Disabled' } = mount;
@@ -50,12 +73,11 @@ export async function containerMounts(inputs: MountInputs, files: Files, paths: 
     if (inside.startsWith('/')) throw problem(`error SubPath "${inside}" must not be an absolute path`);
     if (inside.split('/').includes('..'))
       throw problem(`unable to provision SubPath "${inside}": must not contain '..'`);
-    const resolved = inside === '' ? { path: volume } : await resolveSubPath(files, volume, inside);
-    if ('problem' in resolved) throw problem(resolved.problem);
+    const hostPath = inside === '' ? volume : await mountedSubPath(name, volume, inside, mounts.length);
     mounts.push({
       ...mapped,
       containerPath,
-      hostPath: resolved.path,
+      hostPath,
       readonly: readOnly ?? false,
       recursiveReadOnly: readOnly === true && recursiveReadOnly !== 'Disabled' && inputs.canReadOnlyRecursively,
       propagation: propagations[mountPropagation ?? 'None'] ?? MountPropagation.PROPAGATION_PRIVATE,

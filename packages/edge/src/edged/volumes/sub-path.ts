@@ -4,12 +4,12 @@ import type { Files } from '@kedge/core/ports';
 
 const linksFollowed = 40;
 
-/** The real path; missing directories are made. A result without a path says why there is none. */
+/** The names from the volume down, with its links followed; what is missing is left so. A result without them says why there are none. */
 export async function resolveSubPath(
   files: Files,
   volume: string,
   subPath: string,
-): Promise<{ readonly path: string } | { readonly problem: string }> {
+): Promise<{ readonly inside: readonly string[] } | { readonly problem: string }> {
   let left = subPath.split('/').filter((part) => part !== '' && part !== '.');
   let at: string[] = [];
   let links = 0;
@@ -23,7 +23,6 @@ export async function resolveSubPath(
     }
     const path = [volume, ...at, part].join('/');
     const info = await files.info(path);
-    if (!info) await files.makeDirectory(path);
     if (info?.kind !== 'symlink') {
       at = [...at, part];
       continue;
@@ -34,5 +33,5 @@ export async function resolveSubPath(
     }
     left = [...target.split('/').filter((name) => name !== '' && name !== '.'), ...left];
   }
-  return { path: [volume, ...at].join('/') };
+  return { inside: at };
 }
