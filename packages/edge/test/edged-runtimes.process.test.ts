@@ -308,6 +308,37 @@ for (const kind of runtimeKinds)
       }
     });
 
+    test("parts of volumes are mounted, and the host's stay when the pod goes", async () => {
+      const kept = `${runtime.directory}/kept`;
+      mkdirSync(`${kept}/inner`, { recursive: true });
+      await writeFile(`${kept}/inner/here`, 'the host has it');
+      edge.put('parts', {
+        volumes: [
+          { name: 'host', hostPath: { path: kept } },
+          { name: 'own', emptyDir: {} },
+        ],
+        containers: [
+          main('cat /host/here; echo; echo new > /host/new; ls -d /own /file; exec sleep 1000', {
+            volumeMounts: [
+              { name: 'host', mountPath: '/host', subPath: 'inner' },
+              { name: 'host', mountPath: '/file', subPath: 'inner/here' },
+              { name: 'own', mountPath: '/own', subPath: 'made/for/it' },
+            ],
+          }),
+        ],
+      });
+      await edge.until('it has spoken', () => edge.words('parts').includes('/own'));
+      assert.equal(edge.words('parts'), 'the host has it\n/file\n/own\n');
+      edge.delete('parts');
+      await edge.until('it has ended', () => edge.removals.includes('parts'));
+      edge.forget('parts');
+      await edge.until('its folder is gone', () => !existsSync(`${edge.root}/pods/uid-parts`));
+      assert.deepEqual(readdirSync(`${kept}/inner`), ['here', 'new']);
+      assert.equal(readFileSync(`${kept}/inner/here`, 'utf8'), 'the host has it');
+      edge.statuses.delete('parts');
+      edge.removals.splice(edge.removals.indexOf('parts'), 1);
+    });
+
     test('a port of the host leads to a container', async () => {
       const port = await freePort();
       const script = 'mkdir /www; echo found > /www/index.html; exec httpd -f -p 80 -h /www';
