@@ -254,11 +254,15 @@ for (const version of [current, old]) {
     });
 
     test('is known to an edgecore that was restarted, which says only what is new', async (t) => {
-      const { put, run, server, meet, report, mind, reports, calls, conditions } = await stage(t, version);
+      const { put, run, server, meet, report, mind, reports, calls, db } = await stage(t, version);
       put(device('a', '1'));
       const stop = await run(server(fast));
       await meet('a');
-      await until('what it was handed is on disk', () => conditions.get('a/MapperReady')?.status === 'True');
+      // Until it is, a restarted edgecore says it again, to be sure.
+      const facts = db.statement<{ value: string }>('SELECT value FROM fact');
+      await until('what it was handed is on disk', () =>
+        facts.all().some(({ value }) => value.includes('"device/default/a"')),
+      );
       await stop();
       await run(server(fast));
       put(device('a', '2'));
